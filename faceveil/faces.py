@@ -1,0 +1,266 @@
+"""The data that flows between the stages: faces in a frame, and faces followed through a shot.
+
+Boxes are `x1, y1, x2, y2` in pixels of the upright frame, float32; frames are 0-based numbers.
+Features are L2-normalised float32 rows; a row of zeros means "no feature was computed".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from faceveil.errors import InputError
+
+Image: TypeAlias = NDArray[np.uint8]
+Floats: TypeAlias = NDArray[np.float32]
+Ints: TypeAlias = NDArray[np.int32]
+
+THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 48, 27
+LOW_SCORE = 0.2
+DETECTIONS_VERSION = 1
+MAX_FEATURE_SAMPLES = 32
+
+
+class Provenance(IntEnum):
+    """Where a box of a sequence comes from."""
+
+    DETECTED = 0
+    LOW_SCORE = 1
+    INTERPOLATED = 2
+    EXTENDED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Which networks made a detection.
+
+    `accept_score` is the score from which a face counts as detected; below it (down to
+    `LOW_SCORE`) it may extend a sequence but never start one. `digest` is "sha256:<hex>" over
+    the weight files and settings, so that results of different networks are never mixed.
+    """
+
+    detector: str
+    recognizer: str
+    digest: str
+    accept_score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "detector": self.detector,
+            "recognizer": self.recognizer,
+            "digest": self.digest,
+            "accept_score": self.accept_score,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Models:
+        return cls(
+            str(data["detector"]),
+            str(data["recognizer"]),
+            str(data["digest"]),
+            float(data["accept_score"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FrameError:
+    """Why a frame has no detections although it exists (DESIGN section 4)."""
+
+    code: str
+    message: str
+
+
+def _empty(*shape: int) -> Floats:
+    return np.zeros(shape, np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameFaces:
+    """All faces of one frame, as columns.
+
+    boxes float32 [n, 4], scores float32 [n], landmarks float32 [n, 5, 2] (eyes, nose, mouth
+    corners, left to right as seen in the picture), features float32 [n, D], thumbnail uint8
+    [27, 48, 3] RGB or None, error set when the frame could not be read (then n is 0).
+    """
+
+    width: int
+    height: int
+    models: Models | None = None
+    boxes: Floats = field(default_factory=lambda: _empty(0, 4))
+    scores: Floats = field(default_factory=lambda: _empty(0))
+    landmarks: Floats = field(default_factory=lambda: _empty(0, 5, 2))
+    features: Floats = field(default_factory=lambda: _empty(0, 0))
+    thumbnail: Image | None = None
+    error: FrameError | None = None
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @property
+    def accepted(self) -> NDArray[np.bool_]:
+        """bool [n]: which faces reach the detector's own threshold."""
+        threshold = self.models.accept_score if self.models else 0.0
+        return self.scores >= np.float32(threshold)
+
+    def select(self, index: NDArray[Any]) -> FrameFaces:
+        """The faces picked by an index or a mask, in that order."""
+        return replace(
+            self,
+            boxes=self.boxes[index],
+            scores=self.scores[index],
+            landmarks=self.landmarks[index],
+            features=self.features[index],
+        )
+
+    def to_json(self, feature_decimals: int | None = None) -> bytes:
+        """The answer of /invocations for this frame (DESIGN section 4), as UTF-8 JSON.
+
+        `feature_decimals` rounds features to that many digits; None keeps float32 exactly.
+        """
+        if self.error is not None:
+            error = {"code": self.error.code, "message": self.error.message}
+            return orjson.dumps({"version": DETECTIONS_VERSION, "error": error, "faces": []})
+        features: NDArray[Any] = self.features
+        if feature_decimals is not None:
+            features = np.round(features.astype(np.float64), feature_decimals)
+        has_feature = self.features.any(axis=1) if self.features.size else np.zeros(len(self), bool)
+        document: dict[str, Any] = {
+            "version": DETECTIONS_VERSION,
+            "width": self.width,
+            "height": self.height,
+            "models": self.models.to_dict() if self.models else None,
+            "faces": [
+                {
+                    "bbox": self.boxes[i],
+                    "score": self.scores[i],
+                    "landmarks": self.landmarks[i],
+                    "feat": features[i] if has_feature[i] else None,
+                }
+                for i in range(len(self))
+            ],
+        }
+        if self.thumbnail is not None:
+            document["thumbnail"] = base64.b64encode(self.thumbnail.tobytes()).decode("ascii")
+        return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> FrameFaces:
+        """Read one frame's detections.
+
+        Raises InputError when the text is not a detections answer of version 1.
+        """
+        try:
+            document = orjson.loads(data)
+        except orjson.JSONDecodeError as problem:
+            raise InputError(f"detections are not JSON: {problem}") from problem
+        try:
+            return _frame_faces(document)
+        except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as problem:
+            raise InputError(
+                f"detections do not follow version {DETECTIONS_VERSION} of the format: {problem!r}"
+            ) from problem
+
+
+def _frame_faces(document: dict[str, Any]) -> FrameFaces:
+    if document["version"] != DETECTIONS_VERSION:
+        raise ValueError(f"version is {document['version']!r}")
+    error = document.get("error")
+    if error is not None:
+        return FrameFaces(0, 0, error=FrameError(str(error["code"]), str(error["message"])))
+    faces = document["faces"]
+    count = len(faces)
+    boxes = np.array([face["bbox"] for face in faces], np.float32).reshape(count, 4)
+    scores = np.array([face["score"] for face in faces], np.float32).reshape(count)
+    landmarks = np.array([face["landmarks"] for face in faces], np.float32).reshape(count, 5, 2)
+    if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+        raise ValueError("a box or score is not a finite number")
+    size = max((len(face["feat"]) for face in faces if face["feat"] is not None), default=0)
+    features = np.zeros((count, size), np.float32)
+    for row, face in zip(features, faces, strict=True):
+        if face["feat"] is not None:
+            row[:] = face["feat"]
+    if not np.isfinite(features).all():
+        raise ValueError("a feature is not a finite number")
+    thumbnail = None
+    if document.get("thumbnail") is not None:
+        raw = base64.b64decode(document["thumbnail"], validate=True)
+        thumbnail = np.frombuffer(raw, np.uint8).reshape(THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, 3)
+    return FrameFaces(
+        width=int(document["width"]),
+        height=int(document["height"]),
+        models=Models.from_dict(document["models"]),
+        boxes=boxes,
+        scores=scores,
+        landmarks=landmarks,
+        features=features,
+        thumbnail=thumbnail,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceSequence:
+    """One face followed through the frames of one shot, as columns.
+
+    frames int32 [n], strictly rising; boxes float32 [n, 4]; scores float32 [n] (0 where the box
+    was not detected); provenance uint8 [n] of `Provenance`. features float32 [k, D], with the
+    frames they were seen in (feature_frames int32 [k]) and their quality (feature_quality
+    float32 [k]), k <= 32: samples spread over the sequence and over quality, so that hours of
+    video fit in memory. `shot` is the number of the shot it lies in.
+    """
+
+    frames: Ints
+    boxes: Floats
+    scores: Floats
+    provenance: NDArray[np.uint8]
+    shot: int = 0
+    feature_frames: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
+    feature_quality: Floats = field(default_factory=lambda: _empty(0))
+    features: Floats = field(default_factory=lambda: _empty(0, 0))
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def first(self) -> int:
+        return int(self.frames[0])
+
+    @property
+    def last(self) -> int:
+        return int(self.frames[-1])
+
+    def overlaps(self, other: FaceSequence) -> bool:
+        """Whether both hold a box on one and the same frame: then they are two people."""
+        if self.last < other.first or other.last < self.first:
+            return False
+        return bool(np.isin(self.frames, other.frames, assume_unique=True).any())
+
+    def box_at(self, frame: int) -> Floats | None:
+        """The box float32 [4] on a frame, or None where the sequence has none."""
+        index = int(np.searchsorted(self.frames, frame))
+        if index < len(self.frames) and self.frames[index] == frame:
+            box: Floats = self.boxes[index]
+            return box
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectionLog:
+    """Every accepted detection of a video, before any smoothing: what coverage is checked against.
+
+    frames int32 [m], boxes float32 [m, 4], sequence int32 [m] (index of the sequence that took
+    the detection, -1 where none did: such a face must be veiled all the same).
+    """
+
+    frames: Ints
+    boxes: Floats
+    sequence: Ints
+
+    def __len__(self) -> int:
+        return len(self.frames)

@@ -1,0 +1,1 @@
+"""Faces followed through a shot: building, filling, smoothing."""

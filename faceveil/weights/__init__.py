@@ -1,0 +1,1 @@
+"""Where each network comes from: manifest, licences, fetching, conversion, sessions."""
