@@ -1,4 +1,4 @@
-"""The few errors faceveil raises on purpose. Each message says what was wrong, where, and what to do."""
+"""The few errors faceveil raises on purpose: each says what was wrong, where, and what to do."""
 
 
 class FaceveilError(Exception):

@@ -107,7 +107,8 @@ class FrameFaces:
     def accepted(self) -> NDArray[np.bool_]:
         """bool [n]: which faces reach the detector's own threshold."""
         threshold = self.models.accept_score if self.models else 0.0
-        return self.scores >= np.float32(threshold)
+        accepted: NDArray[np.bool_] = self.scores >= np.float32(threshold)
+        return accepted
 
     def select(self, index: NDArray[Any]) -> FrameFaces:
         """The faces picked by an index or a mask, in that order."""
@@ -130,7 +131,7 @@ class FrameFaces:
         features: NDArray[Any] = self.features
         if feature_decimals is not None:
             features = np.round(features.astype(np.float64), feature_decimals)
-        has_feature = self.features.any(axis=1) if self.features.size else np.zeros(len(self), bool)
+        has_feature: NDArray[np.bool_] = np.asarray((self.features != 0).any(axis=1))
         document: dict[str, Any] = {
             "version": DETECTIONS_VERSION,
             "width": self.width,
