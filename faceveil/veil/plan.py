@@ -1,0 +1,100 @@
+"""Which boxes are veiled on which frame: looked up while rendering, hours of video at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.faces import FaceSequence, Floats, Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedBoxes:
+    """The boxes of one frame as columns: boxes float32 [m, 4], seeds int64 [m] of their noise,
+    provenance uint8 [m], and the sequence int32 [m] each belongs to.
+    """
+
+    boxes: Floats
+    seeds: NDArray[np.int64]
+    provenance: NDArray[np.uint8]
+    sequence: Ints
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VeilPlan:
+    """Boxes sorted by frame, as columns [n]; seeds int64 [sequences].
+
+    whole_frames int32, sorted, are veiled whole, all with the noise of `whole_seed`.
+    """
+
+    frames: Ints
+    boxes: Floats
+    provenance: NDArray[np.uint8]
+    sequence: Ints
+    seeds: NDArray[np.int64]
+    whole_frames: Ints
+    whole_seed: int
+
+    @classmethod
+    def build(
+        cls,
+        sequences: Sequence[FaceSequence],
+        veiled: NDArray[np.bool_],
+        *,
+        secret: str,
+        unknown_frames: Ints | None = None,
+    ) -> VeilPlan:
+        """Plan the veils of the sequences whose row in `veiled` bool [sequences] is set.
+
+        secret: anything not published with the output, the same on every run, such as the input's
+        digest: whoever knows it could compute the noise and take it away.
+        unknown_frames: frames whose detections are missing; those where no sequence, veiled or
+        not, has a box are veiled whole (policy 1).
+        """
+        chosen = np.flatnonzero(veiled)
+        picked = [sequences[index] for index in chosen.tolist()]
+        frames = _joined([item.frames for item in picked], np.zeros(0, np.int32))
+        order = np.argsort(frames, kind="stable")
+        lengths = np.array([len(item) for item in picked], np.int64)
+        unknown = np.unique(np.zeros(0, np.int32) if unknown_frames is None else unknown_frames)
+        for sequence in sequences if len(unknown) else ():
+            unknown = np.setdiff1d(unknown, sequence.frames, assume_unique=True)
+        return cls(
+            frames=frames[order],
+            boxes=_joined([item.boxes for item in picked], np.zeros((0, 4), np.float32))[order],
+            provenance=_joined([item.provenance for item in picked], np.zeros(0, np.uint8))[order],
+            sequence=np.repeat(chosen.astype(np.int32), lengths)[order],
+            seeds=np.array([_seed(secret, index) for index in range(len(sequences))], np.int64),
+            whole_frames=unknown.astype(np.int32),
+            whole_seed=_seed(secret, len(sequences)),
+        )
+
+    def at(self, frame: int) -> PlannedBoxes:
+        """The boxes planned on a frame, in the order of their sequences."""
+        start, stop = np.searchsorted(self.frames, [frame, frame + 1])
+        sequence = self.sequence[start:stop]
+        return PlannedBoxes(
+            self.boxes[start:stop], self.seeds[sequence], self.provenance[start:stop], sequence
+        )
+
+    def whole(self, frame: int) -> bool:
+        """Whether the frame is veiled whole."""
+        index = int(np.searchsorted(self.whole_frames, frame))
+        return index < len(self.whole_frames) and int(self.whole_frames[index]) == frame
+
+
+def _joined(columns: list[NDArray[Any]], empty: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate(columns) if columns else empty
+
+
+def _seed(secret: str, sequence: int) -> int:
+    digest = blake2b(f"{secret}/{sequence}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1

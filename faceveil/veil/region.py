@@ -1,0 +1,97 @@
+"""Which part of the picture a veil covers: geometry only, in pixels of the upright frame.
+
+A veil has an opaque core, where nothing of the picture is left, and (round only) a soft edge around
+it. The core contains the whole face box with its margin, and the head above it.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.faces import Floats
+from faceveil.veil.styles import VeilStyle
+
+Geometry: TypeAlias = NDArray[np.float64]
+
+SOFT_EDGE = 0.2
+"""Width of the soft edge, as a share of the core's half axes."""
+UPPER_PART = 0.7
+"""Share of the box's height that "upper" covers; `UPPER_REQUIRED` is what it must cover."""
+UPPER_REQUIRED = 0.6
+_SLACK = 1.02
+"""An ellipse reaches beyond the box's corners by this factor at least, whatever the margin."""
+_TOLERANCE = 0.05
+"""Pixels by which a box may stick out of a core: rounding of stored boxes."""
+
+
+def core(boxes: Floats, style: VeilStyle) -> Geometry:
+    """The opaque part as rectangles float64 [n, 4], or the rectangles around its ellipses.
+
+    boxes: [n, 4]. Not clipped to the frame. Boxes thinner than a pixel count as one pixel.
+    """
+    x1, y1, x2, y2 = np.asarray(boxes, np.float64).reshape(-1, 4).T
+    width, height = np.maximum(x2 - x1, 1.0), np.maximum(y2 - y1, 1.0)
+    left, right = x1 - style.margin * width, x1 + (1 + style.margin) * width
+    top = y1 - style.margin * height
+    if style.name == "upper":
+        return np.stack([left, top, right, y1 + UPPER_PART * height], axis=1)
+    top = top - style.head * height
+    bottom = y1 + (1 + style.margin) * height
+    if not style.is_round:
+        return np.stack([left, top, right, bottom], axis=1)
+    # The ellipse inscribed in the rectangle holds the box's corners when the margin is wide enough;
+    # where it is not, it grows until it does.
+    centre_x, centre_y = (left + right) / 2, (top + bottom) / 2
+    half_x, half_y = (right - left) / 2, (bottom - top) / 2
+    furthest_y = np.maximum(y1 + height - centre_y, centre_y - y1)
+    corner = np.hypot(width / 2 / half_x, furthest_y / half_y)
+    grow = np.maximum(1.0, corner * _SLACK)
+    half_x, half_y = half_x * grow, half_y * grow
+    return np.stack(
+        [centre_x - half_x, centre_y - half_y, centre_x + half_x, centre_y + half_y], axis=1
+    )
+
+
+def outer(cores: Geometry, style: VeilStyle) -> Geometry:
+    """Everything a veil may touch, as rectangles float64 [n, 4] around the cores and soft edges."""
+    if not style.is_round:
+        return cores
+    edge = SOFT_EDGE / 2 * (cores[:, 2:] - cores[:, :2])
+    return np.concatenate([cores[:, :2] - edge, cores[:, 2:] + edge], axis=1)
+
+
+def grid(cores: Geometry, style: VeilStyle) -> Geometry:
+    """The rectangles float64 [n, 4] that the cells are laid over.
+
+    It is all a veil may touch; for "upper" it goes on downwards to the face's lower margin, so that
+    its cells are no finer than those of a veil over the whole face.
+    """
+    rectangles = outer(cores, style).copy()
+    if style.name == "upper":
+        height = (cores[:, 3] - cores[:, 1]) / (style.margin + UPPER_PART)
+        rectangles[:, 3] = cores[:, 1] + (1 + 2 * style.margin) * height
+    return rectangles
+
+
+def must_cover(boxes: Floats, style: VeilStyle) -> Geometry:
+    """The part of detected boxes [n, 4] a core must contain: all, or the top 60 % ("upper")."""
+    required = np.asarray(boxes, np.float64).reshape(-1, 4).copy()
+    if style.name == "upper":
+        required[:, 3] = required[:, 1] + UPPER_REQUIRED * (required[:, 3] - required[:, 1])
+    return required
+
+
+def contains(cores: Geometry, rectangles: Geometry, style: VeilStyle) -> NDArray[np.bool_]:
+    """bool [n]: whether each core [n, 4] of that style contains the rectangle [n, 4] of its row."""
+    if not style.is_round:
+        low = rectangles[:, :2] >= cores[:, :2] - _TOLERANCE
+        high = rectangles[:, 2:] <= cores[:, 2:] + _TOLERANCE
+        return np.asarray((low & high).all(axis=1))
+    centre = (cores[:, :2] + cores[:, 2:]) / 2
+    half = (cores[:, 2:] - cores[:, :2]) / 2 + _TOLERANCE
+    # An ellipse is convex: it contains a rectangle when it contains its furthest corner.
+    reach = np.maximum(np.abs(rectangles[:, :2] - centre), np.abs(rectangles[:, 2:] - centre))
+    return np.asarray(((reach / half) ** 2).sum(axis=1) <= 1)
