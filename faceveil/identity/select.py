@@ -1,0 +1,362 @@
+"""Who is veiled: everyone, nobody, only the selected, or all but the selected.
+
+People are selected by photos, by points in the picture and by identity numbers. Whatever is
+uncertain is veiled (DESIGN policy 1), so the two directions differ on purpose: to stay visible
+under `keep`, a whole identity must match on average and no sequence of it may contradict; to be
+veiled under `only`, a resemblance of any of its sequences is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.errors import InputError, UsageError
+from faceveil.faces import FaceSequence, Floats, Ints, Provenance
+from faceveil.identity.overlap import overlapping_pairs
+from faceveil.identity.points import Point, sequence_at
+from faceveil.identity.references import References
+from faceveil.identity.templates import MIN_FACE_SIZE, Templates, sequence_templates
+
+Mode = Literal["all", "none", "only", "keep"]
+
+ACCEPT_SIMILARITY = 0.45
+UNCERTAIN_SIMILARITY = 0.30
+
+RIVAL_MARGIN = 0.05
+"""How much better the best of two different people must match than the other."""
+
+SAME_FACE_OVERLAP = 0.3
+"""Intersection over union from which two boxes of one frame show one face, found twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Whom to veil.
+
+    mode: "all", "none", "only" (the selected) or "keep" (all but the selected). People are
+    selected by references, points and identity numbers, any of them together. `accept` and
+    `uncertain` are the similarities (cosine) from which a face matches a reference and from which
+    it may match; between them it is veiled and listed for review. Raises UsageError for a
+    selection that makes no sense.
+    """
+
+    mode: Mode = "all"
+    references: References | None = None
+    points: tuple[Point, ...] = ()
+    identities: tuple[int, ...] = ()
+    accept: float = ACCEPT_SIMILARITY
+    uncertain: float = UNCERTAIN_SIMILARITY
+
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            raise UsageError(f"mode {self.mode!r} is none of {', '.join(get_args(Mode))}")
+        selected = bool(
+            self.points or self.identities or (self.references and self.references.names)
+        )
+        if self.mode in ("only", "keep") and not selected:
+            raise UsageError(
+                f"mode {self.mode!r} needs somebody: a photo, a point or an identity number"
+            )
+        if self.mode in ("all", "none") and selected:
+            raise UsageError(f"mode {self.mode!r} takes no photo, point or identity number")
+        if not -1 <= self.uncertain <= self.accept <= 1:
+            raise UsageError(
+                f"the thresholds accept {self.accept} and uncertain {self.uncertain} must lie "
+                "between -1 and 1, and uncertain must not be above accept"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a sequence is veiled, and why, for people to read.
+
+    person: the reference it matches or may match. similarity: the cosine that decided, where one
+    did. uncertain: somebody should look at it.
+    """
+
+    veil: bool
+    reason: str
+    person: str | None = None
+    similarity: float | None = None
+    uncertain: bool = False
+
+
+def decide(
+    sequences: Sequence[FaceSequence],
+    identities: Ints,
+    selection: Selection,
+    min_face_size: float = MIN_FACE_SIZE,
+) -> list[Decision]:
+    """One decision per sequence, given the identity int32 [n] of each.
+
+    Sequences read back from an analysis hold no features: then points and identities decide
+    by identity alone. Raises InputError for a point where nobody is, an identity that does not
+    exist, and references made by another recogniser than the sequences' features.
+    """
+    if selection.mode == "all":
+        return [Decision(True, "everyone is veiled")] * len(sequences)
+    if selection.mode == "none":
+        return [Decision(False, "nobody is veiled")] * len(sequences)
+    evidence = _Evidence.gather(sequences, identities, selection, min_face_size)
+    if selection.mode == "only":
+        return [evidence.only(i) for i in range(len(sequences))]
+    decisions = [evidence.keep(i) for i in range(len(sequences))]
+    return _one_place_at_a_time(sequences, evidence, decisions)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Evidence:
+    """What is known about each sequence and each identity.
+
+    identity int [n] counts identities from 0 in the order of `numbers`. own float32 [n, p] and
+    whole float32 [g, p]: similarity of sequences and of whole identities to each person.
+    resembles float32 [g], alike int [g]: the best similarity to a selected identity.
+    """
+
+    selection: Selection
+    numbers: NDArray[np.int32]
+    identity: NDArray[np.intp]
+    clicked: dict[int, Point]
+    chosen: dict[int, str]
+    names: tuple[str, ...]
+    own: Floats
+    own_known: NDArray[np.bool_]
+    whole: Floats
+    whole_known: NDArray[np.bool_]
+    closest: Floats
+    resembles: Floats
+    alike: NDArray[np.intp]
+    distinct: NDArray[np.bool_]
+
+    @classmethod
+    def gather(
+        cls,
+        sequences: Sequence[FaceSequence],
+        identities: Ints,
+        selection: Selection,
+        min_face_size: float,
+    ) -> _Evidence:
+        numbers, identity = np.unique(np.asarray(identities, np.int32), return_inverse=True)
+        clicked, chosen = _choose(sequences, numbers, identity, selection)
+        own = sequence_templates(sequences, min_face_size)
+        whole = own.grouped(identity, len(numbers))
+        people = _people(selection.references, own)
+        names = selection.references.names if selection.references else ()
+        own_similarity = own.directions @ people.T
+        whole_similarity = whole.directions @ people.T
+        closest = whole_similarity.copy()
+        np.maximum.at(closest, identity, own_similarity)
+
+        selected = np.zeros(len(numbers), np.bool_)
+        selected[list(chosen)] = True
+        selected |= (closest >= selection.accept).any(axis=1)
+        resembles, alike = _resemblance(whole, selected)
+        own_known, whole_known = own.known, whole.known
+        if not own_known.any() and not len(people):
+            own_known = np.array([_large(s, min_face_size) for s in sequences], np.bool_)
+            whole_known = np.bincount(identity, own_known, minlength=len(numbers)) > 0
+        return cls(
+            selection=selection,
+            numbers=numbers,
+            identity=identity,
+            clicked=clicked,
+            chosen=chosen,
+            names=names,
+            own=own_similarity,
+            own_known=own_known,
+            whole=whole_similarity,
+            whole_known=whole_known,
+            closest=closest,
+            resembles=resembles,
+            alike=alike,
+            distinct=people @ people.T < selection.accept,
+        )
+
+    def keep(self, i: int) -> Decision:
+        """The decision on sequence i when all but the selected are veiled."""
+        group = int(self.identity[i])
+        if group in self.chosen:
+            return self._chosen(i, veil=False)
+        if not self.names:
+            return Decision(True, "not one of the selected")
+        if not self.whole_known[group]:
+            return Decision(True, "too small or unclear to be recognised, so it is veiled")
+        return self._keep_by_reference(i, group)
+
+    def _keep_by_reference(self, i: int, group: int) -> Decision:
+        accept, uncertain = self.selection.accept, self.selection.uncertain
+        best = int(self.whole[group].argmax())
+        name, similarity = self.names[best], float(self.whole[group, best])
+        if similarity < accept:
+            return self._not_accepted(group)
+        rival = self._rival(group, best)
+        if rival is not None:
+            reason = (
+                f"{name} (similarity {similarity:.2f}) and {self.names[rival]} "
+                f"({self.whole[group, rival]:.2f}) match too evenly to tell who it is"
+            )
+            return Decision(True, reason, name, similarity, uncertain=True)
+        if self.own_known[i] and self.own[i, best] < uncertain:
+            own = float(self.own[i, best])
+            reason = (
+                f"its identity {self.numbers[group]} matches {name} ({similarity:.2f}), but this "
+                f"sequence does not (similarity {own:.2f}, uncertain from {uncertain:.2f})"
+            )
+            return Decision(True, reason, name, own, uncertain=True)
+        return Decision(
+            False, f"matches {name}, similarity {similarity:.2f} (accept {accept:.2f})",
+            name, similarity,
+        )  # fmt: skip
+
+    def only(self, i: int) -> Decision:
+        """The decision on sequence i when only the selected are veiled."""
+        group = int(self.identity[i])
+        if group in self.chosen:
+            return self._chosen(i, veil=True)
+        accept, uncertain = self.selection.accept, self.selection.uncertain
+        if self.names and float(self.closest[group].max()) >= uncertain:
+            best = int(self.closest[group].argmax())
+            name, similarity = self.names[best], float(self.closest[group, best])
+            if similarity >= accept:
+                reason = f"matches {name}, similarity {similarity:.2f} (accept {accept:.2f})"
+                return Decision(True, reason, name, similarity)
+            return self._not_accepted(group)
+        if not self.whole_known[group]:
+            reason = "too small or unclear to rule out that it is one of the selected"
+            return Decision(True, reason, uncertain=True)
+        if self.resembles[group] >= uncertain:
+            similarity = float(self.resembles[group])
+            reason = (
+                f"resembles identity {self.numbers[self.alike[group]]}, which is veiled: "
+                f"similarity {similarity:.2f} (uncertain from {uncertain:.2f})"
+            )
+            return Decision(True, reason, None, similarity, uncertain=True)
+        return replace(self._not_accepted(group), veil=False)
+
+    def _chosen(self, i: int, veil: bool) -> Decision:
+        if i in self.clicked:
+            return Decision(veil, f"selected in {self.clicked[i]}")
+        return Decision(veil, self.chosen[int(self.identity[i])])
+
+    def _not_accepted(self, group: int) -> Decision:
+        """Veiled because no reference matches well enough; uncertain where one may match."""
+        if not self.names:
+            return Decision(True, "not one of the selected")
+        best = int(self.closest[group].argmax())
+        name, similarity = self.names[best], float(self.closest[group, best])
+        accept, uncertain = self.selection.accept, self.selection.uncertain
+        if similarity >= accept:
+            reason = (
+                f"may be {name}: a sequence of identity {self.numbers[group]} matches "
+                f"({similarity:.2f}), all of them together do not "
+                f"({self.whole[group, best]:.2f}, accept {accept:.2f})"
+            )
+            return Decision(True, reason, name, similarity, uncertain=True)
+        if similarity >= uncertain:
+            reason = (
+                f"may be {name}: similarity {similarity:.2f} "
+                f"(uncertain from {uncertain:.2f}, accept {accept:.2f})"
+            )
+            return Decision(True, reason, name, similarity, uncertain=True)
+        reason = f"matches no reference, best similarity {similarity:.2f} (accept {accept:.2f})"
+        return Decision(True, reason, None, similarity)
+
+    def _rival(self, group: int, best: int) -> int | None:
+        """Another, different person that matches about as well as the best one."""
+        scores = np.where(self.distinct[best], self.whole[group], -np.inf)
+        rival = int(scores.argmax())
+        close = scores[rival] >= self.whole[group, best] - RIVAL_MARGIN
+        return rival if close else None
+
+
+def _choose(
+    sequences: Sequence[FaceSequence],
+    numbers: NDArray[np.int32],
+    identity: NDArray[np.intp],
+    selection: Selection,
+) -> tuple[dict[int, Point], dict[int, str]]:
+    """The sequences that were pointed at, and the chosen identities (by their place in `numbers`)
+    with the reason.
+    """
+    unknown = sorted(set(selection.identities) - set(numbers.tolist()))
+    if unknown:
+        existing = ", ".join(map(str, numbers.tolist())) or "none"
+        raise InputError(f"there is no identity {unknown[0]}; those of this video are: {existing}")
+    chosen = {
+        int(np.searchsorted(numbers, number)): f"identity {number} is selected"
+        for number in selection.identities
+    }
+    clicked = {sequence_at(point, sequences): point for point in selection.points}
+    for index, point in clicked.items():
+        group = int(identity[index])
+        chosen[group] = f"the same person (identity {numbers[group]}) as selected in {point}"
+    return clicked, chosen
+
+
+def _people(references: References | None, own: Templates) -> Floats:
+    """float32 [p, D]: one direction per person, in the feature space of the sequences."""
+    size = own.sums.shape[1]
+    if references is None or not references.names:
+        return np.zeros((0, size), np.float32)
+    if not size:
+        return np.zeros((len(references.names), 0), np.float32)
+    if references.features.shape[1] != size:
+        raise InputError(
+            f"the reference photos have features of length {references.features.shape[1]}, the "
+            f"video of length {size}: use the same recogniser for both"
+        )
+    return references.templates
+
+
+def _resemblance(whole: Templates, selected: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.intp]]:
+    """For each identity the highest similarity to a selected one, and which: float32, int [g]."""
+    sources = np.flatnonzero(selected & whole.known)
+    if not len(sources):
+        return np.full(len(whole.weights), -1, np.float32), np.zeros(len(whole.weights), np.intp)
+    directions = whole.directions
+    similarity = directions @ directions[sources].T
+    best = similarity.argmax(axis=1)
+    return similarity[np.arange(len(best)), best], sources[best]
+
+
+def _large(sequence: FaceSequence, min_face_size: float) -> bool:
+    """Whether the face was ever detected large enough to be recognised."""
+    detected = sequence.boxes[sequence.provenance == Provenance.DETECTED]
+    return bool(((detected[:, 2:] - detected[:, :2]).min(axis=1) >= min_face_size).any())
+
+
+def _one_place_at_a_time(
+    sequences: Sequence[FaceSequence], evidence: _Evidence, decisions: list[Decision]
+) -> list[Decision]:
+    """Nobody is in two places at once: of two faces in one frame that match the same person, the
+    less similar identity is veiled (DESIGN policy 4), unless both boxes lie on one face.
+    """
+    matched = [i for i, decision in enumerate(decisions) if decision.person and not decision.veil]
+    for a, b in overlapping_pairs([sequences[i] for i in matched]):
+        i, j = sorted((matched[a], matched[b]), key=lambda k: -(decisions[k].similarity or 0))
+        first, second = decisions[i], decisions[j]
+        apart = evidence.identity[i] != evidence.identity[j] and first.person == second.person
+        if apart and not _same_face(sequences[i], sequences[j]):
+            reason = (
+                f"matches {second.person} ({second.similarity:.2f}), who is in the same frames "
+                f"with a higher similarity ({first.similarity:.2f})"
+            )
+            decisions[j] = replace(second, veil=True, reason=reason, uncertain=True)
+    return decisions
+
+
+def _same_face(one: FaceSequence, other: FaceSequence) -> bool:
+    """Whether the boxes of two sequences cover each other on most frames that they share."""
+    _, a, b = np.intersect1d(one.frames, other.frames, assume_unique=True, return_indices=True)
+    first, second = one.boxes[a], other.boxes[b]
+    sides = np.minimum(first[:, 2:], second[:, 2:]) - np.maximum(first[:, :2], second[:, :2])
+    shared = sides.clip(min=0).prod(axis=1)
+    areas = (first[:, 2:] - first[:, :2]).prod(axis=1) + (second[:, 2:] - second[:, :2]).prod(
+        axis=1
+    )
+    return bool(np.median(shared / (areas - shared)) >= SAME_FACE_OVERLAP)
