@@ -8,26 +8,87 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.faces import Image
+
+
+@dataclass(frozen=True, slots=True)
+class ColourCoding:
+    """How R'G'B' is stored as Y'CbCr (ITU-R BT.601, BT.709, BT.2020): luma weights and range."""
+
+    red: float = 0.299
+    blue: float = 0.114
+    full_range: bool = False
+
+    def encode(self, rgb: tuple[int, int, int], peak: int) -> tuple[int, int, int]:
+        """Luma and the two chroma samples (0 - `peak`) of an RGB colour of 0 - 255."""
+        red, green, blue = (value / 255 for value in rgb)
+        luma = self.red * red + (1 - self.red - self.blue) * green + self.blue * blue
+        chroma = (blue - luma) / (2 - 2 * self.blue), (red - luma) / (2 - 2 * self.red)
+        if self.full_range:
+            samples = [peak * luma] + [peak * c + (peak + 1) / 2 for c in chroma]
+        else:
+            step = (peak + 1) / 256
+            samples = [step * (16 + 219 * luma)] + [step * (128 + 224 * c) for c in chroma]
+        y, cb, cr = (min(peak, max(0, round(sample))) for sample in samples)
+        return y, cb, cr
+
+
+BT601 = ColourCoding()
+BT709 = ColourCoding(0.2126, 0.0722)
+BT2020 = ColourCoding(0.2627, 0.0593)
 
 
 @dataclass(slots=True, eq=False)
 class Planes:
     """The stored samples of one frame, upright and writable in place.
 
-    Either one plane [H, W, C] or [H, W] (a picture: RGB, RGBA or grey, uint8 or uint16), or
-    luma [H, W] with two chroma planes, subsampled or not (a video frame, 8 or 10 bits). A veil
-    works on the stored samples, so that nothing outside it is converted twice.
+    Either one plane [H, W, C] or [H, W] (a picture: RGB, RGBA, grey or grey and alpha, uint8 or
+    uint16), or luma [H, W] with two chroma planes Cb and Cr, subsampled or not (a video frame,
+    8 bits in uint8 or 10 bits in uint16). A veil works on the stored samples, so that nothing
+    outside it is converted twice. `peak` is the largest value a sample can have. The planes may
+    be turned views of how the frame is stored, so they need not be contiguous.
     """
 
     planes: tuple[NDArray[Any], ...]
     peak: int
+    coding: ColourCoding = BT601
+
+    @property
+    def subsampling(self) -> tuple[tuple[int, int], ...]:
+        """(across, down) of each plane: how many luma samples of the upright frame one covers."""
+        height, width = self.planes[0].shape[:2]
+        return tuple((-(-width // p.shape[1]), -(-height // p.shape[0])) for p in self.planes)
 
     def colour(self, rgb: tuple[int, int, int]) -> tuple[Any, ...]:
         """What an RGB colour (0-255) is in each plane: a scalar, or one value per channel."""
-        raise NotImplementedError
+        if len(self.planes) == 3:
+            return self.coding.encode(rgb, self.peak)
+        picture = self.planes[0]
+        channels = picture.shape[2] if picture.ndim == 3 else 1
+        grey = ColourCoding(full_range=True).encode(rgb, self.peak)[0]
+        if picture.ndim == 2:
+            return (grey,)
+        colours = [round(value * self.peak / 255) for value in rgb] if channels > 2 else [grey]
+        opaque = [self.peak] * (channels - len(colours))
+        return (np.array(colours + opaque, picture.dtype),)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeOptions:
+    """How frames are stored as video.
+
+    `crf` is x264's constant rate factor: 18 is visually lossless, 0 lossless, 51 the worst.
+    `preset` trades the encoder's time for size. `threads` 0 leaves the number to the encoder.
+    `rate` is the frames per second of a video made from pictures; videos keep their own times.
+    """
+
+    crf: float = 18
+    preset: str = "superfast"
+    threads: int = 0
+    rate: Fraction = Fraction(25)
 
 
 class Frame(Protocol):
