@@ -1,0 +1,219 @@
+"""A frame in, faces out: detection, alignment and recognition joined (thesis 3.1.2 and 3.1.3)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import orjson
+
+from faceveil.detect.align import aligned
+from faceveil.detect.arcface import ArcFace
+from faceveil.detect.boxes import clip
+from faceveil.detect.centerface import CenterFace
+from faceveil.detect.detector import Detected, Detector
+from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks
+from faceveil.detect.pyramid import Pyramid
+from faceveil.detect.union import PyramidDetector, UnionDetector
+from faceveil.errors import UsageError
+from faceveil.faces import LOW_SCORE, Floats, FrameFaces, Image, Models
+
+if TYPE_CHECKING:
+    from faceveil.weights.store import Located
+
+UNION = "union"
+_RESULTS_VERSION = 1
+"""Raise when code changes what the same networks and settings answer."""
+
+
+class Recognizer(Protocol):
+    """Anything that turns aligned faces into features. Called from several threads at once."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def feature_size(self) -> int:
+        """Numbers in a feature."""
+        ...
+
+    def features(self, crops: Image) -> Floats:
+        """Unit rows float32 [n, feature_size] of faces RGB uint8 [n, 112, 112, 3]."""
+        ...
+
+
+class FaceAnalyzer:
+    """Finds and represents all faces of a picture. Safe to call from several threads.
+
+    `digest` stands for the weights and settings; by default it covers the parts' names only.
+    OpenCV's own threads (cv2.setNumThreads) are left as the process has them.
+    """
+
+    def __init__(
+        self, detector: Detector, recognizer: Recognizer, digest: str | None = None
+    ) -> None:
+        self._detector = detector
+        self._recognizer = recognizer
+        parts = [detector.name, recognizer.name, detector.accept_score]
+        self.models = Models(
+            detector=detector.name,
+            recognizer=recognizer.name,
+            digest=digest or _digest(parts),
+            accept_score=detector.accept_score,
+        )
+
+    def __call__(self, image: Image) -> FrameFaces:
+        """Faces of a picture RGB uint8 [H, W, 3], best score first.
+
+        Boxes lie within the picture. Faces below the accept score are there too, with a feature
+        of zeros. Raises InputError for an array that is no such picture.
+        """
+        return self.analyse([image])[0]
+
+    def analyse(self, images: Sequence[Image]) -> list[FrameFaces]:
+        """Faces of several pictures; the recogniser sees the faces of all of them together."""
+        pyramids = [Pyramid(image) for image in images]
+        found = [
+            _within(self._detector.detect(image), pyramid)
+            for image, pyramid in zip(images, pyramids, strict=True)
+        ]
+        accepted = [part.scores >= np.float32(self.models.accept_score) for part in found]
+        crops = [
+            aligned(pyramid, part.landmarks[mask])
+            for pyramid, part, mask in zip(pyramids, found, accepted, strict=True)
+        ]
+        features = self._features(np.concatenate(crops)) if crops else np.zeros((0, 0), np.float32)
+        ends = np.cumsum([len(crop) for crop in crops])
+        frames = []
+        for pyramid, part, mask, end in zip(pyramids, found, accepted, ends, strict=True):
+            rows = np.zeros((len(part), self._recognizer.feature_size), np.float32)
+            rows[mask] = features[end - mask.sum() : end]
+            frames.append(self._frame(pyramid, part, rows))
+        return frames
+
+    def _features(self, crops: Image) -> Floats:
+        if len(crops):
+            return self._recognizer.features(crops)
+        return np.zeros((0, self._recognizer.feature_size), np.float32)
+
+    def _frame(self, pyramid: Pyramid, found: Detected, features: Floats) -> FrameFaces:
+        return FrameFaces(
+            width=pyramid.width,
+            height=pyramid.height,
+            models=self.models,
+            boxes=found.boxes,
+            scores=found.scores,
+            landmarks=found.landmarks,
+            features=features,
+            thumbnail=pyramid.thumbnail(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzerOptions:
+    """Which networks look for faces, and how.
+
+    detector is "union" (of MTCNN and CenterFace), a detector's name or the path of one's own
+    file or folder; recognizer a name or a path. min_face_size is in pixels of the picture; None
+    is 1/27 of its shorter side, between 20 and 40. thresholds are those of MTCNN's three
+    networks, centerface_threshold is CenterFace's; centerface_scale is the size at which
+    CenterFace looks (1 is full size, None follows min_face_size). providers and threads are
+    onnxruntime's. Raises UsageError for values that make no sense.
+    """
+
+    detector: str = UNION
+    recognizer: str = "arcface-mobilefacenet"
+    min_face_size: float | None = None
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    centerface_threshold: float = 0.5
+    centerface_scale: float | None = None
+    providers: tuple[str, ...] = ()
+    threads: int = 1
+    accept_licence: bool = False
+
+    def __post_init__(self) -> None:
+        if self.min_face_size is not None and not 8 <= self.min_face_size <= 10_000:
+            raise UsageError(f"min_face_size {self.min_face_size} is not in 8 to 10000 pixels")
+        if len(self.thresholds) != 3 or not all(0 < value < 1 for value in self.thresholds):
+            raise UsageError(f"thresholds {self.thresholds} are not three numbers within 0 and 1")
+        for accept in (self.thresholds[2], self.centerface_threshold):
+            if not LOW_SCORE < accept < 1:
+                raise UsageError(f"accept threshold {accept} is not within {LOW_SCORE} and 1")
+        if self.centerface_scale is not None and not 0 < self.centerface_scale <= 4:
+            raise UsageError(f"centerface_scale {self.centerface_scale} is not within 0 and 4")
+        if self.threads < 1:
+            raise UsageError(f"threads {self.threads} is less than 1")
+
+
+def build_analyzer(options: AnalyzerOptions = AnalyzerOptions()) -> FaceAnalyzer:
+    """An analyzer with its networks fetched (where not cached) and opened.
+
+    Raises UsageError for an unknown network or provider, WeightsError where weights cannot be
+    had, LicenceError where a licence has to be accepted first.
+    """
+    from faceveil.weights.store import locate
+
+    names = ("mtcnn", "centerface") if options.detector == UNION else (options.detector,)
+    located = [locate(name, "detector", options.accept_licence) for name in names]
+    detectors = [_detector(part, options) for part in located]
+    recognizer = locate(options.recognizer, "recognizer", options.accept_licence)
+    settings = asdict(options)
+    for machine_only in ("detector", "recognizer", "providers", "threads", "accept_licence"):
+        del settings[machine_only]
+    weights = [part.digest for part in (*located, recognizer)]
+    return FaceAnalyzer(
+        UnionDetector(detectors) if options.detector == UNION else detectors[0],
+        _recognizer(recognizer, options),
+        _digest([_RESULTS_VERSION, weights, settings]),
+    )
+
+
+def _detector(located: Located, options: AnalyzerOptions) -> PyramidDetector:
+    from faceveil.weights.session import Runtime, open_session
+
+    runtime = Runtime(options.providers, options.threads)
+    network = located.network
+    sessions = {key: open_session(path, runtime) for key, path in located.files.items()}
+    if network.architecture == "mtcnn":
+        stages = (sessions["pnet"], sessions["rnet"], sessions["onet"])
+        networks = MTCNNNetworks(*stages, colour_order=network.colour_order)
+        return MTCNN(networks, options.min_face_size, options.thresholds)
+    if network.architecture == "centerface":
+        return CenterFace(
+            sessions["model"],
+            options.min_face_size,
+            options.centerface_threshold,
+            options.centerface_scale,
+        )
+    raise UsageError(
+        f"{network.name}: no detector of faceveil runs a network of architecture "
+        f"{network.architecture!r}; known: mtcnn, centerface"
+    )
+
+
+def _recognizer(located: Located, options: AnalyzerOptions) -> ArcFace:
+    from faceveil.weights.session import Runtime, open_session
+
+    network = located.network
+    return ArcFace(
+        network.name,
+        open_session(located.files["model"], Runtime(options.providers, options.threads)),
+        mean=network.mean,
+        scale=network.scale,
+        colour_order=network.colour_order,
+        batch_size=network.batch_size,
+    )
+
+
+def _within(found: Detected, pyramid: Pyramid) -> Detected:
+    """Faces with their boxes cut at the picture's edges, without those that lie outside it."""
+    boxes = clip(found.boxes, pyramid.width, pyramid.height)
+    seen = np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= 1)
+    return Detected(boxes, found.scores, found.landmarks).select(seen)
+
+
+def _digest(parts: list[object]) -> str:
+    return "sha256:" + hashlib.sha256(orjson.dumps(parts)).hexdigest()

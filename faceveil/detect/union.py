@@ -1,0 +1,92 @@
+"""The union of detectors: a face that any of them sees is a face (privacy needs recall).
+
+MTCNN alone covers 0.76 of the faces of a street clip; CenterFace finds most of the others
+(DESIGN section 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.detect.boxes import areas, overlaps
+from faceveil.detect.detector import Detected, Detector
+from faceveil.detect.pyramid import Pyramid
+from faceveil.faces import LOW_SCORE, Floats, Image
+
+_SAME_IOU = 0.4
+_INSIDE, _INSIDE_AREA = 0.75, 0.25
+"""A box is the same face as another when this much of the smaller lies in the other and the
+smaller is not much smaller: a face held before a face stays a face of its own."""
+
+
+class PyramidDetector(Detector, Protocol):
+    """A detector that can share a picture's halvings with others."""
+
+    def detect_in(self, pyramid: Pyramid) -> Detected: ...
+
+
+class UnionDetector:
+    """All faces of several detectors, each once.
+
+    Scores are brought to one scale by straight lines from (LOW_SCORE, LOW_SCORE) over
+    (a detector's accept score, `accept_score`) to (1, 1), so that a face is accepted when its own
+    detector accepts it. A face seen by several has the best of their scores; box and landmarks
+    are those of the first detector that accepts it, else of the one most certain.
+    """
+
+    def __init__(self, detectors: Sequence[PyramidDetector], accept_score: float = 0.5) -> None:
+        self._detectors = tuple(detectors)
+        self.name = "+".join(detector.name for detector in detectors)
+        self.accept_score = accept_score
+
+    def detect(self, image: Image) -> Detected:
+        """Faces of an RGB uint8 [H, W, 3] picture, best score first."""
+        return self.detect_in(Pyramid(image))
+
+    def detect_in(self, pyramid: Pyramid) -> Detected:
+        """Faces of a picture whose halvings are already made."""
+        parts = []
+        for detector in self._detectors:
+            found = detector.detect_in(pyramid)
+            scores = rescale(found.scores, detector.accept_score, self.accept_score)
+            parts.append(Detected(found.boxes, scores, found.landmarks))
+        rank = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        return merge(Detected.joined(parts), rank, self.accept_score)
+
+
+def rescale(scores: Floats, accept: float, to: float) -> Floats:
+    """Scores float32 [n] on a scale whose accept score is `to` instead of `accept`; monotone."""
+    own = np.array([0, LOW_SCORE, accept, 1], np.float32)
+    return np.interp(scores, own, [0, LOW_SCORE, to, 1]).astype(np.float32)
+
+
+def merge(found: Detected, rank: NDArray[np.intp], accept_score: float) -> Detected:
+    """Each face once, best score first; `rank` [n] numbers the detector each row is from."""
+    accepted = found.scores >= np.float32(accept_score)
+    order = np.lexsort((-found.scores, np.where(accepted, rank, rank.max(initial=0) + 1)))
+    same = _same_face(found.boxes)
+    free = np.ones(len(found), bool)
+    kept, scores = [], []
+    for row in order:
+        if free[row]:
+            group = same[row] & free
+            free &= ~group
+            kept.append(row)
+            scores.append(found.scores[group].max())
+    best = np.argsort(-np.array(scores, np.float32), kind="stable")
+    faces = found.select(np.array(kept, np.intp)[best])
+    return Detected(faces.boxes, np.array(scores, np.float32)[best], faces.landmarks)
+
+
+def _same_face(boxes: Floats) -> NDArray[np.bool_]:
+    """bool [n, n]: which boxes are around one face. A box is always the same as itself."""
+    area = areas(boxes)
+    ratio = np.minimum(area[:, None], area) / np.maximum(np.maximum(area[:, None], area), 1e-6)
+    inside = (overlaps(boxes, boxes, "minimum") > _INSIDE) & (ratio > _INSIDE_AREA)
+    same: NDArray[np.bool_] = (overlaps(boxes, boxes) > _SAME_IOU) | inside
+    np.fill_diagonal(same, True)
+    return same
