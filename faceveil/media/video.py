@@ -198,6 +198,7 @@ class VideoSource:
         self.problems: list[Problem] = []
         self._threads = threads
         with self._open() as (container, stream):
+            self.stream_index = stream.index
             self.time_base = Fraction(stream.time_base or Fraction(1, 90000))
             self.rate: Fraction | None = stream.average_rate or stream.guessed_rate
             self.sample_aspect_ratio = stream.sample_aspect_ratio
