@@ -14,13 +14,20 @@ from truth import (
     ELLIPSE,
     GRID,
     Truth,
+    coverage_of_analysis,
     coverage_of_boxes,
     coverage_of_pixels,
     evaluate,
     grid_points,
     identity_errors,
     match,
+    planned_boxes,
 )
+
+from faceveil.analysis import Analysis, SourceInfo
+from faceveil.faces import DetectionLog, FaceSequence
+from faceveil.identity.select import Decision
+from faceveil.veil.styles import VeilStyle
 
 OBAMA, COLLINS, BIDEN = "Barack Obama", "Eileen Collins", "Joe Biden"
 
@@ -248,6 +255,34 @@ def test_a_veil_on_the_kept_person_counts_unless_a_veiled_person_is_near():
 def test_keeping_somebody_who_is_not_in_the_clip_is_an_error(clip):
     with pytest.raises(KeyError, match="Nobody"):
         evaluate(clip.truth, np.ones(len(clip.truth), np.float32), keep=["Nobody"])
+
+
+def test_an_analysis_covers_the_faces_it_veils_and_no_other():
+    boxes = np.array([[10, 10, 50, 60], [120, 10, 160, 60]], np.float32)
+    truth = hand_made_truth(boxes, [0, 0], [0, 1])
+
+    def sequence(box):
+        column = np.zeros(1, np.int32)
+        return FaceSequence(column, box[None], np.ones(1, np.float32), column.astype(np.uint8))
+
+    analysis = Analysis(
+        source=SourceInfo("clip", "video", "sha256:", 200, 100, 4, "25"),
+        models=None,
+        parameters={},
+        shot_starts=np.zeros(1, np.int32),
+        unknown_frames=np.zeros(0, np.int32),
+        sequences=[sequence(box) for box in boxes],
+        identities=np.array([0, 1], np.int32),
+        decisions=[Decision(veil=False, reason="kept"), Decision(veil=True, reason="not kept")],
+        detections=DetectionLog(
+            np.zeros(0, np.int32), np.zeros((0, 4), np.float32), np.zeros(0, np.int32)
+        ),
+    )
+    for style in (VeilStyle("round"), VeilStyle("square")):
+        coverage = coverage_of_analysis(truth, analysis, style)
+        assert coverage.tolist() == [0, 1]
+    frames, planned, row = planned_boxes(analysis)
+    assert frames.tolist() == [0, 0] and row.tolist() == [0, 1] and np.array_equal(planned, boxes)
 
 
 def veiled_frames(clip, skip=None):

@@ -1,8 +1,9 @@
 """What is true in a synthetic clip, and how well an output agrees with it.
 
 `Truth` says where every face is in every frame and which part of it can be seen. Coverage of the
-faces by veils is measured from the boxes of a plan (`coverage_of_boxes`) or from the pixels of an
-output (`coverage_of_pixels`); `evaluate` turns it into recall and the two kinds of wrong decision.
+faces by veils is measured from what is planned (`coverage_of_analysis`, `coverage_of_boxes`) or
+from the pixels of an output (`coverage_of_pixels`); `evaluate` turns it into recall and the two
+kinds of wrong decision.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.analysis import Analysis
 from faceveil.faces import Floats, Image, Ints
+from faceveil.veil.region import core
+from faceveil.veil.styles import VeilStyle
 
 GRID = 24
 
@@ -125,6 +129,25 @@ def coverage_of_boxes(
         else:
             covered[rows] |= (np.abs(offset) <= 1).all(axis=-1)
     return _share_covered(truth, covered)
+
+
+def coverage_of_analysis(truth: Truth, analysis: Analysis, style: VeilStyle) -> Floats:
+    """The share float32 [n] of each true face's seen part under the opaque part of a veil."""
+    frames, boxes, sequence = planned_boxes(analysis)
+    veiled = analysis.veiled[sequence]
+    shape: Literal["ellipse", "box"] = "ellipse" if style.is_round else "box"
+    opaque = core(boxes[veiled], style).astype(np.float32)
+    return coverage_of_boxes(truth, frames[veiled], opaque, shape)
+
+
+def planned_boxes(analysis: Analysis) -> tuple[Ints, Floats, Ints]:
+    """All boxes of an analysis as columns: frames int32 [m], boxes float32 [m, 4], sequence [m]."""
+    lengths = [len(sequence) for sequence in analysis.sequences]
+    return (
+        np.concatenate([np.zeros(0, np.int32), *(part.frames for part in analysis.sequences)]),
+        np.concatenate([np.zeros((0, 4), np.float32), *(p.boxes for p in analysis.sequences)]),
+        np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
+    )
 
 
 def coverage_of_pixels(
