@@ -32,7 +32,7 @@ class Coverage:
     frames: Ints
     boxes: Floats
 
-    def raise_if_breached(self) -> None:
+    def require(self) -> None:
         """Raise CoverageError naming the first breaches; return where there are none."""
         if len(self.frames) == 0:
             return
