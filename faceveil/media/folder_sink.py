@@ -1,0 +1,79 @@
+"""Frames into a folder of pictures."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from faceveil.errors import OutputError, UsageError
+from faceveil.media.folder import PictureFrame
+from faceveil.media.frames import Frame, FrameSource
+from faceveil.media.picture_encode import encode_like, encode_png
+from faceveil.media.publish import output_error, remove, temporary_beside
+
+
+class FolderSink:
+    """Stores frames as pictures in a new folder; see `frames.FrameSink`.
+
+    Pictures keep their names and formats: one that did not change is copied byte for byte, PNG is
+    bit-exact outside what changed, JPEG keeps the source's quantisation tables. Frames of a video
+    become img0000001.png and so on, numbered from 1 as FFmpeg does.
+
+    The folder appears when all is done. It must not exist before, or be empty: new and old
+    pictures are never mixed. Raises UsageError otherwise, OutputError when writing fails.
+    """
+
+    def __init__(self, path: Path, source: FrameSource) -> None:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(
+                f"{path}: exists and is not an empty folder; remove it or choose a new one, "
+                "so that old and new pictures are never mixed"
+            )
+        self.path = path
+        self._source = source
+        self._temporary = temporary_beside(path)
+        self._written = 0
+        self._frames = 0
+
+    def __enter__(self) -> FolderSink:
+        try:
+            self._temporary.mkdir()
+        except OSError as problem:
+            raise self._failed(problem) from problem
+        return self
+
+    def write(self, frame: Frame, changed: bool) -> None:
+        try:
+            if isinstance(frame, PictureFrame):
+                target = self._temporary / frame.path.name
+                if changed:
+                    target.write_bytes(encode_like(frame.picture, frame.path.read_bytes()))
+                else:
+                    shutil.copyfile(frame.path, target)
+            else:
+                target = self._temporary / f"img{frame.number + 1:07d}.png"
+                target.write_bytes(encode_png(frame.rgb()))
+            self._written += target.stat().st_size
+        except OSError as problem:
+            raise self._failed(problem) from problem
+        self._frames += 1
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            remove(self._temporary)
+            return
+        try:
+            if not self._frames:
+                raise OutputError(f"{self.path}: no frame was written to it")
+            if self.path.exists():
+                self.path.rmdir()
+            self._temporary.rename(self.path)
+        except OSError as problem:
+            raise self._failed(problem) from problem
+        finally:
+            remove(self._temporary)
+
+    def _failed(self, problem: OSError) -> OutputError:
+        total = self._source.frame_count
+        share = min(1.0, self._frames / total) if total else None
+        return output_error(self.path, problem, self._written, share)
