@@ -57,8 +57,11 @@ class _TensorUnpickler(pickle.Unpickler):
         storage: tuple[np.dtype[Any], str],
         offset: int,
         shape: tuple[int, ...],
+        strides: tuple[int, ...],
         *_: object,
     ) -> Array:
+        if strides != tuple(int(np.prod(shape[axis + 1 :])) for axis in range(len(shape))):
+            raise pickle.UnpicklingError("a tensor is not stored row by row")
         dtype, key = storage
         values = np.frombuffer(self.archive.read(f"{self.folder}data/{key}"), dtype)
         return values[offset : offset + int(np.prod(shape))].reshape(shape)

@@ -99,7 +99,9 @@ def network_named(name: str, role: str, networks: Mapping[str, Network]) -> Netw
     network = networks.get(name)
     if network is None or network.role != role:
         known = ", ".join(key for key, value in networks.items() if value.role == role)
-        raise UsageError(f"no {role} is called {name!r}; known: {known}, or the path of a file")
+        raise UsageError(
+            f"no {role} is called {name!r}; known: {known}, or the path of a file that exists"
+        )
     return network
 
 

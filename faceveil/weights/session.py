@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from faceveil.errors import UsageError, WeightsError
 
-AUTOMATIC = ("CUDAExecutionProvider", "CoreMLExecutionProvider", "CPUExecutionProvider")
+CPU = "CPUExecutionProvider"
+AUTOMATIC = ("CUDAExecutionProvider", "CoreMLExecutionProvider", CPU)
 QUIET = 4
 
 
@@ -61,6 +63,13 @@ def open_session(path: Path, runtime: Runtime = Runtime()) -> Session:
     options.inter_op_num_threads = 1
     options.log_severity_level = QUIET
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # waiting threads of one network would spin on the cores that the next one needs
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # a memory plan per input size pays only where all inputs have one size
+    options.enable_mem_pattern = False
+    if providers == [CPU]:
+        _register_shared_arena()
+        options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         inner = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as problem:  # onnxruntime's exceptions share no base class but Exception
@@ -86,6 +95,19 @@ def choose_providers(names: Sequence[str]) -> list[str]:
                 f"no provider {name!r} on this machine; available: {', '.join(by_short_name)}"
             )
     return [provider for provider in chosen if provider]
+
+
+@lru_cache(maxsize=1)
+def _register_shared_arena() -> None:
+    """One memory arena for the sessions of this process, instead of one each.
+
+    Networks run one after the other can use the same memory: half the peak, and no slower.
+    """
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    # all of onnxruntime's own defaults
+    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(0, -1, -1, -1))
 
 
 def _short(provider: str) -> str:
