@@ -1,0 +1,279 @@
+"""What an analysis found and decided, and its file, analysis.json (DESIGN section 4).
+
+The file is for people and editors: every sequence with its boxes, provenance, identity, and which
+way each decision went and why. It holds no features. Its JSON Schema is analysis.schema.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from faceveil import __version__
+from faceveil.errors import InputError
+from faceveil.faces import DetectionLog, FaceSequence, Floats, Ints, Models, Provenance
+from faceveil.files import replace_file
+from faceveil.identity.select import Decision
+
+Value = TypeVar("Value")
+
+FORMAT = "faceveil-analysis"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """Which frames an analysis belongs to. `rate` is frames per second as a fraction, or None."""
+
+    name: str
+    kind: str
+    digest: str
+    width: int
+    height: int
+    frame_count: int
+    rate: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """Everything rendering needs besides the frames.
+
+    identities int32 [n] and decisions [n] belong to sequences [n]; shot_starts int32 are the first
+    frames of the shots; unknown_frames int32 are frames whose detections are missing: they are
+    veiled whole where no sequence spans them (policy 1).
+    """
+
+    source: SourceInfo
+    models: Models | None
+    parameters: dict[str, Any]
+    shot_starts: Ints
+    unknown_frames: Ints
+    sequences: Sequence[FaceSequence]
+    identities: Ints
+    decisions: Sequence[Decision]
+    detections: DetectionLog
+
+    @property
+    def veiled(self) -> NDArray[np.bool_]:
+        """bool [n]: which sequences are veiled."""
+        return np.array([decision.veil for decision in self.decisions], bool)
+
+    def decided_again(self, decisions: Sequence[Decision]) -> Analysis:
+        """The same faces with other decisions."""
+        return replace(self, decisions=list(decisions))
+
+    def check_source(self, digest: str) -> None:
+        """Raise InputError when the frames at hand are not the ones that were analysed."""
+        if digest != self.source.digest:
+            raise InputError(
+                f"the analysis is of another input ({self.source.name}, {self.source.digest[:19]}…"
+                f", this one is {digest[:19]}…): analyse this input, or give the one it was made of"
+            )
+
+
+def write_analysis(analysis: Analysis, path: Path) -> None:
+    """Write analysis.json. Raises OutputError when it cannot be written."""
+    replace_file(path, orjson.dumps(to_document(analysis), option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def to_document(analysis: Analysis) -> dict[str, Any]:
+    """The analysis as plain data, ready for JSON."""
+    names = np.array([item.name.lower() for item in Provenance])
+    sequences = [
+        {
+            "id": index,
+            "identity": int(identity),
+            "shot": sequence.shot,
+            "decision": asdict(decision),
+            "frames": sequence.frames,
+            "boxes": sequence.boxes,
+            "scores": np.round(sequence.scores.astype(np.float64), 4),
+            "provenance": names[sequence.provenance].tolist(),
+        }
+        for index, (sequence, identity, decision) in enumerate(
+            zip(analysis.sequences, analysis.identities, analysis.decisions, strict=True)
+        )
+    ]
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "faceveil": __version__,
+        "source": asdict(analysis.source),
+        "models": analysis.models.to_dict() if analysis.models else None,
+        "parameters": analysis.parameters,
+        "shot_starts": analysis.shot_starts,
+        "unknown_frames": analysis.unknown_frames,
+        "sequences": sequences,
+        "detections": {
+            "frames": analysis.detections.frames,
+            "boxes": analysis.detections.boxes,
+            "sequence": analysis.detections.sequence,
+        },
+    }
+
+
+def read_analysis(path: Path) -> Analysis:
+    """Read analysis.json, edited or not.
+
+    Raises InputError that names the field when it is not ours or was edited to nonsense.
+    """
+    try:
+        document = orjson.loads(path.read_bytes())
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be read ({problem.strerror})") from problem
+    except orjson.JSONDecodeError as problem:
+        raise InputError(f"{path}: is not JSON ({problem})") from problem
+    try:
+        return from_document(document)
+    except _FieldError as problem:
+        raise InputError(f"{path}: {problem}") from problem
+
+
+class _FieldError(ValueError):
+    """A field of the document that cannot be used."""
+
+
+def from_document(document: object) -> Analysis:
+    """The analysis held by plain data read from JSON."""
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise _FieldError(f'is not a faceveil analysis ("format" is not "{FORMAT}")')
+    if document.get("version") != VERSION:
+        raise _FieldError(f"version {document.get('version')!r} is not {VERSION}: analyse again")
+    source = _source(_get(document, "source", dict))
+    rows = [
+        _sequence(item, f"sequences[{index}]", source.frame_count)
+        for index, item in enumerate(_get(document, "sequences", list))
+    ]
+    models = _get(document, "models", dict) if document.get("models") is not None else None
+    return Analysis(
+        source=source,
+        models=_models(models) if models else None,
+        parameters=_get(document, "parameters", dict),
+        shot_starts=_ints(document, "shot_starts", "shot_starts"),
+        unknown_frames=_ints(document, "unknown_frames", "unknown_frames"),
+        sequences=[sequence for sequence, _, _ in rows],
+        identities=np.array([identity for _, identity, _ in rows], np.int32),
+        decisions=[decision for _, _, decision in rows],
+        detections=_detections(_get(document, "detections", dict), len(rows)),
+    )
+
+
+def _get(document: dict[str, Any], field: str, kind: type[Value], where: str = "") -> Value:
+    value = document.get(field)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        name = f"{where}.{field}" if where else field
+        raise _FieldError(f"{name} must be of type {kind.__name__}, found {value!r:.60}")
+    return value
+
+
+def _source(data: dict[str, Any]) -> SourceInfo:
+    rate = data.get("rate")
+    return SourceInfo(
+        name=_get(data, "name", str, "source"),
+        kind=_get(data, "kind", str, "source"),
+        digest=_get(data, "digest", str, "source"),
+        width=_get(data, "width", int, "source"),
+        height=_get(data, "height", int, "source"),
+        frame_count=_get(data, "frame_count", int, "source"),
+        rate=None if rate is None else str(rate),
+    )
+
+
+def _models(data: dict[str, Any]) -> Models:
+    try:
+        return Models.from_dict(data)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise _FieldError(f"models: {problem!r}") from problem
+
+
+def _sequence(item: object, where: str, frame_count: int) -> tuple[FaceSequence, int, Decision]:
+    if not isinstance(item, dict):
+        raise _FieldError(f"{where} must be an object")
+    frames = _ints(item, "frames", f"{where}.frames")
+    if len(frames) == 0 or frames[0] < 0 or (np.diff(frames) <= 0).any():
+        raise _FieldError(f"{where}.frames must be rising frame numbers from 0 on")
+    if frames[-1] >= frame_count:
+        raise _FieldError(f"{where}.frames: frame {frames[-1]} of a video of {frame_count} frames")
+    boxes = _boxes(item, f"{where}.boxes", len(frames))
+    scores = _numbers(item, "scores", f"{where}.scores", (len(frames),))
+    sequence = FaceSequence(
+        frames=frames,
+        boxes=boxes,
+        scores=scores,
+        provenance=_provenance(item, where, len(frames)),
+        shot=_get(item, "shot", int, where),
+    )
+    decision = _decision(_get(item, "decision", dict, where), f"{where}.decision")
+    return sequence, _get(item, "identity", int, where), decision
+
+
+def _decision(data: dict[str, Any], where: str) -> Decision:
+    similarity, person = data.get("similarity"), data.get("person")
+    if similarity is not None and not isinstance(similarity, int | float):
+        raise _FieldError(f"{where}.similarity must be a number or null")
+    if person is not None and not isinstance(person, str):
+        raise _FieldError(f"{where}.person must be a name or null")
+    return Decision(
+        veil=_get(data, "veil", bool, where),
+        reason=_get(data, "reason", str, where),
+        person=person,
+        similarity=None if similarity is None else float(similarity),
+        uncertain=_get(data, "uncertain", bool, where),
+    )
+
+
+def _provenance(item: dict[str, Any], where: str, count: int) -> NDArray[np.uint8]:
+    names = _get(item, "provenance", list, where)
+    codes = {entry.name.lower(): entry.value for entry in Provenance}
+    unknown = [name for name in names if name not in codes]
+    if unknown or len(names) != count:
+        raise _FieldError(
+            f"{where}.provenance must hold {count} of {', '.join(codes)}; found {len(names)}"
+            + (f", among them {unknown[0]!r}" if unknown else "")
+        )
+    return np.array([codes[name] for name in names], np.uint8)
+
+
+def _detections(data: dict[str, Any], sequence_count: int) -> DetectionLog:
+    frames = _ints(data, "frames", "detections.frames")
+    sequence = _ints(data, "sequence", "detections.sequence")
+    if len(sequence) != len(frames):
+        raise _FieldError("detections.sequence must be as long as detections.frames")
+    if ((sequence < -1) | (sequence >= sequence_count)).any():
+        raise _FieldError("detections.sequence names a sequence that does not exist")
+    return DetectionLog(frames, _boxes(data, "detections.boxes", len(frames)), sequence)
+
+
+def _ints(document: dict[str, Any], field: str, where: str) -> Ints:
+    values = document.get(field)
+    if not isinstance(values, list) or not all(type(value) is int for value in values):
+        raise _FieldError(f"{where} must be a list of whole numbers")
+    if any(abs(value) > 2**31 - 1 for value in values):
+        raise _FieldError(f"{where} holds a number that is too large")
+    return np.array(values, np.int32)
+
+
+def _numbers(document: dict[str, Any], field: str, where: str, shape: tuple[int, ...]) -> Floats:
+    try:
+        values = np.array(document.get(field), np.float32)
+    except (TypeError, ValueError) as problem:
+        raise _FieldError(f"{where} must be numbers ({problem})") from problem
+    if values.size == 0 and 0 in shape:
+        return np.zeros(shape, np.float32)
+    if values.shape != shape or not np.isfinite(values).all():
+        raise _FieldError(f"{where} must be finite numbers of shape {shape}, found {values.shape}")
+    return values
+
+
+def _boxes(document: dict[str, Any], where: str, count: int) -> Floats:
+    boxes = _numbers(document, "boxes", where, (count, 4))
+    wrong = np.flatnonzero((boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1]))
+    if len(wrong):
+        raise _FieldError(f"{where}[{wrong[0]}] is empty: a box is x1, y1, x2, y2 with x1 < x2")
+    return boxes

@@ -1,0 +1,112 @@
+"""report.json: what a run did, for people and for other programs. It holds no features."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from faceveil import __version__
+from faceveil.analysis import Analysis
+from faceveil.assure.coverage import Coverage
+from faceveil.faces import Provenance
+from faceveil.files import replace_file
+from faceveil.media.frames import Problem
+
+FORMAT = "faceveil-report"
+VERSION = 1
+_LIBRARIES = ("av", "numpy", "onnxruntime", "opencv-python-headless", "scipy")
+
+
+def build_report(
+    analysis: Analysis,
+    coverage: Coverage,
+    *,
+    output: str,
+    output_digest: str,
+    seconds: Mapping[str, float],
+    problems: Sequence[Problem],
+) -> dict[str, Any]:
+    """The report as plain data; its JSON Schema is report.schema.json.
+
+    seconds: time of each stage on the wall. problems: what of the input could not be read.
+    """
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "faceveil": __version__,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in _LIBRARIES},
+        },
+        "input": asdict(analysis.source),
+        "output": {"name": output, "digest": output_digest},
+        "models": analysis.models.to_dict() if analysis.models else None,
+        "parameters": analysis.parameters,
+        "shots": len(analysis.shot_starts),
+        "boxes": _boxes_by_provenance(analysis),
+        "coverage": {"checked": coverage.checked, "breaches": len(coverage.frames)},
+        "unknown_frames": analysis.unknown_frames,
+        "identities": _identities(analysis),
+        "uncertain": _uncertain(analysis),
+        "problems": [asdict(problem) for problem in problems],
+        "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
+    }
+
+
+def write_report(report: Mapping[str, Any], path: Path) -> None:
+    """Write report.json. Raises OutputError when it cannot be written."""
+    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_INDENT_2
+    replace_file(path, orjson.dumps(dict(report), option=options))
+
+
+def _boxes_by_provenance(analysis: Analysis) -> dict[str, dict[str, int]]:
+    counts = {"veiled": np.zeros(len(Provenance), int), "kept": np.zeros(len(Provenance), int)}
+    for sequence, decision in zip(analysis.sequences, analysis.decisions, strict=True):
+        fate = "veiled" if decision.veil else "kept"
+        counts[fate] += np.bincount(sequence.provenance, minlength=len(Provenance))
+    return {
+        fate: {item.name.lower(): int(row[item]) for item in Provenance}
+        for fate, row in counts.items()
+    }
+
+
+def _identities(analysis: Analysis) -> list[dict[str, Any]]:
+    rows = []
+    for number in np.unique(analysis.identities).tolist():
+        members = np.flatnonzero(analysis.identities == number).tolist()
+        decisions = [analysis.decisions[member] for member in members]
+        rows.append(
+            {
+                "identity": number,
+                "person": next((item.person for item in decisions if item.person), None),
+                "sequences": len(members),
+                "frames": sum(len(analysis.sequences[member]) for member in members),
+                "veiled_sequences": sum(int(decision.veil) for decision in decisions),
+            }
+        )
+    return rows
+
+
+def _uncertain(analysis: Analysis) -> list[dict[str, Any]]:
+    return [
+        {
+            "sequence": index,
+            "identity": int(identity),
+            "first_frame": sequence.first,
+            "last_frame": sequence.last,
+            "person": decision.person,
+            "similarity": decision.similarity,
+            "reason": decision.reason,
+        }
+        for index, (sequence, identity, decision) in enumerate(
+            zip(analysis.sequences, analysis.identities, analysis.decisions, strict=True)
+        )
+        if decision.uncertain
+    ]

@@ -1,0 +1,285 @@
+"""The `faceveil` command: its arguments, and how errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from faceveil import __version__
+from faceveil.errors import FaceveilError
+
+EXIT_INTERRUPTED = 130
+
+DESCRIPTION = """\
+Veil the right faces in video, without missing one.
+
+  faceveil veil talk.mp4 out.mp4                          veil every face
+  faceveil veil talk.mp4 out.mp4 --keep photos/anchor/    all but the anchor
+  faceveil veil talk.mp4 out.mp4 --only photos/witness/   only the witness
+  faceveil veil talk.mp4 out.mp4 --keep-at 1500:640,300   all but the person seen in frame 1500
+                                                          at x 640, y 300, in every shot
+  faceveil veil frames/ veiled/                           a folder of img0000001.png …
+  faceveil veil pictures/ veiled/ --stills --veil upper   unrelated pictures, each on its own
+  faceveil analyse talk.mp4 analysis.json                 find the faces; edit the file …
+  faceveil render talk.mp4 analysis.json out.mp4          … and veil without detecting again
+"""
+
+EXIT_CODES = """\
+exit codes:
+  0 done   2 wrong usage   3 bad input (what could be read is done, the rest is named)
+  4 a detected face would stay visible   5 the output cannot be written
+  6 a network's weights cannot be had    130 interrupted
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code (see EXIT_CODES)."""
+    options = build_parser().parse_args(arguments)
+    from faceveil import commands
+
+    try:
+        code: int = getattr(commands, options.command)(options)
+    except FaceveilError as problem:
+        print(f"faceveil: {problem}", file=sys.stderr)
+        return problem.exit_code
+    except KeyboardInterrupt:
+        print("faceveil: interrupted, no output was written", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options. `options.command` names a function of faceveil.commands."""
+    parser = argparse.ArgumentParser(
+        prog="faceveil",
+        description=DESCRIPTION,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"faceveil {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    veil = commands.add_parser("veil", help="find, follow and veil faces in one go")
+    veil.set_defaults(command="veil")
+    veil.add_argument("input", type=Path, help="a video file or a folder of frames")
+    veil.add_argument("output", type=Path, help="a video file (.mp4, .mov, .mkv) or a folder")
+    _add_selection(veil, photos=True)
+    _add_detection(veil)
+    _add_sequences(veil)
+    _add_rendering(veil)
+    _add_features(veil)
+    _add_progress(veil)
+
+    analyse = commands.add_parser("analyse", help="find and follow faces; write analysis.json")
+    analyse.set_defaults(command="analyse")
+    analyse.add_argument("input", type=Path, help="a video file or a folder of frames")
+    analyse.add_argument("analysis", type=Path, help="the file to write; it holds no features")
+    _add_selection(analyse, photos=True)
+    _add_detection(analyse)
+    _add_sequences(analyse)
+    _add_features(analyse)
+    _add_progress(analyse)
+
+    render = commands.add_parser("render", help="veil what an analysis says, without detection")
+    render.set_defaults(command="render")
+    render.add_argument("input", type=Path, help="the video or folder that was analysed")
+    render.add_argument("analysis", type=Path, help="analysis.json, edited or not")
+    render.add_argument("output", type=Path, help="a video file (.mp4, .mov, .mkv) or a folder")
+    _add_selection(render, photos=True)
+    render.add_argument(
+        "--features", type=Path, help="features kept by analyse; a new choice by photo needs them"
+    )
+    _add_detection(render)
+    _add_rendering(render)
+    _add_progress(render)
+
+    _add_weights(commands.add_parser("weights", help="the networks: list, fetch, verify"))
+    return parser
+
+
+def _add_selection(parser: argparse.ArgumentParser, photos: bool) -> None:
+    group = parser.add_argument_group(
+        "who is veiled", "Everyone, unless --keep… names who stays visible or --only… who is veiled"
+    )
+    for mode, what in (("keep", "leave visible"), ("only", "veil only")):
+        group.add_argument(
+            f"--{mode}",
+            type=Path,
+            action="append",
+            default=[],
+            metavar="PHOTOS",
+            help=f"{what} this person: a photo, or a folder of photos of one person",
+        )
+        group.add_argument(
+            f"--{mode}-at",
+            type=_point,
+            action="append",
+            default=[],
+            metavar="FRAME:X,Y",
+            help=f"{what} the person at this place of this frame (0-based), in every shot",
+        )
+        group.add_argument(
+            f"--{mode}-identity",
+            type=int,
+            action="append",
+            default=[],
+            metavar="N",
+            help=f"{what} this identity of analysis.json",
+        )
+    group.add_argument("--nobody", action="store_true", help="veil nobody")
+    group.add_argument(
+        "--accept",
+        type=float,
+        metavar="COSINE",
+        help="similarity from which a face matches a photo",
+    )
+    group.add_argument(
+        "--uncertain",
+        type=float,
+        metavar="COSINE",
+        help="similarity from which a face may match; up to --accept it is veiled and listed",
+    )
+
+
+def _add_detection(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("networks")
+    group.add_argument(
+        "--detector",
+        default="union",
+        metavar="NAME",
+        help="union (default), mtcnn, centerface, an .onnx file, or a folder of MXNet checkpoints",
+    )
+    group.add_argument(
+        "--recognizer",
+        default="arcface-mobilefacenet",
+        metavar="NAME",
+        help="a name of `faceveil weights list`, or an .onnx file",
+    )
+    group.add_argument(
+        "--min-face-size", type=float, metavar="PIXELS", help="smallest face looked for"
+    )
+    group.add_argument(
+        "--accept-licence",
+        action="store_true",
+        help="use networks whose licence forbids commercial use",
+    )
+    group.add_argument(
+        "--provider",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="onnxruntime provider: cuda, coreml, cpu (default: the best there is)",
+    )
+    group.add_argument(
+        "--workers", type=_positive, metavar="N", help="frames analysed at once (default: cores)"
+    )
+    group.add_argument(
+        "--threads", type=_positive, default=1, metavar="N", help="threads a network uses"
+    )
+    group.add_argument(
+        "--stills",
+        action="store_true",
+        help="the input is a folder of unrelated pictures: names kept, nobody is followed",
+    )
+
+
+def _add_sequences(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("following faces")
+    group.add_argument("--thesis", action="store_true", help="the 2022 thesis's own parameters")
+    group.add_argument("--distance", help="motion or thesis")
+    group.add_argument(
+        "--join-gap", type=int, metavar="FRAMES", help="sequences this near in a shot are joined"
+    )
+    group.add_argument("--interpolation", metavar="NAME", help="pchip, linear, cubic, akima …")
+    group.add_argument("--smoothing", metavar="NAME", help="gaussian, savitzky_golay … or none")
+    group.add_argument("--smoothing-window", type=int, metavar="FRAMES", help="odd")
+    group.add_argument("--extension", type=int, metavar="FRAMES", help="added at both ends")
+    group.add_argument(
+        "--min-length", type=int, metavar="FRAMES", help="drop undetected shorter sequences"
+    )
+
+
+def _add_rendering(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what the output looks like")
+    group.add_argument(
+        "--veil",
+        default="round",
+        metavar="STYLE",
+        help="round (default), square, pixelate, solid, or upper (top of the face only)",
+    )
+    group.add_argument("--margin", type=float, help="added on each side, as a share of the box")
+    group.add_argument(
+        "--draw-boxes",
+        action="store_true",
+        help="draw boxes instead of veils: kept blue, veiled red, dashed where interpolated",
+    )
+    group.add_argument("--contact-sheet", type=Path, metavar="PNG", help="one row per identity")
+    group.add_argument("--report", type=Path, metavar="JSON", help="counts, times, digests")
+    group.add_argument(
+        "--analysis", dest="analysis_output", type=Path, metavar="JSON", help="what was decided"
+    )
+    group.add_argument("--crf", type=float, help="x264 quality: 18 (default) is visually lossless")
+    group.add_argument("--preset", help="x264 preset: faster or smaller")
+    group.add_argument(
+        "--rate", type=Fraction, help="frames per second of a video made from pictures"
+    )
+
+
+def _add_features(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--features",
+        type=Path,
+        metavar="NPZ",
+        help="keep the features (biometric data!) for a later choice by photo",
+    )
+
+
+def _add_progress(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("talking")
+    group.add_argument(
+        "--progress",
+        choices=("auto", "bar", "json", "none"),
+        default="auto",
+        help="auto (default): a bar on a terminal; json: a line a second on standard error",
+    )
+    group.add_argument("--quiet", action="store_true", help="only errors")
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for name, help_text in (
+        ("list", "what each network is, its licence, and where it comes from"),
+        ("fetch", "download, verify and convert (default: those the default options need)"),
+        ("verify", "hash the cached files again"),
+    ):
+        action = actions.add_parser(name, help=help_text)
+        action.set_defaults(command=f"weights_{name}")
+        if name != "list":
+            action.add_argument("names", nargs="*", metavar="NAME")
+        if name == "fetch":
+            action.add_argument("--accept-licence", action="store_true")
+
+
+def _point(text: str) -> tuple[int, float, float]:
+    try:
+        frame, place = text.split(":")
+        x, y = place.split(",")
+        return int(frame), float(x), float(y)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not FRAME:X,Y, such as 1500:640,300"
+        ) from None
+
+
+def _positive(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
