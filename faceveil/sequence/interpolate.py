@@ -1,0 +1,49 @@
+"""Boxes for the frames between two detections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import (
+    Akima1DInterpolator,
+    CubicSpline,
+    PchipInterpolator,
+    interp1d,
+    make_interp_spline,
+)
+
+from faceveil.errors import UsageError
+from faceveil.faces import FaceSequence, Ints, Provenance
+from faceveil.sequence.columns import with_boxes
+from faceveil.sequence.geometry import from_curves, to_curves
+
+Doubles = NDArray[np.float64]
+Interpolator = Callable[[Ints, Doubles], Callable[[Ints], Any]]
+
+INTERPOLATORS: dict[str, Interpolator] = {
+    "pchip": PchipInterpolator,
+    "linear": lambda frames, values: make_interp_spline(frames, values, k=1),
+    "cubic": CubicSpline,
+    "akima": Akima1DInterpolator,
+    "nearest": lambda frames, values: interp1d(frames, values, kind="nearest", axis=0),
+}
+
+
+def interpolate(sequence: FaceSequence, method: str = "pchip") -> FaceSequence:
+    """The sequence with a box on every frame from its first to its last (thesis 3.1.5).
+
+    Centre and logarithm of size are interpolated. However long a gap is, it is filled: a face that
+    was covered before and after is covered between. Known boxes stay as they are; new ones have
+    score 0 and provenance INTERPOLATED. method: a key of INTERPOLATORS; UsageError otherwise.
+    """
+    if method not in INTERPOLATORS:
+        raise UsageError(f"no interpolation {method!r}; use one of {', '.join(INTERPOLATORS)}")
+    span = np.arange(sequence.first, sequence.last + 1, dtype=np.int32)
+    if len(span) == len(sequence):
+        return sequence
+    missing = np.setdiff1d(span, sequence.frames, assume_unique=True)
+    curve = INTERPOLATORS[method](sequence.frames, to_curves(sequence.boxes).astype(np.float64))
+    return with_boxes(sequence, missing, from_curves(curve(missing)), Provenance.INTERPOLATED)

@@ -1,0 +1,166 @@
+"""Sequences of one face, broken off and found again a few frames later, become one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+from faceveil.faces import FaceSequence, Floats, Ints
+from faceveil.sequence.geometry import centres
+from faceveil.sequence.match import Distance, Pairs
+from faceveil.sequence.samples import FeatureSamples
+from faceveil.sequence.tracks import LONGEST_MOTION
+
+SAMPLES_AT_AN_END = 8
+BOXES_AT_AN_END = 6
+
+
+def join(
+    sequences: Sequence[FaceSequence], max_gap: int, distance: Distance
+) -> tuple[list[FaceSequence], Ints]:
+    """Join sequences of one shot that follow each other within `max_gap` frames (thesis 3.1.4).
+
+    Each end is matched with at most one beginning, so that the sum of distances is the least
+    possible; sequences that overlap in time are never joined. Returns the sequences, ordered
+    by first frame, and int32 [n]: for each given sequence, the index of the one it became.
+    """
+    before, after = _candidates(sequences, max_gap)
+    if not len(before):
+        return _chain(sequences, {})
+    cost = distance(_pairs(sequences, before, after, distance))
+    possible = cost < distance.limit
+    before, after, cost = before[possible], after[possible], cost[possible]
+    links = _cheapest_links(len(sequences), before, after, cost, distance.limit)
+    return _chain(sequences, links)
+
+
+def _candidates(
+    sequences: Sequence[FaceSequence], max_gap: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Index pairs where the second starts 1 to max_gap frames after the first has ended."""
+    first = np.array([sequence.first for sequence in sequences], np.int64)
+    last = np.array([sequence.last for sequence in sequences], np.int64)
+    shot = np.array([sequence.shot for sequence in sequences], np.int64)
+    by_first = np.argsort(first, kind="stable")
+    low = np.searchsorted(first[by_first], last, side="right")
+    high = np.searchsorted(first[by_first], last + max_gap, side="right")
+    count = high - low
+    before = np.repeat(np.arange(len(sequences)), count)
+    position = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    after = by_first[np.repeat(low, count) + position]
+    same_shot = shot[before] == shot[after]
+    return before[same_shot], after[same_shot]
+
+
+def _pairs(
+    sequences: Sequence[FaceSequence],
+    before: NDArray[np.intp],
+    after: NDArray[np.intp],
+    distance: Distance,
+) -> Pairs:
+    """The last face of each earlier sequence with the first of each later one."""
+    ends = np.array([sequence.boxes[-1] for sequence in sequences])
+    starts = np.array([sequence.boxes[0] for sequence in sequences])
+    motion = np.array([_end_velocity(sequence) for sequence in sequences], np.float32)
+    looks_at_end = _looks(sequences, distance, at_end=True)
+    looks_at_start = _looks(sequences, distance, at_end=False)
+    similarity = np.einsum("ij,ij->i", looks_at_end[before], looks_at_start[after])
+    similarity[similarity == 0] = np.nan
+    gap = np.array(
+        [sequences[j].first - sequences[i].last for i, j in zip(before, after, strict=True)]
+    )
+    shift = motion[before] * np.minimum(gap, LONGEST_MOTION).astype(np.float32)[:, None]
+    return Pairs(
+        before=ends[before],
+        predicted=ends[before] + np.concatenate([shift, shift], axis=1),
+        after=starts[after],
+        gap=gap,
+        similarity=similarity,
+    )
+
+
+def _end_velocity(sequence: FaceSequence) -> Floats:
+    """Pixels a frame, float32 [2], over the last boxes."""
+    frames, boxes = sequence.frames[-BOXES_AT_AN_END:], sequence.boxes[-BOXES_AT_AN_END:]
+    if len(frames) < 2:
+        return np.zeros(2, np.float32)
+    moved = centres(boxes[-1]) - centres(boxes[0])
+    return np.asarray(moved / np.float32(frames[-1] - frames[0]), np.float32)
+
+
+def _looks(sequences: Sequence[FaceSequence], distance: Distance, at_end: bool) -> Floats:
+    """Mean feature near one end of each sequence, normalised; zeros where none is comparable."""
+    size = max(sequence.features.shape[1] for sequence in sequences)
+    count = SAMPLES_AT_AN_END if distance.feature_memory else 1
+    looks = np.zeros((len(sequences), size), np.float32)
+    for look, sequence in zip(looks, sequences, strict=True):
+        part = slice(-count, None) if at_end else slice(count)
+        quality = sequence.feature_quality[part]
+        if quality.max(initial=0) >= distance.min_feature_size and len(quality):
+            mean = quality @ sequence.features[part]
+            look[: len(mean)] = mean / max(float(np.linalg.norm(mean)), 1e-12)
+    return looks
+
+
+def _cheapest_links(
+    count: int, before: NDArray[np.intp], after: NDArray[np.intp], cost: Floats, limit: float
+) -> dict[int, int]:
+    """Min-cost matching of ends and beginnings: {index: index of its continuation}.
+
+    Sparse, so that thousands of sequences in one shot stay cheap. Every end may also stay
+    without a continuation, at the cost of `limit`: a column of its own. Weights are raised by
+    one, because the sparse matching takes a weight of zero for no edge.
+    """
+    ends = np.arange(count)
+    weights = csr_array(
+        (
+            np.concatenate([cost, np.full(count, limit)]).astype(np.float64) + 1,
+            (np.concatenate([before, ends]), np.concatenate([after, count + ends])),
+        ),
+        shape=(count, 2 * count),
+    )
+    rows, columns = min_weight_full_bipartite_matching(weights)
+    return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if j < count}
+
+
+def _chain(
+    sequences: Sequence[FaceSequence], links: dict[int, int]
+) -> tuple[list[FaceSequence], Ints]:
+    continued = set(links.values())
+    became = np.zeros(len(sequences), np.int32)
+    heads = [i for i in range(len(sequences)) if i not in continued]
+    heads.sort(key=lambda i: sequences[i].first)
+    joined = []
+    for number, head in enumerate(heads):
+        chain = [head]
+        while chain[-1] in links:
+            chain.append(links[chain[-1]])
+        became[chain] = number
+        joined.append(_concatenate([sequences[i] for i in chain]))
+    return joined, became
+
+
+def _concatenate(parts: list[FaceSequence]) -> FaceSequence:
+    if len(parts) == 1:
+        return parts[0]
+    samples = FeatureSamples(parts[0].first)
+    for part in parts:
+        for frame, quality, feature in zip(
+            part.feature_frames, part.feature_quality, part.features, strict=True
+        ):
+            samples.offer(int(frame), float(quality), feature)
+    frames, quality, features = samples.columns(max(part.features.shape[1] for part in parts))
+    return FaceSequence(
+        frames=np.concatenate([part.frames for part in parts]),
+        boxes=np.concatenate([part.boxes for part in parts]),
+        scores=np.concatenate([part.scores for part in parts]),
+        provenance=np.concatenate([part.provenance for part in parts]),
+        shot=parts[0].shot,
+        feature_frames=frames,
+        feature_quality=quality,
+        features=features,
+    )

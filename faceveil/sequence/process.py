@@ -1,0 +1,55 @@
+"""From built sequences to finished ones: joined, pruned, filled, extended, smoothed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from faceveil.faces import DetectionLog, FaceSequence, Ints
+from faceveil.sequence.build import Built
+from faceveil.sequence.extend import extend
+from faceveil.sequence.interpolate import interpolate
+from faceveil.sequence.join import join
+from faceveil.sequence.match import Distance, distance_by_name
+from faceveil.sequence.options import SequenceOptions
+from faceveil.sequence.prune import prune
+from faceveil.sequence.smooth import smooth
+
+
+def finish(
+    built: Built,
+    options: SequenceOptions,
+    frame_count: int,
+    width: int,
+    height: int,
+    *,
+    distance: Distance | None = None,
+) -> tuple[list[FaceSequence], DetectionLog]:
+    """Every stage after building, and the detections with the numbers of the final sequences.
+
+    frame_count bounds the last shot; width and height are the picture's, in pixels.
+    """
+    distance = distance or distance_by_name(options.distance)
+    sequences, joined = join(built.sequences, options.join_gap, distance)
+    sequences, pruned = prune(sequences, options.min_length, options.prune_detected)
+    last_of_shot = np.append(built.shot_starts[1:], frame_count) - 1
+    finished = []
+    for sequence in sequences:
+        bounds = int(built.shot_starts[sequence.shot]), int(last_of_shot[sequence.shot])
+        filled = interpolate(sequence, options.interpolation)
+        whole = extend(filled, *bounds, width, height, frames=options.extension)
+        finished.append(_smoothed(whole, options))
+    return finished, _renumbered(built.detections, joined, pruned)
+
+
+def _smoothed(sequence: FaceSequence, options: SequenceOptions) -> FaceSequence:
+    if options.smoothing == "none":
+        return sequence
+    return smooth(sequence, options.smoothing, options.smoothing_window)
+
+
+def _renumbered(log: DetectionLog, joined: Ints, pruned: Ints) -> DetectionLog:
+    if not len(log):
+        return log
+    return replace(log, sequence=pruned[joined[log.sequence]])
