@@ -18,7 +18,7 @@ from faceveil.errors import InputError
 from faceveil.faces import Image
 from faceveil.media.orientation import EXIF_ORIENTATIONS, UPRIGHT, Orientation
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 MAX_PIXELS = 178_956_970
 """The largest picture that is read, Pillow's own limit; an 8K frame has 33 million."""
 
