@@ -37,9 +37,10 @@ def cluster(
 ) -> Ints:
     """The identity of each sequence: int32 [n], numbered from 0 by first appearance.
 
-    A sequence without a trustworthy sample (no feature, or the shorter side of the face always
-    under `min_face_size` pixels) is an identity of its own. Takes O(n D) memory. The order of
-    the sequences does not matter. Raises InputError for features of different recognisers.
+    A sequence without a trustworthy sample (no feature, the face always under `min_face_size`
+    pixels on its shorter side or never clear) is an identity of its own. Takes O(n D) memory.
+    The order of the sequences does not matter. Raises InputError for features of different
+    recognisers.
     """
     if not sequences:
         return np.zeros(0, np.int32)

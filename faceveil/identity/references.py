@@ -10,11 +10,9 @@ import numpy as np
 
 from faceveil.errors import InputError
 from faceveil.faces import Floats, FrameFaces, Image, Ints
-from faceveil.identity.templates import MIN_FACE_SIZE, normalise
+from faceveil.identity.templates import CLEAR_SCORE, MIN_FACE_SIZE, normalise
 
-PHOTO_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".gif"}
-)
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
 BYSTANDER_SIZE = 0.5
 """A face under this part of the largest one's size stands in the background of a photo."""
@@ -127,7 +125,7 @@ def _photo_feature(photo: Path, analyzer: Callable[[Image], FrameFaces]) -> Floa
         raise InputError(f"reference photo cannot be used: {problem}") from problem
     found = analyzer(picture)
     faces = found.select(found.accepted)
-    if not len(faces):
+    if not (faces.scores >= CLEAR_SCORE).any():
         unclear = f"only an unclear one (score {found.scores.max():.2f})" if len(found) else "none"
         raise InputError(
             f"reference photo {photo} should show a face, but has {unclear}; "
@@ -135,7 +133,7 @@ def _photo_feature(photo: Path, analyzer: Callable[[Image], FrameFaces]) -> Floa
         )
     sides = faces.boxes[:, 2:] - faces.boxes[:, :2]
     sizes = np.sqrt(sides.prod(axis=1))
-    main = int(sizes.argmax())
+    main = int(np.where(faces.scores >= CLEAR_SCORE, sizes, 0).argmax())
     several = int((sizes >= BYSTANDER_SIZE * sizes[main]).sum())
     if several > 1:
         raise InputError(

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.errors import InputError, UsageError
-from faceveil.faces import FaceSequence, Floats, Ints, Provenance
+from faceveil.faces import FaceSequence, Floats, Ints
 from faceveil.identity.overlap import overlapping_pairs
 from faceveil.identity.points import Point, sequence_at
 from faceveil.identity.references import References
-from faceveil.identity.templates import MIN_FACE_SIZE, Templates, sequence_templates
+from faceveil.identity.templates import MIN_FACE_SIZE, Templates, recognisable, sequence_templates
 
 Mode = Literal["all", "none", "only", "keep"]
 
@@ -158,7 +158,7 @@ class _Evidence:
         resembles, alike = _resemblance(whole, selected)
         own_known, whole_known = own.known, whole.known
         if not own_known.any() and not len(people):
-            own_known = np.array([_large(s, min_face_size) for s in sequences], np.bool_)
+            own_known = np.array([recognisable(s, min_face_size).any() for s in sequences])
             whole_known = np.bincount(identity, own_known, minlength=len(numbers)) > 0
         return cls(
             selection=selection,
@@ -322,12 +322,6 @@ def _resemblance(whole: Templates, selected: NDArray[np.bool_]) -> tuple[Floats,
     similarity = directions @ directions[sources].T
     best = similarity.argmax(axis=1)
     return similarity[np.arange(len(best)), best], sources[best]
-
-
-def _large(sequence: FaceSequence, min_face_size: float) -> bool:
-    """Whether the face was ever detected large enough to be recognised."""
-    detected = sequence.boxes[sequence.provenance == Provenance.DETECTED]
-    return bool(((detected[:, 2:] - detected[:, :2]).min(axis=1) >= min_face_size).any())
 
 
 def _one_place_at_a_time(

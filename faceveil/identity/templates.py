@@ -1,7 +1,8 @@
 """The mean feature of a face: what clustering and selection compare.
 
-Only trustworthy samples count: a feature was computed, and the face was large enough for the
-recogniser. A similarity is the cosine of two mean features, from -1 to 1.
+Only trustworthy samples count: a feature was computed, the face was large enough for the
+recogniser, and the detector saw it clearly. Features of small, dark and blurred faces all resemble
+each other, whoever they are. A similarity is the cosine of two mean features, from -1 to 1.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from faceveil.faces import FaceSequence, Floats
 
 MIN_FACE_SIZE = 24.0
 """Shorter side of a box in pixels, below which a feature is not trusted (DESIGN section 6)."""
+
+CLEAR_SCORE = 0.7
+"""Detector's score below which a feature is not trusted, whatever the score to accept a face."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -86,15 +90,20 @@ def sequence_templates(
     return Templates(sums, weights)
 
 
+def recognisable(sequence: FaceSequence, min_face_size: float) -> NDArray[np.bool_]:
+    """bool [n]: the frames where the face was seen large and clearly enough to recognise it."""
+    shorter_side = (sequence.boxes[:, 2:] - sequence.boxes[:, :2]).min(axis=1)
+    large: NDArray[np.bool_] = shorter_side >= min_face_size
+    return large & (sequence.scores >= np.float32(CLEAR_SCORE))
+
+
 def _trusted_quality(sequence: FaceSequence, min_face_size: float) -> Floats:
     """float32 [k]: the weight of each sample, 0 where it is not trustworthy."""
     if not sequence.features.size:
         return np.zeros(0, np.float32)
     row = np.searchsorted(sequence.frames, sequence.feature_frames).clip(max=len(sequence) - 1)
     seen = sequence.frames[row] == sequence.feature_frames
-    boxes = sequence.boxes[row]
-    shorter_side = (boxes[:, 2:] - boxes[:, :2]).min(axis=1)
-    trusted = seen & (shorter_side >= min_face_size) & sequence.features.any(axis=1)
+    trusted = seen & recognisable(sequence, min_face_size)[row] & sequence.features.any(axis=1)
     quality = np.maximum(sequence.feature_quality, 0)
     if not quality[trusted].any():
         quality = np.ones_like(quality)

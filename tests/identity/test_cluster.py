@@ -116,12 +116,15 @@ def test_extended_boxes_do_not_keep_one_face_apart():
 
 
 @pytest.mark.parametrize(
-    ("feature", "side"),
-    [(None, 60), (np.zeros(32), 60), (person(0), 23)],
-    ids=["no feature", "a row of zeros", "too small"],
+    ("feature", "side", "score"),
+    [(None, 60, 1), (np.zeros(32), 60, 1), (person(0), 23, 1), (person(0), 60, 0.65)],
+    ids=["no feature", "a row of zeros", "too small", "not clear"],
 )
-def test_untrustworthy_faces_stay_alone(feature, side):
-    found = [sequence(feature, first=20 * k, last=20 * k + 9, side=side) for k in range(3)]
+def test_untrustworthy_faces_stay_alone(feature, side, score):
+    scores = np.full(10, score, np.float32)
+    found = [
+        sequence(feature, first=20 * k, last=20 * k + 9, side=side, scores=scores) for k in range(3)
+    ]
     assert cluster(found).tolist() == [0, 1, 2]
 
 

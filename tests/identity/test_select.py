@@ -112,9 +112,14 @@ def test_only_is_won_by_one_sequence_of_many():
     assert all(decision.veil for decision in decide(found, np.zeros(7, int), only()))
 
 
-@pytest.mark.parametrize(("feature", "side"), [(None, 60), (ANN, 20)], ids=["none", "small"])
-def test_a_face_that_cannot_be_recognised_is_veiled(feature, side):
-    found = [*shots(ANN), sequence(feature, first=50, last=59, side=side)]
+@pytest.mark.parametrize(
+    ("feature", "side", "score"),
+    [(None, 60, 1), (ANN, 20, 1), (ANN, 60, 0.6)],
+    ids=["no feature", "small", "unclear"],
+)
+def test_a_face_that_cannot_be_recognised_is_veiled(feature, side, score):
+    scores = np.full(10, score, np.float32)
+    found = [*shots(ANN), sequence(feature, first=50, last=59, side=side, scores=scores)]
     kept, unknown = decide(found, np.array([0, 1]), keep())
     assert not kept.veil
     assert unknown.veil
