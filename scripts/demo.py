@@ -21,14 +21,13 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from clips import make_clip, write_video  # noqa: E402
 from portraits import PORTRAITS, portrait_path  # noqa: E402
-from truth import Truth, coverage_of_pixels, evaluate  # noqa: E402
+from truth import ENCODED, Truth, coverage_of_pixels, evaluate  # noqa: E402
 
 from faceveil.faces import Image  # noqa: E402
 
 KEPT = "obama3"
 """A photo that is not in the clip: the clip shows two other ones of the same person."""
 TILE_WIDTH, GAP, HEADING = 480, 6, 22
-ENCODING_TOLERANCE = 12
 
 
 def main() -> int:
@@ -58,7 +57,7 @@ def main() -> int:
 
 def report(before: Path, after: Path, truth: Truth, person: str) -> None:
     """Print what the pixels of the output show of the people who are in the clip."""
-    coverage = coverage_of_pixels(truth, frames_of(before), frames_of(after), ENCODING_TOLERANCE)
+    coverage = coverage_of_pixels(truth, frames_of(before), frames_of(after), ENCODED)
     result = evaluate(truth, coverage, keep=[person])
     veiled = result.faces - len(result.missed)
     print(f"""

@@ -22,6 +22,8 @@ from faceveil.veil.region import core
 from faceveil.veil.styles import VeilStyle
 
 GRID = 24
+ENCODED = 7.0
+"""Mean difference in grey levels that a veil exceeds, and encoding at high quality does not."""
 
 
 def _ellipse() -> NDArray[np.bool_]:
@@ -156,9 +158,10 @@ def coverage_of_pixels(
     """The share float32 [n] of each true face's seen part that an output has changed.
 
     `before` and `after` are the frames in order, RGB uint8 [H, W, 3]. A sample counts as changed
-    where a channel differs by more than `tolerance` grey levels: 0 for a lossless output, about 12
-    for a video that was encoded again (then the mean of 5x5 pixels is compared). Gaps smaller than
-    a fifth of the face are closed: a veil may by chance leave a patch of skin as it was.
+    where a channel differs by more than `tolerance` grey levels: 0 for a lossless output,
+    `ENCODED` for a video that was encoded again, where the mean difference around the sample is
+    compared. Gaps smaller than a fifth of the face are closed: a veil may by chance leave a patch
+    of skin as it was.
 
     Raises ValueError when there are not exactly as many frames as the truth has.
     """
@@ -176,15 +179,17 @@ def coverage_of_pixels(
 
 def _changed(original: Image, output: Image, boxes: Floats, tolerance: float) -> NDArray[np.bool_]:
     """bool [n, GRID, GRID]: which sample points of the boxes the output has changed."""
+    difference = cv2.absdiff(original, output).astype(np.float32)
     if tolerance > 0:
-        original, output = cv2.blur(original, (5, 5)), cv2.blur(output, (5, 5))
-    difference = cv2.absdiff(original, output).max(axis=2)
+        window = max(3, len(original) // 40)
+        difference = cv2.blur(difference, (window, window))
+    difference = difference.max(axis=2)
     points = np.floor(grid_points(boxes)).astype(np.intp)
     height, width = difference.shape
     x, y = points[..., 0].clip(0, width - 1), points[..., 1].clip(0, height - 1)
     changed = (difference[y, x] > tolerance).astype(np.uint8)
-    window = np.ones((5, 5), np.uint8)
-    closed = [cv2.morphologyEx(mask, cv2.MORPH_CLOSE, window) for mask in changed]
+    gap = np.ones((5, 5), np.uint8)
+    closed = [cv2.morphologyEx(mask, cv2.MORPH_CLOSE, gap) for mask in changed]
     return np.array(closed, bool)
 
 
