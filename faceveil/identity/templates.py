@@ -19,7 +19,7 @@ from faceveil.faces import FaceSequence, Floats
 MIN_FACE_SIZE = 24.0
 """Shorter side of a box in pixels, below which a feature is not trusted (DESIGN section 6)."""
 
-CLEAR_SCORE = 0.7
+CLEAR_SCORE = 0.85
 """Detector's score below which a feature is not trusted, whatever the score to accept a face."""
 
 

@@ -117,7 +117,7 @@ def test_extended_boxes_do_not_keep_one_face_apart():
 
 @pytest.mark.parametrize(
     ("feature", "side", "score"),
-    [(None, 60, 1), (np.zeros(32), 60, 1), (person(0), 23, 1), (person(0), 60, 0.65)],
+    [(None, 60, 1), (np.zeros(32), 60, 1), (person(0), 23, 1), (person(0), 60, 0.8)],
     ids=["no feature", "a row of zeros", "too small", "not clear"],
 )
 def test_untrustworthy_faces_stay_alone(feature, side, score):

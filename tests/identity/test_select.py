@@ -114,7 +114,7 @@ def test_only_is_won_by_one_sequence_of_many():
 
 @pytest.mark.parametrize(
     ("feature", "side", "score"),
-    [(None, 60, 1), (ANN, 20, 1), (ANN, 60, 0.6)],
+    [(None, 60, 1), (ANN, 20, 1), (ANN, 60, 0.8)],
     ids=["no feature", "small", "unclear"],
 )
 def test_a_face_that_cannot_be_recognised_is_veiled(feature, side, score):
