@@ -1,4 +1,4 @@
-"""From built sequences to finished ones: joined, pruned, filled, extended, smoothed."""
+"""From built sequences to finished ones: absorbed, joined, pruned, filled, extended, smoothed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from faceveil.faces import DetectionLog, FaceSequence, Ints
+from faceveil.sequence.absorb import absorb
 from faceveil.sequence.build import Built
 from faceveil.sequence.extend import extend
 from faceveil.sequence.interpolate import interpolate
@@ -31,7 +32,8 @@ def finish(
     frame_count bounds the last shot; width and height are the picture's, in pixels.
     """
     distance = distance or distance_by_name(options.distance)
-    sequences, joined = join(built.sequences, options.join_gap, distance)
+    sequences, absorbed = absorb(built.sequences)
+    sequences, joined = join(sequences, options.join_gap, distance)
     sequences, pruned = prune(sequences, options.min_length, options.prune_detected)
     last_of_shot = np.append(built.shot_starts[1:], frame_count) - 1
     finished = []
@@ -40,7 +42,7 @@ def finish(
         filled = interpolate(sequence, options.interpolation)
         whole = extend(filled, *bounds, width, height, frames=options.extension)
         finished.append(_smoothed(whole, options))
-    return finished, _renumbered(built.detections, joined, pruned)
+    return finished, _renumbered(built.detections, absorbed, joined, pruned)
 
 
 def _smoothed(sequence: FaceSequence, options: SequenceOptions) -> FaceSequence:
@@ -49,7 +51,9 @@ def _smoothed(sequence: FaceSequence, options: SequenceOptions) -> FaceSequence:
     return smooth(sequence, options.smoothing, options.smoothing_window)
 
 
-def _renumbered(log: DetectionLog, joined: Ints, pruned: Ints) -> DetectionLog:
-    if not len(log):
-        return log
-    return replace(log, sequence=pruned[joined[log.sequence]])
+def _renumbered(log: DetectionLog, *became: Ints) -> DetectionLog:
+    sequence = log.sequence
+    if len(log):
+        for numbers in became:
+            sequence = numbers[sequence]
+    return replace(log, sequence=sequence)
