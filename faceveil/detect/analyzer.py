@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from faceveil.weights.store import Located
 
 UNION = "union"
+ALONE_THRESHOLDS, ALONE_CENTERFACE = (0.6, 0.7, 0.7), 0.5
+UNION_THRESHOLDS, UNION_CENTERFACE = (0.7, 0.8, 0.9), 0.35
+"""On real clips nearly all that only MTCNN sees below 0.9 are hands, cloth and letters, and all that
+CenterFace sees from 0.35 on are heads; a face both see is accepted lower (see UnionDetector)."""
 _RESULTS_VERSION = 1
 """Raise when code changes what the same networks and settings answer."""
 
@@ -119,7 +123,8 @@ class AnalyzerOptions:
     detector is "union" (of MTCNN and CenterFace), a detector's name or the path of one's own
     file or folder; recognizer a name or a path. min_face_size is in pixels of the picture; None
     is 1/27 of its shorter side, between 20 and 40. thresholds are those of MTCNN's three
-    networks, centerface_threshold is CenterFace's; centerface_scale is the size at which
+    networks, centerface_threshold is CenterFace's; None is the detector's own, or what suits it
+    in the union (`UNION_THRESHOLDS`, `UNION_CENTERFACE`). centerface_scale is the size at which
     CenterFace looks (1 is full size, None follows min_face_size). providers and threads are
     onnxruntime's. Raises UsageError for values that make no sense.
     """
@@ -127,8 +132,8 @@ class AnalyzerOptions:
     detector: str = UNION
     recognizer: str = "arcface-mobilefacenet"
     min_face_size: float | None = None
-    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
-    centerface_threshold: float = 0.5
+    thresholds: tuple[float, float, float] | None = None
+    centerface_threshold: float | None = None
     centerface_scale: float | None = None
     providers: tuple[str, ...] = ()
     threads: int = 1
@@ -137,15 +142,28 @@ class AnalyzerOptions:
     def __post_init__(self) -> None:
         if self.min_face_size is not None and not 8 <= self.min_face_size <= 10_000:
             raise UsageError(f"min_face_size {self.min_face_size} is not in 8 to 10000 pixels")
-        if len(self.thresholds) != 3 or not all(0 < value < 1 for value in self.thresholds):
-            raise UsageError(f"thresholds {self.thresholds} are not three numbers within 0 and 1")
-        for accept in (self.thresholds[2], self.centerface_threshold):
+        stages = self.mtcnn_thresholds
+        if len(stages) != 3 or not all(0 < value < 1 for value in stages):
+            raise UsageError(f"thresholds {stages} are not three numbers within 0 and 1")
+        for accept in (stages[2], self.centerface_accept):
             if not LOW_SCORE < accept < 1:
                 raise UsageError(f"accept threshold {accept} is not within {LOW_SCORE} and 1")
         if self.centerface_scale is not None and not 0 < self.centerface_scale <= 4:
             raise UsageError(f"centerface_scale {self.centerface_scale} is not within 0 and 4")
         if self.threads < 1:
             raise UsageError(f"threads {self.threads} is less than 1")
+
+    @property
+    def mtcnn_thresholds(self) -> tuple[float, float, float]:
+        """Those given, or the default of MTCNN alone or in the union."""
+        default = UNION_THRESHOLDS if self.detector == UNION else ALONE_THRESHOLDS
+        return default if self.thresholds is None else self.thresholds
+
+    @property
+    def centerface_accept(self) -> float:
+        """The one given, or the default of CenterFace alone or in the union."""
+        default = UNION_CENTERFACE if self.detector == UNION else ALONE_CENTERFACE
+        return default if self.centerface_threshold is None else self.centerface_threshold
 
 
 def build_analyzer(options: AnalyzerOptions = AnalyzerOptions()) -> FaceAnalyzer:
@@ -160,9 +178,12 @@ def build_analyzer(options: AnalyzerOptions = AnalyzerOptions()) -> FaceAnalyzer
     located = [locate(name, "detector", options.accept_licence) for name in names]
     detectors = [_detector(part, options) for part in located]
     recognizer = locate(options.recognizer, "recognizer", options.accept_licence)
-    settings = asdict(options)
-    for machine_only in ("detector", "recognizer", "providers", "threads", "accept_licence"):
-        del settings[machine_only]
+    settings = [
+        options.min_face_size,
+        options.mtcnn_thresholds,
+        options.centerface_accept,
+        options.centerface_scale,
+    ]
     weights = [part.digest for part in (*located, recognizer)]
     return FaceAnalyzer(
         UnionDetector(detectors) if options.detector == UNION else detectors[0],
@@ -180,12 +201,12 @@ def _detector(located: Located, options: AnalyzerOptions) -> PyramidDetector:
     if network.architecture == "mtcnn":
         stages = (sessions["pnet"], sessions["rnet"], sessions["onet"])
         networks = MTCNNNetworks(*stages, colour_order=network.colour_order)
-        return MTCNN(networks, options.min_face_size, options.thresholds)
+        return MTCNN(networks, options.min_face_size, options.mtcnn_thresholds)
     if network.architecture == "centerface":
         return CenterFace(
             sessions["model"],
             options.min_face_size,
-            options.centerface_threshold,
+            options.centerface_accept,
             options.centerface_scale,
         )
     raise UsageError(

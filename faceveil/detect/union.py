@@ -34,7 +34,8 @@ class UnionDetector:
 
     Scores are brought to one scale by straight lines from (LOW_SCORE, LOW_SCORE) over
     (a detector's accept score, `accept_score`) to (1, 1), so that a face is accepted when its own
-    detector accepts it. A face seen by several has the best of their scores; box and landmarks
+    detector accepts it. Where several see a face each is a witness of its own, and the chance
+    that all are wrong is the product of theirs: score = 1 - (1 - a)(1 - b). Box and landmarks
     are those of the first detector that accepts it, else of the one most certain.
     """
 
@@ -70,16 +71,19 @@ def merge(found: Detected, rank: NDArray[np.intp], accept_score: float) -> Detec
     order = np.lexsort((-found.scores, np.where(accepted, rank, rank.max(initial=0) + 1)))
     same = _same_face(found.boxes)
     free = np.ones(len(found), bool)
-    kept, scores = [], []
+    kept: list[int] = []
+    scores: list[float] = []
     for row in order:
         if free[row]:
             group = same[row] & free
             free &= ~group
-            kept.append(row)
-            scores.append(found.scores[group].max())
-    best = np.argsort(-np.array(scores, np.float32), kind="stable")
+            doubts = [1 - found.scores[group & (rank == one)].max() for one in set(rank[group])]
+            kept.append(int(row))
+            scores.append(1 - float(np.prod(doubts)))
+    combined = np.array(scores, np.float32)
+    best = np.argsort(-combined, kind="stable")
     faces = found.select(np.array(kept, np.intp)[best])
-    return Detected(faces.boxes, np.array(scores, np.float32)[best], faces.landmarks)
+    return Detected(faces.boxes, combined[best], faces.landmarks)
 
 
 def _same_face(boxes: Floats) -> NDArray[np.bool_]:
