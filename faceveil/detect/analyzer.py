@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 UNION = "union"
 ALONE_THRESHOLDS, ALONE_CENTERFACE = (0.6, 0.7, 0.7), 0.5
 UNION_THRESHOLDS, UNION_CENTERFACE = (0.7, 0.8, 0.9), 0.35
-"""On real clips nearly all that only MTCNN sees below 0.9 are hands, cloth and letters, and all that
+"""On real clips nearly all that only MTCNN sees below 0.9 are hands, cloth and letters, and what
 CenterFace sees from 0.35 on are heads; a face both see is accepted lower (see UnionDetector)."""
 _RESULTS_VERSION = 1
 """Raise when code changes what the same networks and settings answer."""
