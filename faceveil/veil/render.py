@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from math import ceil, floor
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.faces import Floats
 from faceveil.media.frames import Planes
 from faceveil.veil.region import SOFT_EDGE, Geometry, core, grid, outer
-from faceveil.veil.styles import VeilStyle, axis, channel_noise, veil_samples
+from faceveil.veil.styles import Axis, VeilStyle, axis, noisy_cells, veil_noise
+
+_BAND_SAMPLES = 1 << 14
 
 
 def veil_frame(planes: Planes, boxes: Floats, seeds: NDArray[np.int64], style: VeilStyle) -> bool:
@@ -55,85 +58,125 @@ class _Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Layer:
-    """A plane to veil: its channels [h, w] (views), and how many pixels a sample spans in x and y.
+    """Planes of one resolution, as views [h, w, channels] without transparency.
 
-    `fill` holds each channel's value of a solid veil, None for the other styles.
+    `span` is how many pixels a sample covers in x and y, `fills` the colour of each plane under a
+    solid veil; chroma tells chroma planes from luma and RGB.
     """
 
-    channels: tuple[NDArray[Any], ...]
+    planes: list[NDArray[Any]]
+    fills: list[NDArray[Any]]
     span: tuple[int, int]
-    first_channel: int
+    chroma: bool
     peak: int
-    fill: tuple[int, ...] | None
 
 
 def _layers(planes: Planes, style: VeilStyle) -> list[_Layer]:
-    fills = planes.colour(style.colour) if style.name == "solid" else None
-    layers = []
-    for number, (plane, span) in enumerate(zip(planes.planes, planes.subsampling, strict=True)):
-        channels = _colour_channels(plane)
-        fill = None
-        if fills is not None:
-            fill = tuple(np.atleast_1d(fills[number])[: len(channels)].tolist())
-        layers.append(_Layer(channels, span, number, planes.peak, fill))
+    """Luma and chroma of a video frame, or the one plane of a picture."""
+    views = [_colour_channels(plane) for plane in planes.planes]
+    fills = [np.atleast_1d(value) for value in planes.colour(style.colour)]
+    fills = [fill[: view.shape[2]] for fill, view in zip(fills, views, strict=True)]
+    spans = planes.subsampling
+    layers = [_Layer(views[:1], fills[:1], spans[0], chroma=False, peak=planes.peak)]
+    if len(views) > 1:
+        layers.append(_Layer(views[1:], fills[1:], spans[1], chroma=True, peak=planes.peak))
     return layers
 
 
-def _colour_channels(plane: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """The channels of a plane as views [h, w], without transparency."""
+def _colour_channels(plane: NDArray[Any]) -> NDArray[Any]:
     if plane.ndim == 2:
-        return (plane,)
+        return plane[:, :, None]
     count = plane.shape[2]
-    return tuple(plane[:, :, channel] for channel in range(count - (count in (2, 4))))
+    return plane[:, :, : count - (count in (2, 4))]
 
 
 def _cover(layer: _Layer, region: _Region, seed: int, style: VeilStyle) -> bool:
-    """Veil a region of one plane; False where all of it lies outside the frame."""
+    """Veil a region of one layer; False where all of it lies outside the frame."""
     span = np.array(layer.span * 2)
     # A sample counts when a round core touches any part of it, not only its middle.
     pad = np.array([-1.0, -1.0, 1.0, 1.0]) * region.is_round
     left, top, right, bottom = (region.touched / span + pad).tolist()
-    height, width = layer.channels[0].shape
+    height, width = layer.planes[0].shape[:2]
     x1, x2 = max(floor(left), 0), min(ceil(right), width)
     y1, y2 = max(floor(top), 0), min(ceil(bottom), height)
     if x1 >= x2 or y1 >= y2:
         return False
-    if layer.fill is not None:
-        for samples, value in zip(layer.channels, layer.fill, strict=True):
-            samples[y1:y2, x1:x2] = value
+    parts = [plane[y1:y2, x1:x2] for plane in layer.planes]
+    if style.name == "solid":
+        for part, fill in zip(parts, layer.fills, strict=True):
+            part[...] = fill
         return True
-    cells_left, cells_top, cells_right, cells_bottom = (region.grid / span + pad).tolist()
-    rows = axis(cells_top, cells_bottom, y1, y2, style)
-    columns = axis(cells_left, cells_right, x1, x2, style)
-    opacity = None
-    if region.is_round:
-        opacity = _opacity(region.core / span + pad, np.arange(x1, x2), np.arange(y1, y2))
-    for channel, samples in enumerate(layer.channels, layer.first_channel):
-        original = samples[y1:y2, x1:x2].astype(np.float32, order="C")
-        noise = channel_noise(
-            seed, channel, chroma=layer.first_channel > 0, style=style, peak=layer.peak
-        )
-        veil = veil_samples(original, rows, columns, noise, layer.peak)
-        if opacity is not None:
-            # Exact at both ends: nothing of the original where opaque, all of it where clear.
-            veil *= opacity
-            original *= 1 - opacity
-            veil += original
-        veil += np.float32(0.5)
-        samples[y1:y2, x1:x2] = veil.astype(samples.dtype)
+    left, top, right, bottom = (region.grid / span + pad).tolist()
+    rows, columns = axis(top, bottom, y1, y2, style), axis(left, right, x1, x2, style)
+    noise = veil_noise(seed, style, layer.peak, chroma=layer.chroma)
+    veils = []
+    for number, part in enumerate(parts):
+        part_noise = noise[number : number + part.shape[2]]
+        cells = noisy_cells(_means(part, rows, columns), rows, columns, part_noise, layer.peak)
+        # The half makes cutting off decimals round.
+        veils.append(np.asarray((cells + np.float32(0.5)) @ columns.enlarge, np.float32))
+    edge = _edge(region.core / span + pad, (x1, y1, x2, y2)) if region.is_round else None
+    for band in _bands(parts[0]):
+        opacity = None if edge is None else _opacity(edge[0][band], edge[1])
+        for part, veil in zip(parts, veils, strict=True):
+            _blend(part[band], np.matmul(rows.enlarge[:, band].T, veil), opacity)
     return True
 
 
-def _opacity(ellipse: Geometry, columns: NDArray[Any], rows: NDArray[Any]) -> Floats:
-    """How opaque a round veil is at each sample, float32 [rows, columns].
+def _bands(part: NDArray[Any]) -> list[slice]:
+    """Rows taken together: so few samples that what is computed on the way stays in the cache."""
+    height, width = part.shape[:2]
+    step = max(1, _BAND_SAMPLES // width)
+    return [slice(start, start + step) for start in range(0, height, step)]
 
-    1 inside the ellipse (the rectangle [4] around it, in samples), falling smoothly to 0 at the
-    outer end of the soft edge.
+
+def _channels(part: NDArray[Any]) -> Floats:
+    """Samples [h, w, channels] as float32 [channels, h, w], contiguous."""
+    if part.shape[2] == 1:
+        return part.transpose(2, 0, 1).astype(np.float32, order="C")
+    return np.asarray(cv2.split(np.ascontiguousarray(part)), np.float32)
+
+
+def _means(part: NDArray[Any], rows: Axis, columns: Axis) -> Floats:
+    """The area mean of each cell of [h, w, channels], float32 [channels, rows, columns]."""
+    height, _, channels = part.shape
+    narrow = np.empty((channels, height, columns.reduce.shape[0]), np.float32)
+    for band in _bands(part):
+        np.matmul(_channels(part[band]), columns.reduce.T, out=narrow[:, band])
+    return np.asarray(rows.reduce @ narrow, np.float32)
+
+
+def _blend(part: NDArray[Any], veil: Floats, opacity: Floats | None) -> None:
+    """Lay a veil float32 [channels, h, w] over the samples [h, w, channels], in place."""
+    if opacity is not None:
+        # Exact at both ends: nothing of the original where opaque, all of it where clear.
+        original = _channels(part)
+        original *= 1 - opacity
+        veil *= opacity
+        veil += original
+    samples = veil.astype(part.dtype)
+    part[...] = samples[0, :, :, None] if len(samples) == 1 else cv2.merge(list(samples))
+
+
+def _edge(ellipse: Geometry, bounds: tuple[int, int, int, int]) -> tuple[Floats, Floats]:
+    """The terms of a round veil's opacity per row and per column of the bounds x1, y1, x2, y2.
+
+    Their sum falls from 1 on the ellipse (the rectangle [4] around it, in samples) to 0 at the end
+    of the soft edge, linear in the squared radius.
     """
     x1, y1, x2, y2 = ellipse.tolist()
-    x = ((columns + 0.5 - (x1 + x2) / 2) / ((x2 - x1) / 2)).astype(np.float32)
-    y = ((rows + 0.5 - (y1 + y2) / 2) / ((y2 - y1) / 2)).astype(np.float32)
-    radius = np.sqrt((x**2)[None, :] + (y**2)[:, None])
-    opacity: Floats = np.clip((1 + SOFT_EDGE - radius) * np.float32(1 / SOFT_EDGE), 0, 1)
-    opacity *= opacity * (3 - 2 * opacity)
+    x = (np.arange(bounds[0], bounds[2]) + (0.5 - (x1 + x2) / 2)) / ((x2 - x1) / 2)
+    y = (np.arange(bounds[1], bounds[3]) + (0.5 - (y1 + y2) / 2)) / ((y2 - y1) / 2)
+    end = (1 + SOFT_EDGE) ** 2
+    return (
+        ((end - y * y) / (end - 1)).astype(np.float32),
+        (x * x / (1 - end)).astype(np.float32),
+    )
+
+
+def _opacity(rows: Floats, columns: Floats) -> Floats:
+    """How opaque a round veil is at each sample, float32 [h, w], from the terms of its edge."""
+    opacity: Floats = np.add.outer(rows, columns)
+    opacity.clip(0, 1, out=opacity)
+    opacity *= opacity
     return opacity

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faceveil.errors import UsageError
 from faceveil.faces import Floats
@@ -76,23 +75,12 @@ class VeilStyle:
         return self.name != "pixelate"
 
 
-@lru_cache(maxsize=1024)
-def sequence_noise(seed: int) -> Floats:
-    """The noise of a sequence: float32 [4, 8, 8], standard normal.
-
-    Layer 0 is shared by all channels of a pixel (brightness), layers 1-3 belong to one each.
-    """
-    noise = np.random.default_rng(seed).standard_normal((4, MAX_CELLS, MAX_CELLS), np.float32)
-    noise.flags.writeable = False
-    return noise
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Axis:
     """One direction of a veil's cells over the samples of a plane that lie in the picture.
 
-    `first` is the number of the first cell seen (a box may begin outside the picture), `reduce`
-    float32 [cells, samples] takes area means, `enlarge` float32 [samples, cells] spreads them.
+    `first` is the number of the first cell seen (a box may begin outside the picture); `reduce`
+    and `enlarge`, float32 [cells, samples], take area means and spread them again.
     """
 
     first: int
@@ -106,56 +94,56 @@ def axis(low: float, high: float, start: int, stop: int, style: VeilStyle) -> Ax
     [low, high] and the samples must overlap. Only those samples are measured.
     """
     count = max(1, min(style.cells, int((high - low) / MIN_CELL_SIZE)))
-    edges = np.linspace(low, high, count + 1)
-    samples = np.arange(start, stop)
-    overlap = np.minimum(edges[1:, None], samples + 1) - np.maximum(edges[:-1, None], samples)
-    overlap = np.maximum(overlap, 0)
-    area = overlap.sum(axis=1)
-    seen = np.flatnonzero(area > 0)
-    position = (samples + 0.5 - low) * (count / (high - low)) - seen[0] - 0.5
-    return Axis(
-        first=int(seen[0]),
-        reduce=(overlap[seen] / area[seen, None]).astype(np.float32),
-        enlarge=_enlarge(position, len(seen), smooth=style.is_smooth),
-    )
+    size = (high - low) / count
+    edges = low - start + size * np.arange(count + 1)
+    area = np.diff(edges.clip(0, stop - start))
+    # A cell that the frame's border leaves a sliver of would be no mean: its neighbour stands in.
+    seen = np.flatnonzero(area >= min(area.max(), MIN_CELL_SIZE))
+    first, last = int(seen[0]), int(seen[-1])
+    samples = np.arange(stop - start, dtype=np.float32)
+    # How much of each sample lies before each edge; between two edges it is in the cell.
+    before = (edges[first : last + 2, None].astype(np.float32) - samples).clip(0, 1)
+    reduce = (before[1:] - before[:-1]) / area[seen, None].astype(np.float32)
+    position = samples * np.float32(1 / size) + np.float32((start + 0.5 - low) / size - first - 0.5)
+    return Axis(first, reduce, _enlarge(position, last - first + 1, smooth=style.is_smooth))
 
 
-def _enlarge(position: NDArray[np.float64], count: int, *, smooth: bool) -> Floats:
-    """Weights float32 [samples, count] of the cells, centred at 0 … count - 1, at each position."""
-    position = np.clip(position, 0, count - 1)
-    distance = np.abs(position[:, None] - np.arange(count))
-    if smooth:
-        # Cubic B-spline: smooth, without the overshoot of bicubic interpolation.
-        near = 2 / 3 - distance**2 + distance**3 / 2
-        far = np.maximum(2 - distance, 0) ** 3 / 6
-        weights = np.where(distance < 1, near, far)
+def _enlarge(position: Floats, count: int, *, smooth: bool) -> Floats:
+    """Weights float32 [count, samples] of the cells, centred at 0 … count - 1, at each position."""
+    centres = np.arange(count, dtype=np.float32)[:, None]
+    distance = np.abs(position.clip(0, count - 1) - centres)
+    if not smooth:
+        return np.asarray(distance.argmin(axis=0) == centres, np.float32)
+    # Cubic B-spline (times 6): smooth, and without the overshoot of bicubic interpolation.
+    far = np.maximum(2 - distance, 0)
+    near = np.maximum(1 - distance, 0)
+    weights: Floats = far * far * far - 4 * (near * near * near)
+    weights /= weights.sum(axis=0)
+    return weights
+
+
+def noisy_cells(means: Floats, rows: Axis, columns: Axis, noise: Floats, peak: int) -> Floats:
+    """Cells float32 [channels, rows, columns] with their noise float32 [channels, 8, 8].
+
+    Both in sample units; peak is the largest sample value.
+    """
+    height, width = means.shape[1:]
+    part = noise[:, rows.first : rows.first + height, columns.first : columns.first + width]
+    return np.asarray((means + part).clip(0, peak), np.float32)
+
+
+@lru_cache(maxsize=1024)
+def veil_noise(seed: int, style: VeilStyle, peak: int, *, chroma: bool) -> Floats:
+    """The noise of a sequence in sample units, float32 [3, 8, 8]: one layer per channel.
+
+    All channels of RGB share most of it (brightness, as luma); chroma planes have their own.
+    """
+    layers = np.random.default_rng(seed).standard_normal((4, MAX_CELLS, MAX_CELLS), np.float32)
+    noise: Floats = layers[1:] * _CHANNEL_NOISE
+    if chroma:
+        noise = np.roll(noise, -1, axis=0)
     else:
-        weights = np.zeros_like(distance)
-        weights[np.arange(len(position)), distance.argmin(axis=1)] = 1
-    weights /= weights.sum(axis=1, keepdims=True)
-    return weights.astype(np.float32)
-
-
-def veil_samples(samples: Floats, rows: Axis, columns: Axis, noise: Floats, peak: int) -> Floats:
-    """The samples float32 [h, w] that replace those of a region.
-
-    noise: float32 [8, 8] in sample units, added to the cells; peak: the largest sample value.
-    """
-    cells = np.asarray(rows.reduce @ samples @ columns.reduce.T, np.float32)
-    height, width = cells.shape
-    cells += noise[rows.first : rows.first + height, columns.first : columns.first + width]
-    np.clip(cells, 0, peak, out=cells)
-    return np.asarray(rows.enlarge @ cells @ columns.enlarge.T, np.float32)
-
-
-def channel_noise(seed: int, channel: int, *, chroma: bool, style: VeilStyle, peak: int) -> Floats:
-    """Noise float32 [8, 8] in sample units for a channel (0-2) of a pixel.
-
-    Brightness noise goes into luma and into every channel of RGB; a chroma plane gets its own.
-    """
-    layers = sequence_noise(seed)
-    noise: Floats = layers[1 + channel] * _CHANNEL_NOISE
-    if not chroma:
         noise += layers[0]
     noise *= np.float32(style.noise * peak)
+    noise.flags.writeable = False
     return noise
