@@ -92,9 +92,12 @@ class SequenceBuilder:
             return
         features = self._features_of(faces)
         if len(self._open):
-            self._open.keep(frame_number - self._open.frames <= self._options.max_gap)
-        accepted = np.flatnonzero(faces.accepted)
-        low = np.flatnonzero(~faces.accepted & (faces.scores >= np.float32(LOW_SCORE)))
+            recent = frame_number - self._open.frames <= self._options.max_gap
+            if not recent.all():
+                self._open.keep(recent)
+        is_accepted = faces.accepted
+        accepted = np.flatnonzero(is_accepted)
+        low = np.flatnonzero(~is_accepted & (faces.scores >= np.float32(LOW_SCORE)))
         unmatched = self._push_accepted(frame_number, faces, features, accepted)
         if self._options.low_scores and len(low) and len(unmatched):
             low = _not_shadowed(faces.boxes, low, accepted)
@@ -153,12 +156,14 @@ class SequenceBuilder:
         new = np.flatnonzero(ids < 0)
         if len(new):
             ids[new] = self._start(frame, boxes[new], seen[new])
-        for face, number in zip(leaders, ids, strict=True):
-            if features[face].any():
-                quality = float(shorter[face] * faces.scores[face])
-                self._samples[number].offer(frame, quality, features[face])
+        quality = np.where(features.any(axis=1), shorter * faces.scores, 0)[leaders]
+        for number, value, face in zip(ids.tolist(), quality.tolist(), leaders, strict=True):
+            if value > 0:
+                self._samples[number].offer(frame, value, features[face])
         self._log(frame, faces, accepted, ids[leader_of], Provenance.DETECTED)
-        return np.setdiff1d(np.arange(open_before), rows, assume_unique=True)
+        unmatched = np.ones(open_before, bool)
+        unmatched[rows] = False
+        return np.flatnonzero(unmatched)
 
     def _push_low(
         self, frame: int, faces: FrameFaces, low: NDArray[Any], unmatched: NDArray[Any]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
@@ -16,6 +16,7 @@ from faceveil.sequence.samples import FeatureSamples
 from faceveil.sequence.tracks import LONGEST_MOTION
 
 SAMPLES_AT_AN_END = 8
+PAIRS_AT_ONCE = 1 << 15
 BOXES_AT_AN_END = 6
 
 
@@ -28,59 +29,77 @@ def join(
     possible; sequences that overlap in time are never joined. Returns the sequences, ordered
     by first frame, and int32 [n]: for each given sequence, the index of the one it became.
     """
-    before, after = _candidates(sequences, max_gap)
-    if not len(before):
-        return _chain(sequences, {})
-    cost = distance(_pairs(sequences, before, after, distance))
+    ends = _Ends.of(sequences, distance)
+    before, after = _candidates(ends, max_gap)
+    cost = np.concatenate(
+        [distance(ends.pairs(*block)) for block in _blocks(before, after)]
+        or [np.zeros(0, np.float32)]
+    )
     possible = cost < distance.limit
     before, after, cost = before[possible], after[possible], cost[possible]
-    links = _cheapest_links(len(sequences), before, after, cost, distance.limit)
-    return _chain(sequences, links)
+    return _chain(sequences, _cheapest_links(len(sequences), before, after, cost, distance.limit))
 
 
-def _candidates(
-    sequences: Sequence[FaceSequence], max_gap: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ends:
+    """The first and last face of each sequence, as columns [n, ...]."""
+
+    shots: Ints
+    first: Ints
+    last: Ints
+    first_boxes: Floats
+    last_boxes: Floats
+    velocity: Floats
+    first_looks: Floats
+    last_looks: Floats
+
+    @classmethod
+    def of(cls, sequences: Sequence[FaceSequence], distance: Distance) -> _Ends:
+        return cls(
+            shots=np.array([sequence.shot for sequence in sequences], np.int32),
+            first=np.array([sequence.first for sequence in sequences], np.int32),
+            last=np.array([sequence.last for sequence in sequences], np.int32),
+            first_boxes=np.array([sequence.boxes[0] for sequence in sequences], np.float32),
+            last_boxes=np.array([sequence.boxes[-1] for sequence in sequences], np.float32),
+            velocity=np.array([_end_velocity(sequence) for sequence in sequences], np.float32),
+            first_looks=_looks(sequences, distance, at_end=False),
+            last_looks=_looks(sequences, distance, at_end=True),
+        )
+
+    def pairs(self, before: Ints, after: Ints) -> Pairs:
+        """The last face of the earlier sequences with the first of the later ones."""
+        similarity = np.einsum("ij,ij->i", self.last_looks[before], self.first_looks[after])
+        similarity[similarity == 0] = np.nan
+        gap = self.first[after] - self.last[before]
+        time = np.minimum(gap, LONGEST_MOTION).astype(np.float32)[:, None]
+        shift = self.velocity[before] * time
+        return Pairs(
+            before=self.last_boxes[before],
+            predicted=self.last_boxes[before] + np.concatenate([shift, shift], axis=1),
+            after=self.first_boxes[after],
+            gap=gap,
+            similarity=similarity,
+        )
+
+
+def _candidates(ends: _Ends, max_gap: int) -> tuple[Ints, Ints]:
     """Index pairs where the second starts 1 to max_gap frames after the first has ended."""
-    first = np.array([sequence.first for sequence in sequences], np.int64)
-    last = np.array([sequence.last for sequence in sequences], np.int64)
-    shot = np.array([sequence.shot for sequence in sequences], np.int64)
-    by_first = np.argsort(first, kind="stable")
-    low = np.searchsorted(first[by_first], last, side="right")
-    high = np.searchsorted(first[by_first], last + max_gap, side="right")
-    count = high - low
-    before = np.repeat(np.arange(len(sequences)), count)
-    position = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    by_first = np.argsort(ends.first, kind="stable").astype(np.int32)
+    sorted_first = ends.first[by_first]
+    low = np.searchsorted(sorted_first, ends.last, side="right")
+    count = np.searchsorted(sorted_first, ends.last + max_gap, side="right") - low
+    before = np.repeat(np.arange(len(count), dtype=np.int32), count)
+    position = np.arange(len(before)) - np.repeat(np.cumsum(count) - count, count)
     after = by_first[np.repeat(low, count) + position]
-    same_shot = shot[before] == shot[after]
+    same_shot = ends.shots[before] == ends.shots[after]
     return before[same_shot], after[same_shot]
 
 
-def _pairs(
-    sequences: Sequence[FaceSequence],
-    before: NDArray[np.intp],
-    after: NDArray[np.intp],
-    distance: Distance,
-) -> Pairs:
-    """The last face of each earlier sequence with the first of each later one."""
-    ends = np.array([sequence.boxes[-1] for sequence in sequences])
-    starts = np.array([sequence.boxes[0] for sequence in sequences])
-    motion = np.array([_end_velocity(sequence) for sequence in sequences], np.float32)
-    looks_at_end = _looks(sequences, distance, at_end=True)
-    looks_at_start = _looks(sequences, distance, at_end=False)
-    similarity = np.einsum("ij,ij->i", looks_at_end[before], looks_at_start[after])
-    similarity[similarity == 0] = np.nan
-    gap = np.array(
-        [sequences[j].first - sequences[i].last for i, j in zip(before, after, strict=True)]
-    )
-    shift = motion[before] * np.minimum(gap, LONGEST_MOTION).astype(np.float32)[:, None]
-    return Pairs(
-        before=ends[before],
-        predicted=ends[before] + np.concatenate([shift, shift], axis=1),
-        after=starts[after],
-        gap=gap,
-        similarity=similarity,
-    )
+def _blocks(before: Ints, after: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Pairs in portions, so that a crowd does not fill the memory with boxes and features."""
+    for start in range(0, len(before), PAIRS_AT_ONCE):
+        block = slice(start, start + PAIRS_AT_ONCE)
+        yield before[block], after[block]
 
 
 def _end_velocity(sequence: FaceSequence) -> Floats:
@@ -94,7 +113,7 @@ def _end_velocity(sequence: FaceSequence) -> Floats:
 
 def _looks(sequences: Sequence[FaceSequence], distance: Distance, at_end: bool) -> Floats:
     """Mean feature near one end of each sequence, normalised; zeros where none is comparable."""
-    size = max(sequence.features.shape[1] for sequence in sequences)
+    size = max((sequence.features.shape[1] for sequence in sequences), default=0)
     count = SAMPLES_AT_AN_END if distance.feature_memory else 1
     looks = np.zeros((len(sequences), size), np.float32)
     for look, sequence in zip(looks, sequences, strict=True):
@@ -107,7 +126,7 @@ def _looks(sequences: Sequence[FaceSequence], distance: Distance, at_end: bool) 
 
 
 def _cheapest_links(
-    count: int, before: NDArray[np.intp], after: NDArray[np.intp], cost: Floats, limit: float
+    count: int, before: Ints, after: Ints, cost: Floats, limit: float
 ) -> dict[int, int]:
     """Min-cost matching of ends and beginnings: {index: index of its continuation}.
 
@@ -115,6 +134,8 @@ def _cheapest_links(
     without a continuation, at the cost of `limit`: a column of its own. Weights are raised by
     one, because the sparse matching takes a weight of zero for no edge.
     """
+    if not len(before):
+        return {}
     ends = np.arange(count)
     weights = csr_array(
         (
