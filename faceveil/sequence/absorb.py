@@ -10,18 +10,18 @@ import numpy as np
 from faceveil.faces import FaceSequence, Floats, Ints
 from faceveil.sequence.geometry import iou
 
-LONGEST_MOMENT = 5
+MOST_BOXES = 5
 SAME_PLACE_IOU = 0.5
 
 
 def absorb(sequences: Sequence[FaceSequence]) -> tuple[list[FaceSequence], Ints]:
     """Give sequences of a few frames back to the face whose gap they fill.
 
-    Motion blur or a misplaced landmark can make a feature contradict its own person for a frame
-    or two; following then starts a sequence of its own and continues the old one afterwards. Where
-    such a sequence spans at most 5 frames and lies in a gap of another, at its place (IoU of 0.5
-    with the box between), the face was there all the time. Its boxes move over, its misleading
-    features do not.
+    Motion blur, a misplaced landmark or somebody passing in front can make a feature contradict
+    its own person for a few frames; following then starts a sequence of its own and continues
+    the old one afterwards. Where such a sequence has at most 5 boxes and lies in a gap of another,
+    at its place (IoU of 0.5 with the box between), the face was there all the time. Its boxes
+    move over, its misleading features do not.
 
     Returns the sequences left, in the same order, and int32 [n]: for each given sequence the
     index of the one that has its boxes now.
@@ -46,7 +46,7 @@ def absorb(sequences: Sequence[FaceSequence]) -> tuple[list[FaceSequence], Ints]
 
 
 def _guests_and_hosts(sequences: Sequence[FaceSequence]) -> Iterator[tuple[int, list[int]]]:
-    """Short sequences, each with those that have a gap around it."""
+    """Sequences of a few boxes, each with those that have a gap around it."""
     gaps = [
         (int(sequence.frames[at]), int(sequence.frames[at + 1]), index)
         for index, sequence in enumerate(sequences)
@@ -56,12 +56,12 @@ def _guests_and_hosts(sequences: Sequence[FaceSequence]) -> Iterator[tuple[int, 
     starts, ends, owners = starts_ends_owners.T
     longest = int((ends - starts).max(initial=0))
     for index, sequence in enumerate(sequences):
-        if sequence.last - sequence.first >= LONGEST_MOMENT:
+        if len(sequence) > MOST_BOXES:
             continue
         low, high = np.searchsorted(starts, [sequence.last - longest, sequence.first])
         around = ends[low:high] > sequence.last
         hosts = owners[low:high][around].tolist()
-        yield index, [host for host in hosts if len(sequences[host]) > LONGEST_MOMENT]
+        yield index, [host for host in hosts if len(sequences[host]) > MOST_BOXES]
 
 
 def _fit(guest: FaceSequence, host: FaceSequence) -> float:

@@ -29,6 +29,11 @@ def test_a_face_elsewhere_stays_apart():
     assert len(absorb([with_gap({20}), still([20], person=2, x=150.0)])[0]) == 2
 
 
+def test_two_glimpses_in_one_gap_are_the_face_around_it():
+    gap = set(range(12, 22))
+    assert len(absorb([with_gap(gap), still([12, 21], person=2)])[0]) == 1
+
+
 def test_a_face_that_stays_longer_stays_apart():
     gap = set(range(15, 22))
     assert len(absorb([with_gap(gap), still(sorted(gap), person=2)])[0]) == 2
