@@ -33,7 +33,7 @@ INTERPOLATORS: dict[str, Interpolator] = {
 
 
 def interpolate(sequence: FaceSequence, method: str = "pchip") -> FaceSequence:
-    """The sequence with a box on every frame from its first to its last (thesis 3.1.5).
+    """The sequence with a box on every frame from its first to its last.
 
     Centre and logarithm of size are interpolated. However long a gap is, it is filled: a face that
     was covered before and after is covered between. Known boxes stay as they are; new ones have

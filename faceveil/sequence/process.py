@@ -30,6 +30,7 @@ def finish(
     """Every stage after building, and the detections with the numbers of the final sequences.
 
     frame_count bounds the last shot; width and height are the picture's, in pixels.
+    `distance` replaces the one named in the options; give the builder the same.
     """
     distance = distance or distance_by_name(options.distance)
     sequences, absorbed = absorb(built.sequences)

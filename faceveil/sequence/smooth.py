@@ -29,7 +29,7 @@ SMOOTHERS: dict[str, Callable[[Doubles, int], Doubles]] = {
 
 
 def smooth(sequence: FaceSequence, method: str = "gaussian", window: int = 9) -> FaceSequence:
-    """The sequence with smoothed boxes that still hold every box that was seen (thesis 3.1.6).
+    """The sequence with smoothed boxes that still hold every box that was seen.
 
     Centre and logarithm of size are filtered with a symmetric window (odd, in frames; reflected
     at both ends), so that boxes neither lag nor lead. Where a side then cuts into a DETECTED or
