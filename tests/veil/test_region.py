@@ -56,6 +56,13 @@ def test_upper_leaves_the_mouth():
     assert box[3] == pytest.approx(70) and box[1] == pytest.approx(-25)
 
 
+@given(boxes, st.floats(0, 2))
+def test_the_cells_of_upper_are_no_finer_than_those_over_a_whole_face(box, margin):
+    upper, square = VeilStyle("upper", margin=margin), VeilStyle("square", margin=margin, head=0)
+    cells = grid(core(box, upper), upper)
+    np.testing.assert_allclose(cells, core(box, square), rtol=1e-6, atol=1e-3)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -229,6 +229,19 @@ def test_noise_is_fixed_for_a_sequence_and_its_own():
     assert frames[0].std() > 2
 
 
+def test_video_noise_is_brightness_first_and_colour_of_its_own():
+    """Colour noise as strong as brightness noise, or the same in both planes, would tint faces."""
+    spread = []
+    for seed in range(20):
+        planes = tuple(np.full((HEIGHT, WIDTH), 128, np.uint8) for _ in range(3))
+        box = np.array([[30, 20, 90, 80]], np.float32)
+        veil_frame(Planes(planes, 255), box, np.array([seed]), VeilStyle("pixelate"))
+        spread.append([plane[25:75, 35:85].astype(np.float64).ravel() for plane in planes])
+    luma, blue, red = np.array(spread).transpose(1, 0, 2).reshape(3, -1)
+    assert 0.3 < blue.std() / luma.std() < 0.7 and 0.3 < red.std() / luma.std() < 0.7
+    assert abs(np.corrcoef([luma, blue, red])[np.triu_indices(3, 1)]).max() < 0.2
+
+
 def test_boxes_off_the_frame_change_nothing_and_say_so():
     boxes = np.array([[-500, 10, -400, 90], [10, 5000, 60, 5090]], np.float32)
     for name in STYLE_NAMES:
