@@ -39,9 +39,10 @@ class StreamCopy:
             # `opaque` takes the codec's parameters over without opening an encoder.
             copy = self._output.add_stream_from_template(stream, opaque=True)
         except ValueError as problem:
+            other = ".mov or .mp4" if self._path.suffix.lower() == ".mkv" else ".mkv"
             raise UsageError(
                 f"{self._path}: a {self._path.suffix} file cannot hold the source's "
-                f"{stream.type} stream {stream.index} ({codec}); write a .mkv file instead"
+                f"{stream.type} stream {stream.index} ({codec}); write a {other} file instead"
             ) from problem
         copy.metadata.update(stream.metadata)
         copy.disposition = stream.disposition
@@ -67,8 +68,14 @@ class StreamCopy:
         chosen = tuple(self._source.streams[index] for index in self._streams)
         # A damaged part is reported where the video is decoded; here it is only left out.
         for packet in packets(self._source, chosen, lambda _: None):
-            if packet.size and not packet.is_corrupt:
+            if packet.size and not packet.is_corrupt and not _is_filler(packet):
                 yield packet
+
+
+def _is_filler(packet: Packet[Any]) -> bool:
+    """Whether this is MP4's empty text between two subtitles, which the muxer writes itself."""
+    context = packet.stream.codec_context
+    return context is not None and context.name == "mov_text" and bytes(packet) == b"\0\0"
 
 
 def _time(packet: Packet[Any]) -> Fraction:

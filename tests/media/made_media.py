@@ -1,0 +1,118 @@
+"""Videos made on the spot, each frame of which carries its own number in its pixels."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+
+BIT = 16
+BITS = 8
+
+
+def numbered(number, width=160, height=96):
+    """RGB uint8: a moving gradient, with the number as black and white squares at the top left."""
+    y, x = np.mgrid[:height, :width]
+    picture = np.stack([(x + 3 * number) % 200, (y * 2 + number) % 200, (x + y) % 200], -1)
+    picture = picture.astype(np.uint8)
+    for bit in range(BITS):
+        picture[:BIT, bit * BIT : (bit + 1) * BIT] = 255 * (number >> bit & 1)
+    return picture
+
+
+def number_of(picture):
+    """The number that `numbered` drew."""
+    centres = picture[BIT // 2, BIT // 2 : BITS * BIT : BIT, 1] > 127
+    return int((centres << np.arange(BITS)).sum())
+
+
+def make_video(
+    path,
+    times=range(10),
+    time_base=Fraction(1, 25),
+    *,
+    size=(160, 96),
+    pixel_format="yuv420p",
+    audio=(),
+    subtitles=None,
+    rotation=None,
+    tags=None,
+    sample_aspect_ratio=None,
+    codec="libx264",
+    options=None,
+    metadata=None,
+    chapters=None,
+    b_frames=2,
+):
+    """Encode numbered frames at `times` (in `time_base`), with sound and subtitles around them."""
+    fine = {"movie_timescale": "90000"} if path.suffix in (".mp4", ".mov") else {}
+    with av.open(str(path), "w", container_options=fine) as output:
+        output.metadata.update(metadata or {})
+        if chapters:
+            output.set_chapters(chapters)
+        video = output.add_stream(
+            codec, rate=25, width=size[0], height=size[1], time_base=time_base, options=options
+        )
+        video.pix_fmt = pixel_format
+        video.codec_context.max_b_frames = b_frames
+        if sample_aspect_ratio:
+            video.codec_context.sample_aspect_ratio = sample_aspect_ratio
+        for name, value in (tags or {}).items():
+            setattr(video.codec_context, name, value)
+        if rotation is not None:
+            video.set_display_rotation(rotation)
+        sounds = [output.add_stream(name, rate=48000, layout="mono") for name in audio]
+        text = output.add_mux_stream(subtitles, time_base=Fraction(1, 1000)) if subtitles else None
+        duration = float((max(times) + 1) * time_base)
+        for number, time in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(numbered(number, *size), "rgb24")
+            frame = frame.reformat(format=pixel_format)
+            frame.pts, frame.time_base = time, time_base
+            output.mux(video.encode(frame))
+        output.mux(video.encode(None))
+        for sound in sounds:
+            for packet in _tone(sound, duration):
+                output.mux(packet)
+        for index in range(3 if text else 0):
+            output.mux(_line(text, index, subtitles))
+
+
+def _tone(stream, duration):
+    samples = np.arange(int(48000 * duration))
+    wave = (8000 * np.sin(samples * (0.05 + 0.01 * stream.index))).astype(np.int16)
+    for start in range(0, len(wave), 1024):
+        frame = av.AudioFrame.from_ndarray(wave[None, start : start + 1024], "s16", "mono")
+        frame.sample_rate, frame.pts = 48000, start
+        frame.time_base = Fraction(1, 48000)
+        yield from stream.encode(frame)
+    yield from stream.encode(None)
+
+
+def _line(stream, index, codec):
+    text = f"line {index}".encode()
+    packet = av.Packet(len(text).to_bytes(2, "big") + text if codec == "mov_text" else text)
+    packet.stream = stream
+    packet.time_base = Fraction(1, 1000)
+    packet.pts = packet.dts = 40 + 100 * index
+    packet.duration = 90
+    packet.is_keyframe = True
+    return packet
+
+
+def streams_of(path):
+    """Packets by stream index: (time, duration, content) in order of presentation, in seconds."""
+    found = {}
+    with av.open(str(path)) as container:
+        for packet in container.demux():
+            if packet.size:
+                base = packet.time_base
+                entry = (packet.pts * base, packet.duration * base, bytes(packet))
+                found.setdefault((packet.stream_index, packet.stream.type), []).append(entry)
+    return {key: sorted(packets) for key, packets in found.items()}
+
+
+def frame_times(path):
+    """Presentation time of every decoded frame, exact, in seconds."""
+    with av.open(str(path)) as container:
+        return [frame.pts * frame.time_base for frame in container.decode(video=0)]

@@ -1,0 +1,365 @@
+"""Protects: a video comes out with every frame, time, sound and subtitle of what went in."""
+
+import os
+import subprocess
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from av.sidedata.sidedata import Type
+from made_media import frame_times, make_video, number_of, numbered, streams_of
+from PIL import Image
+
+from faceveil.errors import InputError, OutputError, UsageError
+from faceveil.media.frames import EncodeOptions
+from faceveil.media.open import open_sink, open_source
+from faceveil.media.video import VideoSource
+from faceveil.media.video_sink import VideoSink
+
+
+def copy_video(source_path, target, options=None):
+    source = VideoSource(source_path)
+    with VideoSink(target, source, options or EncodeOptions()) as sink:
+        for frame in source:
+            sink.write(frame, changed=False)
+    return source
+
+
+def other_streams(path):
+    return {key: packets for key, packets in streams_of(path).items() if key[1] != "video"}
+
+
+def leftovers(folder):
+    return [path.name for path in folder.iterdir() if "partial" in path.name]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "audio", "subtitles", "count"),
+    [
+        (".mp4", ("aac", "aac"), "mov_text", 4),
+        (".mov", ("pcm_s16le",), "mov_text", 3),
+        (".mkv", ("pcm_s16le", "aac"), "subrip", 4),
+    ],
+)
+def test_sound_and_subtitles_are_copied_bit_for_bit(tmp_path, suffix, audio, subtitles, count):
+    path, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    make_video(path, range(50), audio=audio, subtitles=subtitles)
+    copy_video(path, target)
+    assert len(streams_of(target)) == count
+    assert other_streams(target) == other_streams(path)
+    assert frame_times(target) == frame_times(path)
+    assert [number_of(frame.rgb()) for frame in VideoSource(target)] == list(range(50))
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize(
+    ("times", "time_base"),
+    [
+        ([0, 1, 2, 5, 6, 40, 41, 200], Fraction(1, 1000)),
+        ([1234 + 3003 * i for i in range(20)], Fraction(1, 90000)),
+        ([1001 * i for i in range(20)], Fraction(1, 24000)),
+        (list(range(7, 30)), Fraction(1, 25)),
+    ],
+    ids=["variable rate", "late start", "23.976", "late start at 25"],
+)
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_presentation_times_are_exact(tmp_path, suffix, times, time_base, b_frames):
+    path, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    make_video(path, times, time_base, b_frames=b_frames, audio=("aac",))
+    assert frame_times(path) == [time * time_base for time in times], "the test's own input"
+    copy_video(path, target)
+    assert frame_times(target) == frame_times(path)
+    assert other_streams(target) == other_streams(path)
+
+
+def test_times_in_matroska_are_exact_from_matroska(tmp_path):
+    make_video(tmp_path / "in.mkv", [3, 4, 40, 77, 78], Fraction(1, 1000))
+    copy_video(tmp_path / "in.mkv", tmp_path / "out.mkv")
+    assert frame_times(tmp_path / "out.mkv") == frame_times(tmp_path / "in.mkv")
+
+
+def test_times_from_mp4_are_in_matroska_to_a_millisecond(tmp_path):
+    make_video(tmp_path / "in.mp4", [1001 * i for i in range(20)], Fraction(1, 24000))
+    copy_video(tmp_path / "in.mp4", tmp_path / "out.mkv")
+    pairs = zip(frame_times(tmp_path / "in.mp4"), frame_times(tmp_path / "out.mkv"), strict=True)
+    assert max(abs(a - b) for a, b in pairs) <= Fraction(1, 2000)
+
+
+def test_a_long_b_frame_video_keeps_step_with_its_sound(tmp_path):
+    """The encoder holds frames back; packets must still lie near each other in the file."""
+    make_video(tmp_path / "in.mp4", range(250), audio=("aac",))
+    copy_video(tmp_path / "in.mp4", tmp_path / "out.mp4", EncodeOptions(preset="medium"))
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        times = [float(p.dts * p.time_base) for p in container.demux() if p.size]
+    assert max(b - a for a, b in zip(times[1:], times, strict=False)) < 1.5
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("rotation", [90, 180, -90])
+def test_rotation_is_kept_and_an_edit_is_upright(tmp_path, suffix, rotation):
+    path, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    make_video(path, range(3), rotation=rotation)
+    source = VideoSource(path)
+    with VideoSink(target, source, EncodeOptions()) as sink:
+        for frame in source:
+            planes = frame.planes()
+            black = planes.colour((0, 0, 0))
+            for plane, value, (across, down) in zip(
+                planes.planes, black, planes.subsampling, strict=True
+            ):
+                plane[: 32 // down, : 48 // across] = value
+            sink.write(frame, changed=True)
+    with av.open(str(path)) as before, av.open(str(target)) as after:
+        first, second = (next(c.decode(video=0)) for c in (before, after))
+        for frame in (first, second):
+            assert Type.DISPLAYMATRIX in frame.side_data
+        assert bytes(first.side_data[Type.DISPLAYMATRIX]) == bytes(
+            second.side_data[Type.DISPLAYMATRIX]
+        )
+    upright = next(iter(VideoSource(target))).rgb()
+    assert upright[2:30, 2:46].max() < 12
+    expected = next(iter(VideoSource(path))).rgb().astype(int)
+    assert np.abs(upright - expected)[34:, 50:].mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "size"),
+    [
+        ("yuv420p", (160, 96)),
+        ("yuv422p", (160, 97)),
+        ("yuv444p", (161, 97)),
+        ("yuv420p10le", (160, 96)),
+        ("yuvj420p", (160, 96)),
+    ],
+)
+def test_format_size_and_colour_tags_are_kept(tmp_path, pixel_format, size):
+    path, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    full = pixel_format.startswith("yuvj")
+    tags = {"color_primaries": 9, "color_trc": 16, "colorspace": 9, "color_range": 1 + full}
+    make_video(
+        path,
+        range(4),
+        size=size,
+        pixel_format=pixel_format,
+        tags=tags,
+        sample_aspect_ratio=Fraction(4, 3),
+    )
+    copy_video(path, target)
+    with av.open(str(target)) as container:
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        assert context.name == "h264"
+        assert {name: getattr(context, name) for name in tags} == tags
+        assert (context.width, context.height) == size
+        assert stream.sample_aspect_ratio == Fraction(4, 3)
+        assert context.pix_fmt == pixel_format
+    before, after = (next(iter(VideoSource(p))).rgb().astype(int) for p in (path, target))
+    assert np.abs(before - after).mean() < 2
+
+
+def test_a_video_without_tags_gets_none(tmp_path):
+    make_video(tmp_path / "in.mp4", range(2))
+    copy_video(tmp_path / "in.mp4", tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.color_primaries, context.color_trc, context.colorspace) == (2, 2, 2)
+
+
+def test_an_odd_size_becomes_444(tmp_path):
+    make_video(tmp_path / "in.mkv", range(4), size=(161, 97), codec="ffv1", b_frames=0)
+    copy_video(tmp_path / "in.mkv", tmp_path / "out.mp4")
+    source = VideoSource(tmp_path / "out.mp4")
+    assert (source.width, source.height) == (161, 97)
+    assert [number_of(frame.rgb()) for frame in source] == list(range(4))
+
+
+def test_chapters_title_and_language_are_kept(tmp_path):
+    path, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    chapter = {"id": 1, "start": 0, "end": 500, "time_base": Fraction(1, 1000)}
+    chapter["metadata"] = {"title": "first"}
+    make_video(path, range(25), audio=("aac",), metadata={"title": "Talk"}, chapters=[chapter])
+    copy_video(path, target)
+    with av.open(str(path)) as before, av.open(str(target)) as after:
+        assert after.metadata["title"] == "Talk"
+        (kept,) = after.chapters()
+        assert kept["metadata"] == {"title": "first"}
+        assert kept["end"] * kept["time_base"] == Fraction(1, 2)
+        assert [s.metadata.get("language") for s in after.streams.audio] == [
+            s.metadata.get("language") for s in before.streams.audio
+        ]
+
+
+def test_cover_pictures_are_not_copied(tmp_path):
+    """A cover picture can show the face that was veiled."""
+    path, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    make_video(tmp_path / "plain.mkv", range(5))
+    with (
+        av.open(str(tmp_path / "plain.mkv")) as source,
+        av.open(str(path), "w") as output,
+    ):
+        stream = output.add_stream_from_template(source.streams.video[0], opaque=True)
+        output.add_attachment("cover.jpg", "image/jpeg", b"\xff\xd8face\xff\xd9")
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    with av.open(str(path)) as container:
+        assert len(container.streams) == 2
+    copy_video(path, target)
+    with av.open(str(target)) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+    assert b"face" not in target.read_bytes()
+
+
+def test_a_better_quality_is_nearer_to_the_source(tmp_path):
+    make_video(tmp_path / "in.mp4", range(10))
+    errors = {}
+    for crf in (0, 18, 45):
+        target = tmp_path / f"{crf}.mp4"
+        copy_video(tmp_path / "in.mp4", target, EncodeOptions(crf=crf))
+        pairs = zip(VideoSource(tmp_path / "in.mp4"), VideoSource(target), strict=True)
+        errors[crf] = [np.abs(a.rgb().astype(int) - b.rgb()).mean() for a, b in pairs]
+    assert max(errors[0]) == 0, "crf 0 is lossless"
+    assert max(errors[18]) < 1.5 < np.mean(errors[45])
+
+
+def test_a_codec_the_container_cannot_hold_is_named_before_any_work(tmp_path):
+    make_video(tmp_path / "in.mkv", range(3), subtitles="subrip")
+    source = VideoSource(tmp_path / "in.mkv")
+    with (
+        pytest.raises(UsageError, match=r"subtitle stream 1 \((srt|subrip)\).*\.mkv"),
+        VideoSink(tmp_path / "out.mp4", source, EncodeOptions()),
+    ):
+        pytest.fail("the block must not be entered")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv"]
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".webm", ".png"])
+def test_unknown_kinds_of_video_name_the_known(tmp_path, suffix):
+    make_video(tmp_path / "in.mp4", range(3))
+    with pytest.raises(UsageError, match=r"\.mp4.*\.mov.*\.mkv"):
+        open_sink(tmp_path / f"out{suffix}", VideoSource(tmp_path / "in.mp4"))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, InputError])
+def test_an_exception_leaves_nothing_and_keeps_what_was_there(tmp_path, error):
+    path, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    make_video(path, range(60), audio=("aac",))
+    target.write_bytes(b"an older result")
+    source = VideoSource(path)
+    with pytest.raises(error), VideoSink(target, source, EncodeOptions()) as sink:
+        for frame in source:
+            sink.write(frame, changed=False)
+            if frame.number == 50:
+                raise error
+    assert target.read_bytes() == b"an older result"
+    assert leftovers(tmp_path) == []
+
+
+def test_no_frame_is_an_error_not_an_empty_video(tmp_path):
+    make_video(tmp_path / "in.mp4", range(3))
+    source = VideoSource(tmp_path / "in.mp4")
+    with pytest.raises(OutputError, match="no frame"), open_sink(tmp_path / "out.mp4", source):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4"]
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A disk of 200 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, text=True)
+    except FileNotFoundError:
+        pytest.skip("there is no mount command to make a full disk with")
+    if done.returncode:
+        pytest.skip(f"a full disk needs root to mount one: {done.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_full_disk_is_told_and_cleaned_up(tmp_path, tiny_disk, suffix):
+    make_video(tmp_path / "in.mp4", range(100), size=(320, 240))
+    source = VideoSource(tmp_path / "in.mp4")
+    options = EncodeOptions(crf=0)
+    with (
+        pytest.raises(OutputError, match=r"no space left.* MB"),
+        open_sink(tiny_disk / f"out{suffix}", source, options) as sink,
+    ):
+        for frame in source:
+            frame.planes().planes[0][:] = np.random.default_rng(frame.number).integers(
+                0, 256, (240, 320), np.uint8
+            )
+            sink.write(frame, changed=True)
+    assert list(tiny_disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("spare", [200, 600, 2000, 5000])
+def test_a_disk_full_at_the_very_end_is_noticed(tmp_path, tiny_disk, spare):
+    """FFmpeg keeps silent when only its last buffer finds no space."""
+    path, whole = tmp_path / "in.mp4", tmp_path / "whole.mkv"
+    make_video(path, range(30))
+    copy_video(path, whole)
+    available = os.statvfs(tiny_disk)
+    free = available.f_bavail * available.f_frsize
+    (tiny_disk / "ballast").write_bytes(bytes(free - max(4096, whole.stat().st_size - spare)))
+    source = VideoSource(path)
+    target = tiny_disk / "out.mkv"
+    try:
+        with open_sink(target, source) as sink:
+            for frame in source:
+                sink.write(frame, changed=False)
+    except OutputError:
+        assert [file.name for file in tiny_disk.iterdir()] == ["ballast"]
+    else:  # a file system stores whole pages: it may just have fitted
+        assert target.stat().st_size == whole.stat().st_size
+        assert len(frame_times(target)) == 30
+
+
+def test_the_hamilton_clip_goes_through_whole(tmp_path, shared_data):
+    path = shared_data / "hamilton" / "short_hamilton_clip.mp4"
+    copy_video(path, tmp_path / "out.mp4")
+    assert len(frame_times(path)) == 275
+    assert frame_times(tmp_path / "out.mp4") == frame_times(path)
+    assert other_streams(tmp_path / "out.mp4") == other_streams(path)
+    assert len(other_streams(path)[1, "audio"]) == 431
+
+
+def test_a_cut_off_video_keeps_the_sound_there_is(tmp_path):
+    path, target = tmp_path / "in.mkv", tmp_path / "out.mp4"
+    make_video(path, range(100), audio=("aac",))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    source = copy_video(path, target)
+    assert source.problems
+    before, after = frame_times(path), frame_times(target)
+    assert before == after
+    sound = [content for _, _, content in other_streams(target)[1, "audio"]]
+    assert sound == [content for _, _, content in other_streams(path)[1, "audio"]][: len(sound)]
+    assert len(sound) > 50
+
+
+def test_pictures_become_a_video_of_the_asked_rate(tmp_path):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for number in range(12):
+        Image.fromarray(numbered(number)).save(frames / f"img{number + 1:07d}.png")
+    source = open_source(frames)
+    target = tmp_path / "out.mp4"
+    with open_sink(target, source, EncodeOptions(rate=Fraction(30000, 1001))) as sink:
+        for frame in source:
+            if frame.number == 5:
+                frame.planes().planes[0][:] = 255
+            sink.write(frame, changed=frame.number == 5)
+    assert frame_times(target) == [Fraction(1001 * i, 30000) for i in range(12)]
+    shown = [frame.rgb() for frame in VideoSource(target)]
+    assert shown[5].min() > 250
+    assert [number_of(picture) for i, picture in enumerate(shown) if i != 5] == [
+        i for i in range(12) if i != 5
+    ]
+    assert np.abs(shown[3].astype(int) - numbered(3)).mean() < 6
