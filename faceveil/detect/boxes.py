@@ -14,7 +14,7 @@ from faceveil.faces import Floats
 
 Measure = Literal["union", "minimum"]
 Indices = NDArray[np.intp]
-_BLOCK = 64
+_BLOCK = 32
 """Boxes whose overlaps with all others are computed at once."""
 
 
