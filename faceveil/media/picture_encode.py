@@ -17,7 +17,8 @@ from faceveil.media.pictures import StoredPicture
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
-_MAKER_NOTE, _EXIF_POINTER = 0x927C, 0x8769
+_MAKER_NOTE, _EXIF_DETAILS, _GPS = 0x927C, 0x8769, 0x8825
+_EXIF_DIRECTORIES = (_EXIF_DETAILS, _GPS)
 _WEBP_LOSSY_QUALITY = 95
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = {b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"mDCV", b"cLLI", b"pHYs", b"tIME"}
@@ -97,11 +98,9 @@ def _exif_bytes(picture: StoredPicture) -> bytes:
         return b""
     exif = PillowImage.Exif()
     for tag, value in picture.exif.items():
-        exif[tag] = value
-    details = dict(picture.exif.get_ifd(_EXIF_POINTER))
-    details.pop(_MAKER_NOTE, None)
-    if details:
-        exif.get_ifd(_EXIF_POINTER).update(details)
+        exif[tag] = picture.exif.get_ifd(tag) if tag in _EXIF_DIRECTORIES else value
+    if _EXIF_DETAILS in exif:
+        exif[_EXIF_DETAILS] = {k: v for k, v in exif[_EXIF_DETAILS].items() if k != _MAKER_NOTE}
     return exif.tobytes()
 
 
