@@ -104,7 +104,7 @@ def report() -> str:
         "",
         "1920x1080, one thread, milliseconds a frame (least of several rounds, the ways in turns).",
         "In brackets: how many times faster than the thesis's way on the same frame, with a",
-        "Gaussian blur and with a box blur. The thesis names 69 ms for its round blur on its machine.",
+        "Gaussian blur and with a box blur. The thesis names 69 ms for its own, on its machine.",
         "",
         "| way | " + " | ".join(columns) + " |",
         "|---|" + "---:|" * len(columns),
