@@ -81,7 +81,7 @@ class EncodeOptions:
     """How frames are stored as video.
 
     `crf` is x264's constant rate factor: 18 is visually lossless, 0 lossless, 51 the worst.
-    `preset` trades the encoder's time for size. `threads` 0 leaves the number to the encoder.
+    `preset` trades the encoder's time for size. `threads` 0 takes all cores, eight at most.
     `rate` is the frames per second of a video made from pictures; videos keep their own times.
     """
 

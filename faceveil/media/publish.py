@@ -7,6 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
+from av.error import FFmpegError
+
 from faceveil.errors import OutputError, UsageError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -36,7 +38,9 @@ def check_destination(path: Path, source: Path) -> None:
         raise OutputError(f"{path}: the folder {folder} may not be written to")
 
 
-def output_error(path: Path, problem: OSError, written: int, share: float | None) -> OutputError:
+def output_error(
+    path: Path, problem: OSError | FFmpegError, written: int, share: float | None
+) -> OutputError:
     """What to tell the user when writing `path` failed.
 
     `written` is how many bytes were already stored, `share` what part of the work that was.

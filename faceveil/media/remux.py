@@ -29,6 +29,7 @@ class StreamCopy:
         self._output = output
         self._path = path
         self._streams: dict[int, Stream] = {}
+        self._last: dict[int, int] = {}
         self._packets: Iterator[Packet[Any]] | None = None
         self._next: Packet[Any] | None = None
 
@@ -57,9 +58,23 @@ class StreamCopy:
             self._next = next(self._packets, None)
         while self._next is not None and (time is None or _time(self._next) <= time):
             packet, index = self._next, self._next.stream_index
+            self._keep_order(packet)
             packet.stream = self._streams[index]
             self._output.mux_one(packet)
             self._next = next(self._packets, None)
+
+    def _keep_order(self, packet: Packet[Any]) -> None:
+        """Move a packet that does not come after the one before it, which no muxer accepts."""
+        if packet.dts is None:
+            return
+        last = self._last.get(packet.stream_index)
+        if last is not None:
+            # Two subtitles may begin together, two pieces of sound may not.
+            earliest = last if packet.stream.type == "subtitle" else last + 1
+            packet.dts = max(packet.dts, earliest)
+            if packet.pts is not None:
+                packet.pts = max(packet.pts, packet.dts)
+        self._last[packet.stream_index] = packet.dts
 
     def _read(self) -> Iterator[Packet[Any]]:
         for stream in self._source.streams:

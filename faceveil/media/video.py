@@ -29,7 +29,8 @@ from faceveil.media.demux import is_cut_off, open_input, packets
 from faceveil.media.frames import BT601, BT709, BT2020, ColourCoding, Planes, Problem
 from faceveil.media.orientation import UPRIGHT, Orientation, from_display_matrix
 
-MAX_DECODER_THREADS = 8
+MAX_THREADS = 8
+"""Each thread of a decoder or encoder holds frames in memory."""
 
 _UNSPECIFIED, _LIMITED, _FULL = 2, 1, 2  # AVCOL_*_UNSPECIFIED, AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
 _WEIGHTS = {  # AVColorSpace: weights of red and blue
@@ -188,7 +189,7 @@ class VideoSource:
     """The frames of a video file (a GIF is one too); see `frames.FrameSource`.
 
     `width` and `height` are those of the upright frame. `threads` 0 decodes with as many threads
-    as the machine has cores, eight at most, since each holds frames in memory.
+    there are cores, eight at most, since each holds frames in memory.
 
     Raises InputError when the file is missing, is not a video or has no frame that can be read.
     """
@@ -244,7 +245,7 @@ class VideoSource:
                     other.discard = Discard.all
             context = stream.codec_context
             context.thread_type = "AUTO"
-            context.thread_count = self._threads or min(_cores(), MAX_DECODER_THREADS)
+            context.thread_count = self._threads or automatic_threads()
             yield container, stream
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
@@ -282,8 +283,11 @@ class VideoSource:
         self._note(where, "missing: the file is cut off there")
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def automatic_threads() -> int:
+    """As many threads as this process may use cores, `MAX_THREADS` at most."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return min(cores, MAX_THREADS)
 
 
 def _presentation_time(frame: av.VideoFrame, last: int | None) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -19,8 +21,26 @@ from faceveil.media.frames import BT709, EncodeOptions, Frame, FrameSource
 from faceveil.media.orientation import UPRIGHT
 from faceveil.media.publish import output_error, remove, temporary_beside
 from faceveil.media.remux import COPIED_TYPES, StreamCopy
-from faceveil.media.video import ColourTags, DecodedFrame, VideoLayout, VideoSource, stored_format
+from faceveil.media.video import (
+    ColourTags,
+    DecodedFrame,
+    VideoLayout,
+    VideoSource,
+    automatic_threads,
+    stored_format,
+)
 
+PRESETS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+)
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _INTERLEAVE_MICROSECONDS = 2_000_000
 _MAX_MOVIE_TIMESCALE = 2**31 - 1
@@ -51,6 +71,10 @@ class VideoSink:
     def __init__(self, path: Path, source: FrameSource, options: EncodeOptions) -> None:
         if path.suffix.lower() not in CONTAINERS:
             raise UsageError(f"{path}: a video is written as one of {', '.join(CONTAINERS)}")
+        if options.preset not in PRESETS:
+            raise UsageError(f"preset {options.preset!r} is none of x264's: {', '.join(PRESETS)}")
+        if not 0 <= options.crf <= 51:
+            raise UsageError(f"crf {options.crf:g} is not between 0 (lossless) and 51 (worst)")
         self.path = path
         self._source = source
         self._options = options
@@ -147,7 +171,7 @@ class VideoSink:
         )
         context = stream.codec_context
         context.pix_fmt = layout.pixel_format
-        context.thread_count = options.threads
+        context.thread_count = options.threads or automatic_threads()
         context.color_primaries = layout.tags.primaries
         context.color_trc = layout.tags.transfer
         context.colorspace = layout.tags.matrix
@@ -176,7 +200,7 @@ class VideoSink:
                     self._copy.until((packet.dts or 0) * Fraction(packet.time_base))
                 self._written += packet.size
                 self._output.mux_one(packet)
-        except OSError as problem:
+        except (OSError, FFmpegError) as problem:
             raise self._failed(problem) from problem
 
     def _finish(self) -> None:
@@ -190,16 +214,16 @@ class VideoSink:
             self._resources.close()
             self._check()
             self._temporary.replace(self.path)
-        except OSError as problem:
+        except (OSError, FFmpegError) as problem:
             raise self._failed(problem) from problem
 
     def _check(self) -> None:
         """FFmpeg does not tell when its very last bytes find no space on the disk."""
         with open_input(self._temporary) as container:
             if is_cut_off(self._temporary, container, container.streams.video[0]):
-                raise OSError(28, "No space left on device")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def _failed(self, problem: OSError) -> OutputError:
+    def _failed(self, problem: OSError | FFmpegError) -> OutputError:
         total = self._source.frame_count
         share = min(1.0, self._frames / total) if total else None
         return output_error(self.path, problem, self._written, share)

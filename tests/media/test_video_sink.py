@@ -1,5 +1,6 @@
 """Protects: a video comes out with every frame, time, sound and subtitle of what went in."""
 
+import itertools
 import os
 import subprocess
 from fractions import Fraction
@@ -12,6 +13,8 @@ from made_media import frame_times, make_video, number_of, numbered, streams_of
 from PIL import Image
 
 from faceveil.errors import InputError, OutputError, UsageError
+from faceveil.media import remux
+from faceveil.media.demux import packets
 from faceveil.media.frames import EncodeOptions
 from faceveil.media.open import open_sink, open_source
 from faceveil.media.video import VideoSource
@@ -234,6 +237,39 @@ def test_a_codec_the_container_cannot_hold_is_named_before_any_work(tmp_path):
     ):
         pytest.fail("the block must not be entered")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv"]
+
+
+@pytest.mark.parametrize(
+    "options", [EncodeOptions(preset="fastest"), EncodeOptions(crf=60), EncodeOptions(crf=-1)]
+)
+def test_unknown_options_are_named(tmp_path, options):
+    make_video(tmp_path / "in.mp4", range(3))
+    with pytest.raises(UsageError, match=r"fastest|crf"):
+        open_sink(tmp_path / "out.mp4", VideoSource(tmp_path / "in.mp4"), options)
+
+
+def test_sound_whose_times_stand_still_is_still_written(tmp_path, monkeypatch):
+    """Recordings have such packets; FFmpeg's muxers refuse them."""
+    path, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    make_video(path, range(25), audio=("aac",))
+    expected = [content for _, _, content in other_streams(path)[1, "audio"]]
+
+    def standing_still(*arguments):
+        """Every second packet of the sound has the time of the one before it."""
+        sounds, last = 0, None
+        for packet in packets(*arguments):
+            if packet.size and packet.stream.type == "audio":
+                last = packet.dts if sounds % 2 == 0 else last
+                packet.dts = packet.pts = last
+                sounds += 1
+            yield packet
+
+    monkeypatch.setattr(remux, "packets", standing_still)
+    copy_video(path, target)
+    written = other_streams(target)[1, "audio"]
+    assert [content for _, _, content in written] == expected
+    times = [time for time, _, _ in written]
+    assert all(a < b for a, b in itertools.pairwise(times))
 
 
 @pytest.mark.parametrize("suffix", [".avi", ".webm", ".png"])
