@@ -10,7 +10,7 @@ import numpy as np
 from faceveil.faces import FaceSequence, Floats, Ints
 from faceveil.sequence.geometry import iou
 
-MOST_BOXES = 5
+MOST_BOXES = 3
 SAME_PLACE_IOU = 0.5
 
 
@@ -19,7 +19,7 @@ def absorb(sequences: Sequence[FaceSequence]) -> tuple[list[FaceSequence], Ints]
 
     Motion blur, a misplaced landmark or somebody passing in front can make a feature contradict
     its own person for a few frames; following then starts a sequence of its own and continues
-    the old one afterwards. Where such a sequence has at most 5 boxes and lies in a gap of another,
+    the old one afterwards. Where such a sequence has at most 3 boxes and lies in a gap of another,
     at its place (IoU of 0.5 with the box between), the face was there all the time. Its boxes
     move over, its misleading features do not.
 

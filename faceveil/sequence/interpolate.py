@@ -45,5 +45,9 @@ def interpolate(sequence: FaceSequence, method: str = "pchip") -> FaceSequence:
     if len(span) == len(sequence):
         return sequence
     missing = np.setdiff1d(span, sequence.frames, assume_unique=True)
-    curve = INTERPOLATORS[method](sequence.frames, to_curves(sequence.boxes).astype(np.float64))
-    return with_boxes(sequence, missing, from_curves(curve(missing)), Provenance.INTERPOLATED)
+    known = to_curves(sequence.boxes).astype(np.float64)
+    curve = INTERPOLATORS[method](sequence.frames, known)
+    # Splines overshoot without bound in long gaps; a face stays near where and how large it was.
+    low, high = known.min(axis=0), known.max(axis=0)
+    filled = np.clip(curve(missing), 2 * low - high, 2 * high - low)
+    return with_boxes(sequence, missing, from_curves(filled), Provenance.INTERPOLATED)

@@ -1,4 +1,5 @@
-"""From built sequences to finished ones: absorbed, joined, pruned, filled, extended, smoothed."""
+"""From built sequences to finished ones: absorbed, joined, pruned, filled, extended,
+trimmed, smoothed."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from faceveil.sequence.match import Distance, distance_by_name
 from faceveil.sequence.options import SequenceOptions
 from faceveil.sequence.prune import prune
 from faceveil.sequence.smooth import smooth
+from faceveil.sequence.trim import trim
 
 
 def finish(
@@ -37,12 +39,12 @@ def finish(
     sequences, joined = join(sequences, options.join_gap, distance)
     sequences, pruned = prune(sequences, options.min_length, options.prune_detected)
     last_of_shot = np.append(built.shot_starts[1:], frame_count) - 1
-    finished = []
+    extended = []
     for sequence in sequences:
         bounds = int(built.shot_starts[sequence.shot]), int(last_of_shot[sequence.shot])
         filled = interpolate(sequence, options.interpolation)
-        whole = extend(filled, *bounds, width, height, frames=options.extension)
-        finished.append(_smoothed(whole, options))
+        extended.append(extend(filled, *bounds, width, height, frames=options.extension))
+    finished = [_smoothed(sequence, options) for sequence in trim(extended)]
     return finished, _renumbered(built.detections, absorbed, joined, pruned)
 
 

@@ -1,0 +1,72 @@
+"""An extension ends where a face that was really seen explains what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.faces import FaceSequence, Floats, Ints, Provenance
+from faceveil.sequence.geometry import sides
+
+SHARED_PART = 0.6
+"""How much of the smaller box must lie in the other for both to show one face."""
+MOST_TIMES_LARGER = 3.0
+
+
+def trim(sequences: Sequence[FaceSequence]) -> list[FaceSequence]:
+    """Cut extended boxes off from where they meet a detected box of another sequence.
+
+    A face glimpsed for one frame (half hidden, say) is extended over the face that was there
+    before and after. Where that face was itself detected, it is followed by a sequence of its
+    own, which decides about it; an extension only guesses. Boxes that were seen or lie between
+    seen ones are never cut.
+    """
+    frames, boxes, owner = _detected(sequences)
+    trimmed = []
+    for index, sequence in enumerate(sequences):
+        seen = np.flatnonzero(sequence.provenance != Provenance.EXTENDED)
+        first, last = (int(seen[0]), int(seen[-1])) if len(seen) else (0, len(sequence) - 1)
+        guessed = sequence.provenance == Provenance.EXTENDED
+        met = np.zeros(len(sequence), bool)
+        for row in np.flatnonzero(guessed).tolist():
+            low, high = np.searchsorted(frames, [sequence.frames[row], sequence.frames[row] + 1])
+            others = boxes[low:high][owner[low:high] != index]
+            met[row] = _same_face(sequence.boxes[row], others).any()
+        start = int(np.flatnonzero(met[:first]).max(initial=-1)) + 1
+        stop = last + 1 + int(np.append(np.flatnonzero(met[last + 1 :]), len(met) - last - 1)[0])
+        trimmed.append(_part(sequence, slice(start, stop)))
+    return trimmed
+
+
+def _detected(sequences: Sequence[FaceSequence]) -> tuple[Ints, Floats, Ints]:
+    """Every detected box as columns sorted by frame: frames, boxes, index of its sequence."""
+    picked = [sequence.provenance == Provenance.DETECTED for sequence in sequences]
+    pairs = list(zip(sequences, picked, strict=True))
+    frames = np.concatenate([np.zeros(0, np.int32), *(s.frames[mask] for s, mask in pairs)])
+    boxes = np.concatenate([np.zeros((0, 4), np.float32), *(s.boxes[mask] for s, mask in pairs)])
+    counts = [int(mask.sum()) for mask in picked]
+    owner = np.repeat(np.arange(len(sequences), dtype=np.int32), counts)
+    order = np.argsort(frames, kind="stable")
+    return frames[order], boxes[order], owner[order]
+
+
+def _same_face(box: Floats, others: Floats) -> NDArray[np.bool_]:
+    """bool [n]: which of other boxes [n, 4] show the face of a box [4]."""
+    shared = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    area, areas = sides(box).prod(), sides(others).prod(axis=-1)
+    smaller, larger = np.minimum(area, areas), np.maximum(area, areas)
+    together = np.maximum(shared, 0).prod(axis=-1) >= SHARED_PART * smaller
+    return np.asarray(together & (larger <= MOST_TIMES_LARGER * smaller))
+
+
+def _part(sequence: FaceSequence, rows: slice) -> FaceSequence:
+    return replace(
+        sequence,
+        frames=sequence.frames[rows],
+        boxes=sequence.boxes[rows],
+        scores=sequence.scores[rows],
+        provenance=sequence.provenance[rows],
+    )
