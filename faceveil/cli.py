@@ -62,33 +62,37 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"faceveil {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    veil = commands.add_parser("veil", help="find, follow and veil faces in one go")
-    veil.set_defaults(command="veil")
+    veil = _command(commands, "veil", "INPUT OUTPUT", "find, follow and veil faces in one go")
     veil.add_argument("input", type=Path, help="a video file or a folder of frames")
     veil.add_argument("output", type=Path, help="a video file (.mp4, .mov, .mkv) or a folder")
-    _add_selection(veil, photos=True)
+    _add_input(veil)
+    _add_selection(veil)
     _add_detection(veil)
     _add_sequences(veil)
     _add_rendering(veil)
-    _add_features(veil)
     _add_progress(veil)
 
-    analyse = commands.add_parser("analyse", help="find and follow faces; write analysis.json")
-    analyse.set_defaults(command="analyse")
+    analyse = _command(
+        commands, "analyse", "INPUT ANALYSIS", "find and follow faces; write analysis.json"
+    )
     analyse.add_argument("input", type=Path, help="a video file or a folder of frames")
     analyse.add_argument("analysis", type=Path, help="the file to write; it holds no features")
-    _add_selection(analyse, photos=True)
+    _add_input(analyse)
+    _add_selection(analyse)
     _add_detection(analyse)
     _add_sequences(analyse)
-    _add_features(analyse)
     _add_progress(analyse)
 
-    render = commands.add_parser("render", help="veil what an analysis says, without detection")
-    render.set_defaults(command="render")
+    render = _command(
+        commands,
+        "render",
+        "INPUT ANALYSIS OUTPUT",
+        "veil what an analysis says, without detection; a choice made here replaces its own",
+    )
     render.add_argument("input", type=Path, help="the video or folder that was analysed")
     render.add_argument("analysis", type=Path, help="analysis.json, edited or not")
     render.add_argument("output", type=Path, help="a video file (.mp4, .mov, .mkv) or a folder")
-    _add_selection(render, photos=True)
+    _add_selection(render)
     render.add_argument(
         "--features", type=Path, help="features kept by analyse; a new choice by photo needs them"
     )
@@ -100,7 +104,25 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_selection(parser: argparse.ArgumentParser, photos: bool) -> None:
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    operands: str,
+    summary: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        usage=f"faceveil {name} {operands} [options]",
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=name)
+    return parser
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "who is veiled", "Everyone, unless --keep… names who stays visible or --only… who is veiled"
     )
@@ -179,11 +201,6 @@ def _add_detection(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--threads", type=_positive, default=1, metavar="N", help="threads a network uses"
     )
-    group.add_argument(
-        "--stills",
-        action="store_true",
-        help="the input is a folder of unrelated pictures: names kept, nobody is followed",
-    )
 
 
 def _add_sequences(parser: argparse.ArgumentParser) -> None:
@@ -228,7 +245,12 @@ def _add_rendering(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_features(parser: argparse.ArgumentParser) -> None:
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--stills",
+        action="store_true",
+        help="the input is a folder of unrelated pictures: names kept, nobody is followed",
+    )
     parser.add_argument(
         "--features",
         type=Path,

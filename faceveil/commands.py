@@ -333,5 +333,5 @@ def _say(options: Namespace, text: str) -> None:
 def _answer(source: FrameSource) -> int:
     """0, or the code of bad input after naming what could not be read."""
     for problem in source.problems:
-        print(f"faceveil: {problem.where}: {problem.message}", file=sys.stderr)
+        print(f"faceveil: {source.path}: {problem.where}: {problem.message}", file=sys.stderr)
     return InputError.exit_code if source.problems else 0

@@ -75,8 +75,8 @@ class _JsonStage:
 class JsonProgress:
     """One JSON object a line and second: stage, frames, total, frames_per_second, eta_seconds."""
 
-    def __init__(self, stream: IO[str] = sys.stderr) -> None:
-        self._stream = stream
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        self._stream = stream or sys.stderr
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:
