@@ -33,8 +33,8 @@ class VeilStyle:
 
     name: "round" (ellipse with a soft edge), "square" (rectangle, smooth), "pixelate" (rectangle,
     visible cells), "solid" (rectangle of one colour) or "upper" (as square, over the upper part of
-    the face only: eyes and brows). What "upper" leaves visible can be enough for a recogniser: it is
-    for data sets that need mouths, not for people who must not be recognised.
+    the face only: eyes and brows). What "upper" leaves can be enough for a recogniser: it is for
+    data sets that need mouths, not for people who must not be recognised.
     margin: added on each side, as a share of the box's width and height.
     head: added above that for forehead and hair, as a share of the box's height; not for "upper".
     cells: a face is reduced to at most cells x cells values, 1 to 8.
