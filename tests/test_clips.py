@@ -255,6 +255,13 @@ def test_a_veil_on_the_kept_person_counts_unless_a_veiled_person_is_near():
     assert result.recall == 1 and result.faces == 2
 
 
+def test_a_veil_over_somebody_hidden_behind_the_kept_person_is_no_mistake():
+    seen = np.stack([ELLIPSE, np.zeros_like(ELLIPSE)])
+    truth = hand_made_truth([[10, 10, 50, 60], [12, 12, 48, 58]], [0, 0], [0, 1], seen)
+    result = evaluate(truth, np.ones(2, np.float32), keep=["kept"])
+    assert result.kept_faces == 0 and result.kept_veiled == () and result.faces == 0
+
+
 def test_keeping_somebody_who_is_not_in_the_clip_is_an_error(clip):
     with pytest.raises(KeyError, match="Nobody"):
         evaluate(clip.truth, np.ones(len(clip.truth), np.float32), keep=["Nobody"])

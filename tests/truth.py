@@ -228,7 +228,7 @@ def evaluate(
     A face counts when at least `min_visible` of it can be seen, and is veiled when `hit` of what
     can be seen is covered. A kept person's frame counts as wrongly veiled when more than
     `kept_limit` of her face is covered, unless a veiled person's box, grown by `margin` of its
-    size to each side as a veil is, overlaps hers.
+    size to each side as a veil is, overlaps hers (in front or hidden behind).
     """
     counted = truth.visible >= min_visible
     kept = truth.rows_of(keep)
@@ -256,7 +256,7 @@ def _named(truth: Truth, rows: NDArray[np.bool_]) -> tuple[tuple[int, str], ...]
 def _near_veiled(truth: Truth, kept: NDArray[np.bool_], margin: float) -> NDArray[np.bool_]:
     """bool [n]: which kept rows a veiled person's grown box overlaps in the same frame."""
     near = np.zeros(len(truth), bool)
-    veiled = np.flatnonzero(~kept & truth.seen.any(axis=(1, 2)))
+    veiled = np.flatnonzero(~kept)
     grown = truth.boxes[veiled].astype(np.float64)
     grow = np.tile((grown[:, 2:] - grown[:, :2]) * margin, 2) * (-1, -1, 1, 1)
     grown += grow
