@@ -14,6 +14,10 @@ from av.stream import Stream
 
 from faceveil.errors import InputError
 
+_DEMUXERS = (
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,obu,ivf,flv,asf,ogg,mxf,gif,apng,"
+    "dv,rm,nut,wtv,vc1,yuv4mpegpipe"
+)
 MAX_FAILURES = 20
 """After as many unreadable packets in a row the rest of the file is given up."""
 
@@ -25,11 +29,11 @@ def open_input(path: Path) -> InputContainer:
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
     try:
-        # Without the whitelist a playlist renamed .mp4 could make us open other files and URLs.
+        # Without the lists a playlist named .mp4 would make us open other files and URLs.
         return av.open(
             f"file:{path}",
             metadata_errors="replace",
-            container_options={"protocol_whitelist": "file"},
+            container_options={"protocol_whitelist": "file", "format_whitelist": _DEMUXERS},
         )
     except (FFmpegError, OSError) as problem:
         raise InputError(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import math
-import os
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +14,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from faceveil.errors import OutputError, UsageError
-from faceveil.media.demux import is_cut_off, open_input
+from faceveil.media.demux import open_input
 from faceveil.media.frames import BT709, EncodeOptions, Frame, FrameSource
 from faceveil.media.orientation import UPRIGHT
 from faceveil.media.publish import output_error, remove, temporary_beside
@@ -212,16 +210,9 @@ class VideoSink:
                 self._copy.until(None)
             self._output.close()
             self._resources.close()
-            self._check()
             self._temporary.replace(self.path)
         except (OSError, FFmpegError) as problem:
             raise self._failed(problem) from problem
-
-    def _check(self) -> None:
-        """FFmpeg does not tell when its very last bytes find no space on the disk."""
-        with open_input(self._temporary) as container:
-            if is_cut_off(self._temporary, container, container.streams.video[0]):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _failed(self, problem: OSError | FFmpegError) -> OutputError:
         total = self._source.frame_count

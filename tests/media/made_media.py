@@ -78,6 +78,23 @@ def make_video(
             output.mux(_line(text, index, subtitles))
 
 
+def make_faststart(path, count, **arguments):
+    """A video whose index comes first, so that it can still be opened when it is cut off."""
+    plain = path.with_name("plain.mp4")
+    make_video(plain, range(count), **arguments)
+    options = {"movflags": "+faststart"}
+    with (
+        av.open(str(plain)) as source,
+        av.open(str(path), "w", container_options=options) as output,
+    ):
+        streams = {s.index: output.add_stream_from_template(s, opaque=True) for s in source.streams}
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream_index]
+                output.mux(packet)
+    plain.unlink()
+
+
 def _tone(stream, duration):
     samples = np.arange(int(48000 * duration))
     wave = (8000 * np.sin(samples * (0.05 + 0.01 * stream.index))).astype(np.int16)

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import struct
 import subprocess
 from fractions import Fraction
 
@@ -9,7 +10,7 @@ import av
 import numpy as np
 import pytest
 from av.sidedata.sidedata import Type
-from made_media import frame_times, make_video, number_of, numbered, streams_of
+from made_media import frame_times, make_faststart, make_video, number_of, numbered, streams_of
 from PIL import Image
 
 from faceveil.errors import InputError, OutputError, UsageError
@@ -95,8 +96,32 @@ def test_a_long_b_frame_video_keeps_step_with_its_sound(tmp_path):
     make_video(tmp_path / "in.mp4", range(250), audio=("aac",))
     copy_video(tmp_path / "in.mp4", tmp_path / "out.mp4", EncodeOptions(preset="medium"))
     with av.open(str(tmp_path / "out.mp4")) as container:
-        times = [float(p.dts * p.time_base) for p in container.demux() if p.size]
-    assert max(b - a for a, b in zip(times[1:], times, strict=False)) < 1.5
+        packets = sorted((p.pos, float(p.dts * p.time_base)) for p in container.demux() if p.size)
+    assert max(a[1] - b[1] for a, b in itertools.pairwise(packets)) < 0.5
+
+
+def shown_duration(path):
+    """Seconds from the movie header (ISO 14496-12): when the last frame is taken away."""
+    content = path.read_bytes()
+    timescale, duration = struct.unpack_from(">II", content, content.index(b"mvhd") + 16)
+    return Fraction(duration, timescale)
+
+
+def test_how_long_the_last_frame_stays_is_kept(tmp_path):
+    path, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    make_video(path, [0, 1, 2, 5, 200], Fraction(1, 1000), b_frames=0)
+    copy_video(path, target)
+    assert [shown_duration(p) for p in (path, target)] == [Fraction(240, 1000)] * 2
+
+
+def test_the_encoder_chooses_its_own_key_frames(tmp_path):
+    """A source of key frames only would else be encoded as such, at several times the size."""
+    path, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    make_video(path, range(50), options={"g": "1"}, b_frames=0)
+    copy_video(path, target)
+    for file, expected in ((path, 50), (target, 1)):
+        with av.open(str(file)) as container:
+            assert sum(p.is_keyframe for p in container.demux(video=0) if p.size) == expected
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
@@ -337,7 +362,6 @@ def test_a_full_disk_is_told_and_cleaned_up(tmp_path, tiny_disk, suffix):
 
 @pytest.mark.parametrize("spare", [200, 600, 2000, 5000])
 def test_a_disk_full_at_the_very_end_is_noticed(tmp_path, tiny_disk, spare):
-    """FFmpeg keeps silent when only its last buffer finds no space."""
     path, whole = tmp_path / "in.mp4", tmp_path / "whole.mkv"
     make_video(path, range(30))
     copy_video(path, whole)
@@ -378,6 +402,18 @@ def test_a_cut_off_video_keeps_the_sound_there_is(tmp_path):
     sound = [content for _, _, content in other_streams(target)[1, "audio"]]
     assert sound == [content for _, _, content in other_streams(path)[1, "audio"]][: len(sound)]
     assert len(sound) > 50
+
+
+def test_half_a_packet_of_sound_is_not_copied(tmp_path):
+    path, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    make_faststart(path, 100, audio=("aac",))
+    whole = [content for _, _, content in other_streams(path)[1, "audio"]]
+    with av.open(str(path)) as container:
+        sound = [packet for packet in container.demux(audio=0) if packet.size]
+    path.write_bytes(path.read_bytes()[: sound[80].pos + sound[80].size // 2])
+    source = copy_video(path, target)
+    assert source.problems
+    assert [content for _, _, content in other_streams(target)[1, "audio"]] == whole[:80]
 
 
 def test_pictures_become_a_video_of_the_asked_rate(tmp_path):

@@ -5,32 +5,15 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from made_media import make_video, number_of, numbered
+from made_media import make_faststart, make_video, number_of, numbered
 
 from faceveil.errors import InputError
 from faceveil.media.frames import BT601, BT709
 from faceveil.media.video import VideoSource
 
-FASTSTART = {"movflags": "+faststart"}
-
 
 def numbers(source):
     return [number_of(frame.rgb()) for frame in source]
-
-
-def make_faststart(path, count, **arguments):
-    """A video whose index comes first, so that it can still be opened when it is cut off."""
-    plain = path.with_name("plain.mp4")
-    make_video(plain, range(count), **arguments)
-    with (
-        av.open(str(plain)) as source,
-        av.open(str(path), "w", container_options=FASTSTART) as output,
-    ):
-        streams = {s.index: output.add_stream_from_template(s, opaque=True) for s in source.streams}
-        for packet in source.demux():
-            if packet.size:
-                packet.stream = streams[packet.stream_index]
-                output.mux(packet)
 
 
 def test_every_frame_once_and_in_order_twice_over(tmp_path):
@@ -178,10 +161,17 @@ def test_what_is_no_video_is_refused(tmp_path, content):
         VideoSource(path)
 
 
-def test_a_playlist_named_mp4_opens_no_other_file(tmp_path):
+@pytest.mark.parametrize(
+    "playlist",
+    [
+        "#EXTM3U\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile secret.mp4\n",
+    ],
+)
+def test_a_playlist_named_mp4_opens_no_other_file(tmp_path, playlist):
     make_video(tmp_path / "secret.mp4", range(3))
     path = tmp_path / "a.mp4"
-    path.write_text(f"#EXTM3U\n#EXTINF:1,\n{tmp_path}/secret.mp4\n#EXT-X-ENDLIST\n")
+    path.write_text(playlist)
     with pytest.raises(InputError):
         VideoSource(path)
 
