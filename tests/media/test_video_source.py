@@ -233,16 +233,24 @@ def test_a_cut_off_mkv_gives_what_is_there_and_names_the_rest(tmp_path):
     )
 
 
-def test_damage_in_the_middle_is_named_and_the_rest_read(tmp_path):
+@pytest.mark.parametrize(
+    ("place", "message", "missing"), [(0, "cannot be read", True), (0.5, "damaged", False)]
+)
+def test_damage_in_the_middle_is_named_and_the_rest_read(tmp_path, place, message, missing):
     path = tmp_path / "a.mp4"
     make_video(path, range(100), options={"g": "10"})
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][50]
     content = bytearray(path.read_bytes())
-    start = content.index(b"mdat") + 8
-    middle = start + (content.index(b"moov") - start) // 2
-    content[middle : middle + 400] = bytes(400)
+    start = packet.pos + round(packet.size * place)
+    content[start : start + 40] = b"\xff" * 40
     path.write_bytes(content)
     source = VideoSource(path)
     found = numbers(source)
-    assert source.problems
     assert found[:30] == list(range(30))
     assert found[-20:] == list(range(80, 100))
+    assert (len(found) < 100) == missing
+    problems = list(source.problems)
+    assert any(message in problem.message for problem in problems)
+    list(source)
+    assert source.problems == problems, "told once a reading"
