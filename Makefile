@@ -43,4 +43,4 @@ lock: $(READY)
 	  --allow-unsafe --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) build demo/*.mp4 demo/*.png .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build demo/*.mp4 demo/*.png demo/*.jpg .mypy_cache .ruff_cache .pytest_cache

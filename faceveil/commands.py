@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
-from faceveil.analysis import Analysis, SourceInfo, read_analysis, write_analysis
+from faceveil import pipeline
+from faceveil.analysis import Analysis, read_analysis, write_analysis
 from faceveil.assure.contact_sheet import ContactSheet
 from faceveil.assure.coverage import Coverage
 from faceveil.assure.report import build_report, write_report
@@ -30,7 +31,6 @@ from faceveil.identity.select import (
 from faceveil.identity.select import decide as decide_each
 from faceveil.media.frames import EncodeOptions, FrameSink, FrameSource
 from faceveil.media.open import open_sink, open_source
-from faceveil.pipeline import EveryFrame, Found, analyse_frames, decide, render_frames
 from faceveil.progress import choose_progress
 from faceveil.sequence.options import THESIS, SequenceOptions
 from faceveil.veil.styles import VeilStyle
@@ -117,7 +117,9 @@ def weights_verify(options: Namespace) -> int:
     return 6 if any(row.state == "corrupt" for row in rows) else 0
 
 
-def _analyse(source: FrameSource, options: Namespace, clock: _Clock) -> tuple[Found, Analysis]:
+def _analyse(
+    source: FrameSource, options: Namespace, clock: _Clock
+) -> tuple[pipeline.Found, Analysis]:
     sequence_options = _sequence_options(options)
     analyzer_options = _analyzer_options(options)
     mode = _mode(options)
@@ -125,11 +127,10 @@ def _analyse(source: FrameSource, options: Namespace, clock: _Clock) -> tuple[Fo
         analyzer = build_analyzer(analyzer_options)
         selection = _selection(options, mode or "all", analyzer)
     with clock.stage("analyse"):
-        found = analyse_frames(
+        found = pipeline.analyse(
             source,
             analyzer,
             sequence_options,
-            shots=EveryFrame() if options.stills else None,
             workers=options.workers or os.cpu_count() or 1,
             progress=choose_progress(options.progress, options.quiet),
         )
@@ -139,8 +140,7 @@ def _analyse(source: FrameSource, options: Namespace, clock: _Clock) -> tuple[Fo
         "selection": _selection_parameters(selection),
     }
     with clock.stage("decide"):
-        info = _source_info(source, found.frame_count, options)
-        return found, decide(found, selection, info, parameters)
+        return found, pipeline.decide(found, source, selection, parameters)
 
 
 def _render(
@@ -160,7 +160,7 @@ def _render(
             analysis.source.frame_count,
         )
     with clock.stage("render"), sink:
-        coverage = render_frames(
+        coverage = pipeline.render(
             source,
             analysis,
             sink,
@@ -287,19 +287,6 @@ def _encode_options(options: Namespace) -> EncodeOptions:
 def _given(options: Namespace, *names: str) -> dict[str, Any]:
     """The options that were set, for dataclasses that know their own defaults."""
     return {name: value for name in names if (value := getattr(options, name)) is not None}
-
-
-def _source_info(source: FrameSource, frame_count: int, options: Namespace) -> SourceInfo:
-    kind = "stills" if options.stills else "folder" if options.input.is_dir() else "video"
-    return SourceInfo(
-        name=options.input.name,
-        kind=kind,
-        digest=source.digest(),
-        width=source.width,
-        height=source.height,
-        frame_count=frame_count,
-        rate=None if source.rate is None else str(source.rate),
-    )
 
 
 def _summary(analysis: Analysis) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from faceveil.errors import OutputError
@@ -32,11 +33,17 @@ def file_digest(path: Path) -> str:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
 
+def files_digest(paths: Iterable[Path]) -> str:
+    """`sha256:<hex>` over the names and contents of files, in the order given."""
+    total = hashlib.sha256()
+    for path in paths:
+        content = file_digest(path).removeprefix("sha256:")
+        total.update(f"{path.name}\0{content}\n".encode())
+    return f"sha256:{total.hexdigest()}"
+
+
 def path_digest(path: Path) -> str:
-    """`sha256:<hex>` of a file, or of a folder's files: their names and digests in order."""
+    """`sha256:<hex>` of a file, or of a folder's files by name."""
     if path.is_file():
         return file_digest(path)
-    total = hashlib.sha256()
-    for entry in sorted(item for item in path.iterdir() if item.is_file()):
-        total.update(f"{entry.name}\0{file_digest(entry)}\n".encode())
-    return f"sha256:{total.hexdigest()}"
+    return files_digest(sorted(item for item in path.iterdir() if item.is_file()))

@@ -1,5 +1,5 @@
-"""The stages joined: analyse_frames() finds and follows faces, decide() says who is veiled,
-render_frames() veils.
+"""The stages joined: analyse() finds and follows faces, decide() says who is veiled,
+render() veils.
 
 Each stage is an argument or a function of its own, so that any of them can be replaced
 (DESIGN section 1).
@@ -54,7 +54,7 @@ class EveryFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What analyse_frames() found, features included: kept in memory, never in analysis.json."""
+    """What analyse() found, features included: kept in memory, never in analysis.json."""
 
     frame_count: int
     models: Models | None
@@ -64,7 +64,7 @@ class Found:
     detections: DetectionLog
 
 
-def analyse_frames(
+def analyse(
     source: FrameSource,
     analyzer: Analyzer,
     options: SequenceOptions | None = None,
@@ -78,6 +78,8 @@ def analyse_frames(
     Memory is bounded by the sequences, not by the frames. Raises InputError when the source has
     no frame that can be read.
     """
+    if shots is None:
+        shots = EveryFrame() if source.kind == "stills" else ShotDetector()
     faces = _detect(source, analyzer, workers, progress or QuietProgress())
     return follow(faces, options, shots=shots, size=(source.width, source.height))
 
@@ -130,27 +132,43 @@ def _detect(
 
 
 def decide(
-    found: Found, selection: Selection, source: SourceInfo, parameters: dict[str, Any]
+    found: Found,
+    source: FrameSource,
+    selection: Selection | None = None,
+    parameters: dict[str, Any] | None = None,
 ) -> Analysis:
-    """Group the sequences into identities and say which are veiled, and why.
+    """Group the sequences into identities and say which are veiled (default: all), and why.
 
-    Raises InputError when the selection names a point or identity that is not there.
+    `parameters` are written down in analysis.json as they are. Raises InputError when the
+    selection names a point or identity that is not there.
     """
     identities = cluster(found.sequences)
     return Analysis(
-        source=source,
+        source=_describe(source, found.frame_count),
         models=found.models,
-        parameters=parameters,
+        parameters=parameters or {},
         shot_starts=found.shot_starts,
         unknown_frames=found.unknown_frames,
         sequences=found.sequences,
         identities=identities,
-        decisions=decide_each(found.sequences, identities, selection),
+        decisions=decide_each(found.sequences, identities, selection or Selection()),
         detections=found.detections,
     )
 
 
-def render_frames(
+def _describe(source: FrameSource, frame_count: int) -> SourceInfo:
+    return SourceInfo(
+        name=source.path.name,
+        kind=source.kind,
+        digest=source.digest(),
+        width=source.width,
+        height=source.height,
+        frame_count=frame_count,
+        rate=None if source.rate is None else str(source.rate),
+    )
+
+
+def render(
     source: FrameSource,
     analysis: Analysis,
     sink: FrameSink,
@@ -188,8 +206,7 @@ def render_frames(
 
 
 def _checked_coverage(analysis: Analysis, plan: VeilPlan, style: VeilStyle) -> Coverage:
-    # Pictures of different sizes have no common border: there, nothing is clipped.
-    width, height = analysis.source.width or 2**24, analysis.source.height or 2**24
+    width, height = analysis.source.width, analysis.source.height
     coverage = check_coverage(
         analysis.detections, plan, analysis.veiled, style, width=width, height=height
     )
@@ -200,8 +217,7 @@ def _checked_coverage(analysis: Analysis, plan: VeilPlan, style: VeilStyle) -> C
 def _veil(frame: Frame, plan: VeilPlan, analysis: Analysis, style: VeilStyle) -> bool:
     """Veil one frame in place; whole where nobody knows what it shows (policy 1)."""
     if plan.whole(frame.number) or frame.number >= analysis.source.frame_count:
-        # Noise need not be secret here: a frame in 8 x 8 cells shows nobody.
-        veil_whole(frame.planes(), seed=0, style=style)
+        veil_whole(frame.planes(), plan.whole_seed, style)
         return True
     planned = plan.at(frame.number)
     return len(planned) > 0 and veil_frame(frame.planes(), planned.boxes, planned.seeds, style)

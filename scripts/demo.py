@@ -20,10 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from clips import make_clip, write_video  # noqa: E402
+from faceveil.faces import Image  # noqa: E402
 from portraits import PORTRAITS, portrait_path  # noqa: E402
 from truth import ENCODED, Truth, coverage_of_pixels, evaluate  # noqa: E402
-
-from faceveil.faces import Image  # noqa: E402
 
 KEPT = "obama3"
 """A photo that is not in the clip: the clip shows two other ones of the same person."""

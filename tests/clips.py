@@ -25,10 +25,10 @@ from av import AudioFrame, Packet, VideoFrame, VideoStream
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 from PIL import Image as Picture
-from portraits import Cutout, cutout
-from truth import ELLIPSE, GRID, Truth, grid_points
 
 from faceveil.faces import Image
+from portraits import Cutout, cutout
+from truth import ELLIPSE, GRID, Truth, grid_points
 
 RATE = 25
 AUDIO_RATE = 48000

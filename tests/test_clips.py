@@ -5,10 +5,17 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from clips import STANDARD, make_clip, write_frames, write_video
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Picture
+
+from clips import STANDARD, make_clip, write_frames, write_video
+from faceveil.analysis import Analysis, SourceInfo
+from faceveil.faces import DetectionLog, FaceSequence
+from faceveil.identity.select import Decision
+from faceveil.media.frames import Planes
+from faceveil.veil.render import veil_frame
+from faceveil.veil.styles import VeilStyle
 from portraits import PORTRAITS, cutout, portrait_path
 from truth import (
     ELLIPSE,
@@ -24,13 +31,6 @@ from truth import (
     match,
     planned_boxes,
 )
-
-from faceveil.analysis import Analysis, SourceInfo
-from faceveil.faces import DetectionLog, FaceSequence
-from faceveil.identity.select import Decision
-from faceveil.media.frames import Planes
-from faceveil.veil.render import veil_frame
-from faceveil.veil.styles import VeilStyle
 
 OBAMA, COLLINS, BIDEN = "Barack Obama", "Eileen Collins", "Joe Biden"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,8 @@ from PIL import Image as PillowImage
 
 from faceveil.errors import InputError
 from faceveil.faces import Image
-from faceveil.media.frames import Planes, Problem
+from faceveil.files import files_digest
+from faceveil.media.frames import Planes, Problem, SourceKind
 from faceveil.media.orientation import EXIF_ORIENTATIONS, UPRIGHT
 from faceveil.media.picture_encode import SUFFIXES
 from faceveil.media.pictures import FORMATS, StoredPicture, read_stored
@@ -65,7 +65,7 @@ class FolderSource:
 
     def __init__(self, path: Path, stills: bool = False) -> None:
         self.path = path
-        self.stills = stills
+        self.kind: SourceKind = "stills" if stills else "folder"
         self.problems: list[Problem] = []
         self.pictures = _stills(path) if stills else _numbered(path)
         self.frame_count: int | None = len(self.pictures)
@@ -83,7 +83,10 @@ class FolderSource:
         for number, path in enumerate(self.pictures):
             try:
                 frame = PictureFrame(number, path, read_stored(path))
-                if not self.stills and (frame.width, frame.height) != (self.width, self.height):
+                if self.kind == "folder" and (frame.width, frame.height) != (
+                    self.width,
+                    self.height,
+                ):
                     raise InputError(f"{path}: {frame.width} x {frame.height}, unlike the others")
             except InputError as problem:
                 self.problems.append(Problem(f"frame {number} ({path.name})", str(problem)))
@@ -92,12 +95,7 @@ class FolderSource:
 
     def digest(self) -> str:
         """`sha256:<hex>` over the names and contents of all pictures."""
-        total = hashlib.sha256()
-        for picture in self.pictures:
-            with picture.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
-            total.update(f"{picture.name}\0{content}\n".encode())
-        return f"sha256:{total.hexdigest()}"
+        return files_digest(self.pictures)
 
 
 def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:

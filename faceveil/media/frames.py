@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,12 +115,18 @@ class Problem:
     message: str
 
 
+SourceKind = Literal["video", "folder", "stills"]
+
+
 class FrameSource(Protocol):
     """Frames in order. Iterating again reads again from the start (analysis, then rendering)."""
 
     path: Path
+    kind: SourceKind
+    """Stills are unrelated pictures: each has its own size and is a shot of its own."""
     width: int
     height: int
+    """Of the upright frame; of stills, the largest there are."""
     frame_count: int | None
     """How many frames there are; None or an estimate where only decoding can tell."""
     rate: Fraction | None

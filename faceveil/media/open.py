@@ -39,7 +39,7 @@ def open_sink(path: Path, source: FrameSource, options: EncodeOptions | None = N
     if path.suffix.lower() in CONTAINERS:
         if path.is_dir():
             raise UsageError(f"{path}: is a folder; give the video another name")
-        if isinstance(source, FolderSource) and source.stills:
+        if source.kind == "stills":
             raise UsageError(f"{path}: unrelated pictures make no video; name an output folder")
         return VideoSink(path, source, options or EncodeOptions())
     kind = mimetypes.guess_type(path.name)[0] or ""

@@ -26,7 +26,7 @@ from faceveil.errors import InputError
 from faceveil.faces import Image
 from faceveil.files import file_digest
 from faceveil.media.demux import is_cut_off, open_input, packets
-from faceveil.media.frames import BT601, BT709, BT2020, ColourCoding, Planes, Problem
+from faceveil.media.frames import BT601, BT709, BT2020, ColourCoding, Planes, Problem, SourceKind
 from faceveil.media.orientation import UPRIGHT, Orientation, from_display_matrix
 
 MAX_THREADS = 8
@@ -196,6 +196,7 @@ class VideoSource:
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         self.path = path
+        self.kind: SourceKind = "video"
         self.problems: list[Problem] = []
         self._threads = threads
         with self._open() as (container, stream):

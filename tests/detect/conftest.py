@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image as Picture
-from portraits import PORTRAITS, portrait_path
 
 from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 from faceveil.detect.arcface import ArcFace
@@ -14,6 +13,7 @@ from faceveil.detect.centerface import CenterFace
 from faceveil.detect.mtcnn import MTCNNNetworks
 from faceveil.weights.session import open_session
 from faceveil.weights.store import locate
+from portraits import PORTRAITS, portrait_path
 
 
 @pytest.fixture(scope="session")
