@@ -59,8 +59,8 @@ class FaceAnalyzer:
     def __init__(
         self, detector: Detector, recognizer: Recognizer, digest: str | None = None
     ) -> None:
-        self._detector = detector
-        self._recognizer = recognizer
+        self.detector = detector
+        self.recognizer = recognizer
         parts = [detector.name, recognizer.name, detector.accept_score]
         self.models = Models(
             detector=detector.name,
@@ -81,7 +81,7 @@ class FaceAnalyzer:
         """Faces of several pictures; the recogniser sees the faces of all of them together."""
         pyramids = [Pyramid(image) for image in images]
         found = [
-            _within(self._detector.detect(image), pyramid)
+            _within(self.detector.detect(image), pyramid)
             for image, pyramid in zip(images, pyramids, strict=True)
         ]
         accepted = [part.scores >= np.float32(self.models.accept_score) for part in found]
@@ -93,15 +93,15 @@ class FaceAnalyzer:
         ends = np.cumsum([len(crop) for crop in crops])
         frames = []
         for pyramid, part, mask, end in zip(pyramids, found, accepted, ends, strict=True):
-            rows = np.zeros((len(part), self._recognizer.feature_size), np.float32)
+            rows = np.zeros((len(part), self.recognizer.feature_size), np.float32)
             rows[mask] = features[end - mask.sum() : end]
             frames.append(self._frame(pyramid, part, rows))
         return frames
 
     def _features(self, crops: Image) -> Floats:
         if len(crops):
-            return self._recognizer.features(crops)
-        return np.zeros((0, self._recognizer.feature_size), np.float32)
+            return self.recognizer.features(crops)
+        return np.zeros((0, self.recognizer.feature_size), np.float32)
 
     def _frame(self, pyramid: Pyramid, found: Detected, features: Floats) -> FrameFaces:
         return FrameFaces(

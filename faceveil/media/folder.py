@@ -83,10 +83,8 @@ class FolderSource:
         for number, path in enumerate(self.pictures):
             try:
                 frame = PictureFrame(number, path, read_stored(path))
-                if self.kind == "folder" and (frame.width, frame.height) != (
-                    self.width,
-                    self.height,
-                ):
+                fits = (frame.width, frame.height) == (self.width, self.height)
+                if not fits and self.kind == "folder":
                     raise InputError(f"{path}: {frame.width} x {frame.height}, unlike the others")
             except InputError as problem:
                 self.problems.append(Problem(f"frame {number} ({path.name})", str(problem)))
