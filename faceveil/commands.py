@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
+
 from faceveil import pipeline
 from faceveil.analysis import Analysis, read_analysis, write_analysis
 from faceveil.assure.contact_sheet import ContactSheet
@@ -290,25 +292,22 @@ def _given(options: Namespace, *names: str) -> dict[str, Any]:
 
 
 def _summary(analysis: Analysis) -> str:
-    people = len(set(analysis.identities.tolist()))
-    kept = {
-        int(identity)
-        for identity, decision in zip(analysis.identities, analysis.decisions, strict=True)
-        if not decision.veil
-    }
-    lines = [
-        f"{analysis.source.frame_count} frames, {len(analysis.shot_starts)} shots: "
-        f"{people} identities in {len(analysis.sequences)} sequences, {len(kept)} of them kept"
-    ]
+    """What was found and decided, in a few lines; the uncertain one by one."""
+    veiled = analysis.veiled
+    people = np.unique(analysis.identities)
+    kept = np.unique(analysis.identities[~veiled])
+    seen = f"{analysis.source.frame_count} frames in {len(analysis.shot_starts)} shots"
+    if analysis.source.kind == "stills":
+        seen = f"{analysis.source.frame_count} pictures"
+    lines = [f"{seen}: {len(people)} people, {len(kept)} of them kept, all others veiled"]
+    rows = zip(analysis.sequences, analysis.identities, analysis.decisions, strict=True)
     uncertain = [
         f"  frames {sequence.first}-{sequence.last}, identity {identity}: {decision.reason}"
-        for sequence, identity, decision in zip(
-            analysis.sequences, analysis.identities, analysis.decisions, strict=True
-        )
+        for sequence, identity, decision in rows
         if decision.uncertain
     ]
     if uncertain:
-        lines += [f"{len(uncertain)} uncertain, veiled; look at them:", *uncertain]
+        lines += [f"{len(uncertain)} sequences uncertain, so veiled; look at them:", *uncertain]
     return "\n".join(lines)
 
 

@@ -51,22 +51,22 @@ def read_features(sequences: Sequence[FaceSequence], digest: str, path: Path) ->
     try:
         with np.load(path, allow_pickle=False) as file:
             stored = {name: file[name] for name in ("digest", "counts", *_COLUMNS)}
-    except (OSError, KeyError, ValueError, BadZipFile) as problem:
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as problem:
         raise InputError(f"{path}: is no file of features ({problem})") from problem
     if str(stored["digest"]) != digest or len(stored["counts"]) != len(sequences):
         raise InputError(f"{path}: belongs to another input or analysis; analyse again")
     ends = np.cumsum(stored["counts"])
-    if any(len(stored[name]) != (ends[-1] if len(ends) else 0) for name in _COLUMNS):
+    if any(len(stored[name]) != stored["counts"].sum() for name in _COLUMNS):
         raise InputError(f"{path}: is damaged; analyse again")
-    parts = zip(*(np.split(stored[name], ends[:-1]) for name in _COLUMNS), strict=True)
+    rows = [slice(end - count, end) for end, count in zip(ends, stored["counts"], strict=True)]
     return [
         replace(
             sequence,
-            feature_frames=frames.astype(np.int32),
-            feature_quality=quality.astype(np.float32),
-            features=features.astype(np.float32),
+            feature_frames=stored["feature_frames"][row].astype(np.int32),
+            feature_quality=stored["feature_quality"][row].astype(np.float32),
+            features=stored["features"][row].astype(np.float32),
         )
-        for sequence, (frames, quality, features) in zip(sequences, parts, strict=True)
+        for sequence, row in zip(sequences, rows, strict=True)
     ]
 
 
