@@ -1,0 +1,1 @@
+"""SageMaker serving: one picture's bytes in, its detections out, behind multi-model-server."""

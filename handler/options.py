@@ -1,0 +1,63 @@
+"""What the service is asked to do, read from the environment once and checked before it listens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from faceveil.detect.analyzer import AnalyzerOptions
+from faceveil.errors import UsageError
+from faceveil.media.pictures import MAX_PIXELS
+from handler.environment import Environment
+
+DEFAULT_MAX_PIXELS = 40_000_000
+"""An 8K frame has 33 million; what a picture decodes to must fit in a worker's memory."""
+EXACT_DECIMALS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """How pictures are analysed and answered.
+
+    thumbnail: whether the answer holds the 48x27 picture that finds shots. feature_decimals
+    rounds features in the answer, None keeps them exactly. A picture of more than max_pixels is
+    answered with an error.
+    """
+
+    analyzer: AnalyzerOptions
+    thumbnail: bool = True
+    feature_decimals: int | None = None
+    max_pixels: int = DEFAULT_MAX_PIXELS
+
+    @classmethod
+    def from_environment(cls, values: Mapping[str, str]) -> ServiceOptions:
+        """Raises UsageError that names the variable whose value makes no sense."""
+        environment = Environment(values)
+        return cls(
+            analyzer=_analyzer_options(environment),
+            thumbnail=environment.switch("FACEVEIL_THUMBNAIL", True),
+            feature_decimals=environment.whole("FACEVEIL_FEATURE_DECIMALS", 1, EXACT_DECIMALS),
+            max_pixels=environment.whole("FACEVEIL_MAX_PIXELS", 1, MAX_PIXELS)
+            or DEFAULT_MAX_PIXELS,
+        )
+
+
+def _analyzer_options(environment: Environment) -> AnalyzerOptions:
+    defaults = AnalyzerOptions()
+    thresholds = environment.numbers("FACEVEIL_MTCNN_THRESHOLDS", 3)
+    try:
+        return AnalyzerOptions(
+            detector=environment.text("FACEVEIL_DETECTOR") or defaults.detector,
+            recognizer=environment.text("FACEVEIL_RECOGNIZER") or defaults.recognizer,
+            min_face_size=environment.number("FACEVEIL_MIN_FACE_SIZE"),
+            thresholds=(thresholds[0], thresholds[1], thresholds[2]) if thresholds else None,
+            centerface_threshold=environment.number("FACEVEIL_CENTERFACE_THRESHOLD"),
+            centerface_scale=environment.number("FACEVEIL_CENTERFACE_SCALE"),
+            providers=environment.words("FACEVEIL_PROVIDERS"),
+            threads=environment.whole("FACEVEIL_THREADS", 1, 256) or defaults.threads,
+            accept_licence=environment.switch("FACEVEIL_ACCEPT_LICENCE", False),
+        )
+    except UsageError as problem:
+        if str(problem).startswith("FACEVEIL_"):
+            raise
+        raise UsageError(f"the FACEVEIL_ variables: {problem}") from problem
