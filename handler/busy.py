@@ -43,7 +43,7 @@ def overdue_workers(folder: Path, limit_seconds: float) -> list[int]:
     now = time.monotonic()
     overdue = []
     for note in folder.iterdir():
-        if not Path("/proc", note.name).exists():
+        if not is_running(int(note.name)):
             note.unlink(missing_ok=True)
             continue
         data = note.read_bytes()
@@ -51,3 +51,13 @@ def overdue_workers(folder: Path, limit_seconds: float) -> list[int]:
         if since != IDLE and now - since > limit_seconds:
             overdue.append(int(note.name))
     return overdue
+
+
+def is_running(process: int) -> bool:
+    """Whether a process exists and has not ended: one that its parent forgot does not count."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    # the state follows the name in brackets, which may hold anything
+    return status.rpartition(")")[2].split()[0] not in ("Z", "X")

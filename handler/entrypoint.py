@@ -29,6 +29,8 @@ from handler.weights import WEIGHTS_VARIABLE, choose_weights_folder
 
 PLUGIN_VARIABLE = "FACEVEIL_MMS_PLUGIN"
 """The compiled plugin; set in the image."""
+LONGEST_FOLDER = 107 - len("/.mms.sock.9999")
+"""A socket's path has at most 107 bytes."""
 TICK_SECONDS = 0.25
 KILL_AFTER_DRAIN_SECONDS = 5
 PING_SECONDS = 2.0
@@ -100,6 +102,11 @@ def _own_folder() -> Iterator[Path]:
     """Where the server keeps sockets and notes; nothing outside it is written."""
     folder = Path(tempfile.mkdtemp(prefix="faceveil-serve-"))
     try:
+        if len(str(folder)) > LONGEST_FOLDER:
+            raise UsageError(
+                f"TMPDIR={folder.parent}: the path is too long, sockets are made in it; "
+                "name a shorter one"
+            )
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

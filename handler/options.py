@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from faceveil.detect.analyzer import AnalyzerOptions
 from faceveil.errors import UsageError
@@ -13,6 +14,7 @@ from handler.environment import Environment
 DEFAULT_MAX_PIXELS = 40_000_000
 """An 8K frame has 33 million; what a picture decodes to must fit in a worker's memory."""
 EXACT_DECIMALS = 9
+MAX_THREADS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +46,24 @@ class ServiceOptions:
 
 def _analyzer_options(environment: Environment) -> AnalyzerOptions:
     defaults = AnalyzerOptions()
-    thresholds = environment.numbers("FACEVEIL_MTCNN_THRESHOLDS", 3)
-    try:
-        return AnalyzerOptions(
-            detector=environment.text("FACEVEIL_DETECTOR") or defaults.detector,
-            recognizer=environment.text("FACEVEIL_RECOGNIZER") or defaults.recognizer,
-            min_face_size=environment.number("FACEVEIL_MIN_FACE_SIZE"),
-            thresholds=(thresholds[0], thresholds[1], thresholds[2]) if thresholds else None,
-            centerface_threshold=environment.number("FACEVEIL_CENTERFACE_THRESHOLD"),
-            centerface_scale=environment.number("FACEVEIL_CENTERFACE_SCALE"),
-            providers=environment.words("FACEVEIL_PROVIDERS"),
-            threads=environment.whole("FACEVEIL_THREADS", 1, 256) or defaults.threads,
-            accept_licence=environment.switch("FACEVEIL_ACCEPT_LICENCE", False),
-        )
-    except UsageError as problem:
-        if str(problem).startswith("FACEVEIL_"):
-            raise
-        raise UsageError(f"the FACEVEIL_ variables: {problem}") from problem
+    options = replace(
+        defaults,
+        detector=environment.text("FACEVEIL_DETECTOR") or defaults.detector,
+        recognizer=environment.text("FACEVEIL_RECOGNIZER") or defaults.recognizer,
+        providers=environment.words("FACEVEIL_PROVIDERS"),
+        threads=environment.whole("FACEVEIL_THREADS", 1, MAX_THREADS) or defaults.threads,
+        accept_licence=environment.switch("FACEVEIL_ACCEPT_LICENCE", False),
+    )
+    numbers = {
+        "FACEVEIL_MIN_FACE_SIZE": ("min_face_size", environment.number),
+        "FACEVEIL_MTCNN_THRESHOLDS": ("thresholds", lambda name: environment.numbers(name, 3)),
+        "FACEVEIL_CENTERFACE_THRESHOLD": ("centerface_threshold", environment.number),
+        "FACEVEIL_CENTERFACE_SCALE": ("centerface_scale", environment.number),
+    }
+    for variable, (field, read) in numbers.items():
+        changed: dict[str, Any] = {field: read(variable)}
+        try:
+            options = replace(options, **changed)
+        except UsageError as problem:
+            raise UsageError(f"{variable}={environment.text(variable)!r}: {problem}") from problem
+    return options

@@ -1,0 +1,71 @@
+"""Fixtures of the server's tests: pictures, and one running server for those that share it."""
+
+from pathlib import Path
+
+import pytest
+from pictures import encoded
+from PIL import Image as Picture
+from serving import RunningServer, start_server
+
+from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+from faceveil.errors import UsageError
+from faceveil.weights.catalogue import fetch
+from portraits import portrait_path
+
+PACKAGES = ("mms", "sagemaker_inference")
+
+
+@pytest.fixture(scope="session")
+def weights():
+    """The default networks are in the cache: the server itself never fetches."""
+    return fetch()
+
+
+@pytest.fixture(scope="session")
+def analyzer(weights):
+    return build_analyzer(AnalyzerOptions())
+
+
+@pytest.fixture(scope="session")
+def java(weights) -> str:
+    for package in PACKAGES:
+        pytest.importorskip(package, reason=f"needs the extra `serve`: {package}")
+    from handler.frontend import java
+
+    try:
+        return java()
+    except UsageError as problem:
+        pytest.skip(str(problem))
+
+
+@pytest.fixture(scope="session")
+def plugin(java, tmp_path_factory) -> Path:
+    """The compiled plugin: without it the server has no /execution-parameters and no drain."""
+    from handler.plugin.build import build, has_compiler
+
+    if not has_compiler():
+        pytest.skip("needs javac to compile the server's plugin: no JDK on this machine")
+    return build(tmp_path_factory.mktemp("plugin") / "plugin.jar")
+
+
+@pytest.fixture(scope="module")
+def server(plugin) -> RunningServer:
+    """A ready server with two workers."""
+    with start_server(
+        FACEVEIL_MMS_PLUGIN=str(plugin), SAGEMAKER_MODEL_SERVER_WORKERS="2"
+    ) as running:
+        running.wait_until_ready(workers=2)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def portrait() -> bytes:
+    """A JPEG with one face."""
+    return encoded(Picture.open(portrait_path("obama2")).convert("RGB"), "JPEG")
+
+
+@pytest.fixture(scope="session")
+def large_portrait() -> bytes:
+    """A JPEG whose analysis takes long enough to be interrupted."""
+    photo = Picture.open(portrait_path("obama2")).convert("RGB")
+    return encoded(photo.resize((4000, 5000)), "JPEG")
