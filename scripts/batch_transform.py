@@ -1,0 +1,228 @@
+"""Run a SageMaker Batch Transform job on this machine (`--help`)."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from faceveil.aws.clients import events_client, s3_client  # noqa: E402
+from faceveil.aws.transform import event, server  # noqa: E402
+from faceveil.aws.transform.model import unpacked  # noqa: E402
+from faceveil.aws.transform.parameters import (  # noqa: E402
+    DEFAULT_CONTENT_TYPE,
+    STRATEGIES,
+    TransformJob,
+)
+from faceveil.aws.transform.run import run_job  # noqa: E402
+from faceveil.errors import FaceveilError  # noqa: E402
+from faceveil.progress import choose_progress  # noqa: E402
+
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+
+DESCRIPTION = """\
+Run a SageMaker Batch Transform job on this machine: start the server, wait until it is healthy,
+post every object once, write each answer to <name>.out, and tell how it ended.
+
+  batch_transform.py frames/ detections/                          the server of this checkout
+  batch_transform.py frames/ detections/ --image faceveil         the container, as SageMaker does
+  batch_transform.py s3://in/frames/ s3://out/detections/ --resume
+  batch_transform.py coarse.json detections/ --manifest --url http://127.0.0.1:8080
+"""
+
+EXIT_CODES = """\
+exit codes:
+  0 completed   1 failed: an object has no answer, or the server could not be had
+  2 wrong usage   3 bad input   5 answers or event cannot be kept   130 interrupted
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the job; returns the exit code (see EXIT_CODES)."""
+    options = build_parser().parse_args(arguments)
+    # A polite end must stop the server, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return run(options)
+    except FaceveilError as problem:
+        say(str(problem))
+        return problem.exit_code
+    except KeyboardInterrupt:
+        say("interrupted; what has its answer is kept, --resume does the rest")
+        return EXIT_INTERRUPTED
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the job that the options describe."""
+    job = TransformJob(
+        name=options.job_name or f"faceveil-{datetime.now(UTC):%Y-%m-%d-%H-%M-%S-%f}",
+        input=options.input,
+        output=options.output,
+        manifest=options.manifest,
+        model_name=options.model_name,
+        content_type=options.content_type,
+        accept=options.accept,
+        max_concurrent=options.max_concurrent_transforms,
+        max_payload_mb=options.max_payload_in_mb,
+        batch_strategy=options.batch_strategy,
+        timeout_seconds=options.invocations_timeout_in_seconds,
+        max_retries=options.invocations_max_retries,
+        environment=dict(options.env),
+    )
+    client = s3_client(options.endpoint_url)
+    outcome = run_job(
+        job,
+        serve(options, job),
+        client,
+        start_seconds=options.start_timeout,
+        resume=options.resume,
+        progress=choose_progress(options.progress),
+        announce=announcer(options),
+        report=lambda failure: say(f"{failure.name}: {failure.reason}"),
+    )
+    skipped = f", {outcome.skipped} had an answer already" if outcome.skipped else ""
+    say(f"{job.name}: {outcome.done} objects transformed, {outcome.failed} failed{skipped}")
+    return EXIT_FAILED if outcome.failed else 0
+
+
+@contextmanager
+def serve(options: argparse.Namespace, job: TransformJob) -> Iterator[server.Server]:
+    """The server that the options ask for, for as long as the block lasts."""
+    if options.url:
+        yield server.RunningServer(options.url.rstrip("/"))
+        return
+    with ExitStack() as stack:
+        model = None
+        if options.model_data:
+            client = s3_client(options.endpoint_url)
+            model = stack.enter_context(unpacked(options.model_data, client))
+        variables = job.container_environment()
+        if options.image:
+            yield stack.enter_context(
+                server.serve_container(
+                    options.image,
+                    variables,
+                    model,
+                    options.server_log,
+                    engine=options.engine,
+                    memory=options.memory,
+                )
+            )
+        else:
+            own = options.command is None
+            command = server.DEFAULT_COMMAND if own else shlex.split(options.command)
+            yield stack.enter_context(
+                server.serve_process(
+                    command, variables, model, options.server_log, folder=ROOT if own else None
+                )
+            )
+
+
+def announcer(options: argparse.Namespace) -> event.Announce:
+    """Sends the job's event wherever the options say; nowhere is a place, too."""
+    places: list[event.Announce] = []
+    if options.event == "-":
+        places.append(event.to_stdout)
+    elif options.event:
+        places.append(event.to_file(Path(options.event)))
+    if options.event_bus:
+        bus = events_client(options.endpoint_url)
+        places.append(event.to_bus(bus, options.event_bus, options.event_source))
+
+    def announce(change: event.Event) -> None:
+        for place in places:
+            place(change)
+
+    return announce
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options, in SageMaker's words where it has one."""
+    parser = argparse.ArgumentParser(
+        prog="batch_transform.py",
+        description=DESCRIPTION,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("input", help="s3://bucket/prefix, a folder, or with --manifest a manifest")
+    parser.add_argument("output", help="s3://bucket/prefix or a folder for the answers")
+    parser.add_argument("--manifest", action="store_true", help="the input is a ManifestFile")
+    parser.add_argument("--resume", action="store_true", help="skip what has an answer already")
+    parser.add_argument("--endpoint-url", metavar="URL", help="of S3 and EventBridge, not AWS's")
+    parser.add_argument("--progress", choices=("auto", "bar", "json", "none"), default="auto")
+    _add_job(parser.add_argument_group("the job, as CreateTransformJob has it"))
+    _add_server(parser.add_argument_group("the server (default: this checkout's, as a process)"))
+    _add_event(parser.add_argument_group("the event when the job has ended"))
+    return parser
+
+
+def _add_job(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--job-name", metavar="NAME")
+    group.add_argument("--model-name", metavar="NAME", default="faceveil")
+    group.add_argument("--content-type", metavar="TYPE", default=DEFAULT_CONTENT_TYPE)
+    group.add_argument("--accept", metavar="TYPE")
+    group.add_argument(
+        "--max-concurrent-transforms", type=int, metavar="N", help="default: what the server says"
+    )
+    group.add_argument(
+        "--max-payload-in-mb", type=int, metavar="MB", help="0: no limit; default: the server's"
+    )
+    group.add_argument("--batch-strategy", choices=tuple(STRATEGIES))
+    group.add_argument(
+        "--invocations-timeout-in-seconds", type=int, metavar="S", default=600, help="default 600"
+    )
+    group.add_argument(
+        "--invocations-max-retries", type=int, metavar="N", default=3, help="default 3"
+    )
+    group.add_argument(
+        "--env", type=_variable, action="append", default=[], metavar="NAME=VALUE", help="set this"
+    )
+
+
+def _add_server(group: argparse._ArgumentGroup) -> None:
+    kind = group.add_mutually_exclusive_group()
+    kind.add_argument("--image", help="run this image's `serve`")
+    kind.add_argument("--command", help="run this command; it listens on SAGEMAKER_BIND_TO_PORT")
+    kind.add_argument("--url", help="a server that runs already, http://host:port")
+    group.add_argument("--model-data", metavar="ADDRESS", help="model.tar.gz, a file or in S3")
+    group.add_argument("--engine", choices=server.ENGINES, help="default: the first there is")
+    group.add_argument("--memory", metavar="SIZE", help="limit of the container, such as 4g")
+    group.add_argument("--server-log", type=Path, metavar="FILE", help="keep what the server says")
+    group.add_argument(
+        "--start-timeout", type=float, metavar="S", default=300, help="to be healthy; default 300"
+    )
+
+
+def _add_event(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--event", metavar="FILE", help="write it here; - is standard output")
+    group.add_argument("--event-bus", metavar="NAME", help="put it on this EventBridge bus")
+    group.add_argument(
+        "--event-source",
+        metavar="NAME",
+        default=event.SOURCE,
+        help=f"in whose name it is put there (default {event.SOURCE}, which AWS itself refuses)",
+    )
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def say(line: str) -> None:
+    """A line for people."""
+    print(f"batch_transform: {line}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""A small real HTTP server that follows SageMaker's contract and misbehaves on command.
+
+It stands for the model's server where a test is about the runner: what it answers is made up,
+how it talks (HTTP/1.1, kept connections, threads) is real. The first word of an object's bytes
+says what happens to it:
+
+    ok …          200, the bytes' length and what was asked for, as JSON
+    once N …      N on the first request for these bytes, then as ok
+    status N …    N, always
+    close …       the connection ends without an answer, always
+    close-once …  … the first time
+    slow S …      200 after S seconds
+    trickle …     an answer that goes on a byte at a time, without end
+    die …         the whole process ends with exit code 7 (as a process only)
+    environment   200 and the SAGEMAKER_ variables it was started with, as JSON
+
+Run as a process it takes `serve` and SAGEMAKER_BIND_TO_PORT, as the real one does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+PARAMETERS = {"MaxConcurrentTransforms": 4, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 6}
+
+
+class StubServer(ThreadingHTTPServer):
+    """Serves in a thread; counts what it sees."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port=0, parameters=PARAMETERS, unhealthy_pings=0):
+        super().__init__(("127.0.0.1", port), Handler)
+        self.parameters, self.unhealthy_pings = parameters, unhealthy_pings
+        self.lock = threading.Lock()
+        self.bodies: Counter[bytes] = Counter()
+        self.open_requests = self.most_open_requests = self.connections = self.pings = 0
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+    def process_request(self, request, client_address):
+        self.connections += 1
+        super().process_request(request, client_address)
+
+    def handle_error(self, request, client_address):
+        """Connections that clients give up on are part of the tests."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: StubServer
+
+    def log_message(self, format, *args):
+        pass
+
+    def do_GET(self):
+        if self.path == "/ping":
+            self.server.pings += 1
+            self.answer(503 if self.server.pings <= self.server.unhealthy_pings else 200)
+        elif self.path == "/execution-parameters" and self.server.parameters is not None:
+            self.answer(200, self.server.parameters)
+        else:
+            self.answer(404)
+
+    def do_POST(self):
+        body = self.body()
+        with self.server.lock:
+            self.server.bodies[body] += 1
+            times = self.server.bodies[body]
+            self.server.open_requests += 1
+            most = max(self.server.most_open_requests, self.server.open_requests)
+            self.server.most_open_requests = most
+        try:
+            self.misbehave(body, times)
+        finally:
+            with self.server.lock:
+                self.server.open_requests -= 1
+
+    def body(self):
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def misbehave(self, body, times):
+        command, *words = body[:100].decode("ascii", "replace").split()
+        if command == "status" or (command == "once" and times == 1):
+            return self.answer(int(words[0]), {"why": "told to"})
+        if command == "close" or (command == "close-once" and times == 1):
+            self.close_connection = True
+            return None
+        if command == "slow":
+            time.sleep(float(words[0]))
+        if command == "die":
+            os._exit(7)
+        if command == "trickle":
+            return self.trickle()
+        if command == "environment":
+            found = {name: text for name, text in os.environ.items() if "SAGEMAKER" in name}
+            return self.answer(200, {**found, "folder": os.getcwd()})
+        said = {
+            "size": len(body),
+            "text": body[:100].decode("ascii", "replace"),
+            "content_type": self.headers.get("Content-Type"),
+            "accept": self.headers.get("Accept"),
+            "chunked": self.headers.get("Transfer-Encoding") == "chunked",
+        }
+        return self.answer(200, said)
+
+    def trickle(self):
+        self.send_response(200)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        while True:
+            self.wfile.write(b" ")
+            self.wfile.flush()
+            time.sleep(0.05)
+
+    def answer(self, status, content=None):
+        data = b"" if content is None else json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+if __name__ == "__main__":
+    assert sys.argv[1:] == ["serve"], sys.argv
+    print("stub is up", flush=True)
+    StubServer(int(os.environ["SAGEMAKER_BIND_TO_PORT"])).serve_forever()
