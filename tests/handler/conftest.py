@@ -1,7 +1,5 @@
 """Fixtures of the server's tests: pictures, and one running server for those that share it."""
 
-from pathlib import Path
-
 import pytest
 from pictures import encoded
 from PIL import Image as Picture
@@ -39,21 +37,26 @@ def java(weights) -> str:
 
 
 @pytest.fixture(scope="session")
-def plugin(java, tmp_path_factory) -> Path:
-    """The compiled plugin: without it the server has no /execution-parameters and no drain."""
+def compiled(java, tmp_path_factory) -> dict[str, str]:
+    """The variable that names the compiled plugin; none on a machine without a JDK."""
     from handler.plugin.build import build, has_compiler
 
     if not has_compiler():
+        return {}
+    return {"FACEVEIL_MMS_PLUGIN": str(build(tmp_path_factory.mktemp("plugin") / "plugin.jar"))}
+
+
+@pytest.fixture
+def plugin(compiled) -> None:
+    """Asked for by tests of what only the plugin does."""
+    if not compiled:
         pytest.skip("needs javac to compile the server's plugin: no JDK on this machine")
-    return build(tmp_path_factory.mktemp("plugin") / "plugin.jar")
 
 
 @pytest.fixture(scope="module")
-def server(plugin) -> RunningServer:
+def server(compiled) -> RunningServer:
     """A ready server with two workers."""
-    with start_server(
-        FACEVEIL_MMS_PLUGIN=str(plugin), SAGEMAKER_MODEL_SERVER_WORKERS="2"
-    ) as running:
+    with start_server(SAGEMAKER_MODEL_SERVER_WORKERS="2", **compiled) as running:
         running.wait_until_ready(workers=2)
         yield running
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import random
 import shutil
@@ -22,6 +23,7 @@ from handler.busy import is_running
 PROJECT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
 READY_SECONDS = 60.0
+IDLE_NOTE = bytes(8)
 
 
 @dataclass(frozen=True)
@@ -64,25 +66,29 @@ class RunningServer:
         return None
 
     def wait_until_ready(self, workers: int = 1) -> None:
-        expected = f'"ready": {workers}'.encode()
-        wait_for(
-            lambda: self.ping() == 200 and expected in self.get("/ping").body,
-            f"{workers} ready workers",
-            self,
-        )
+        def look() -> bool:
+            idle = [note for note in self._notes() if note.read_bytes() == IDLE_NOTE]
+            if self.ping() != 200 or len(idle) < workers:
+                return False
+            # the plugin's ping says how many the server itself knows to be ready
+            return json.loads(self.get("/ping").body).get("ready", workers) >= workers
+
+        wait_for(look, f"{workers} ready workers", self)
 
     def workers(self) -> list[int]:
         """Process ids of the workers that run now."""
+        return [int(note.name) for note in self._notes()]
+
+    def _notes(self) -> list[Path]:
         notes = self.folder.glob("faceveil-serve-*/busy/*")
-        return [int(note.name) for note in notes if is_running(int(note.name))]
+        return [note for note in notes if is_running(int(note.name))]
 
     def busy_worker(self) -> int:
         """The worker that is at a request now; waits until there is one."""
         found: list[int] = []
 
         def look() -> bool:
-            notes = self.folder.glob("faceveil-serve-*/busy/*")
-            found.extend(int(note.name) for note in notes if any(note.read_bytes()))
+            found.extend(int(note.name) for note in self._notes() if any(note.read_bytes()))
             return bool(found)
 
         wait_for(look, "a busy worker", self, pause=0.002)

@@ -18,13 +18,13 @@ INVOCATIONS = 220
 WARM = 40
 
 
-def test_ping_tells_how_many_workers_hold_the_model(server):
+def test_ping_tells_how_many_workers_hold_the_model(plugin, server):
     answer = server.get("/ping")
     assert answer.status == 200
     assert json.loads(answer.body) == {"status": "Healthy", "ready": 2, "workers": 2}
 
 
-def test_execution_parameters_keep_to_sagemaker_s_limit(server):
+def test_execution_parameters_keep_to_sagemaker_s_limit(plugin, server):
     answer = server.get("/execution-parameters")
     assert answer.status == 200
     assert json.loads(answer.body) == {
@@ -55,8 +55,6 @@ def test_frames_of_a_clip_are_answered_exactly_as_in_process(
         "application/octet-stream",
         "text/csv",
         "application/json",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
         None,
     ],
 )
@@ -67,6 +65,16 @@ def test_the_picture_counts_and_not_its_content_type(server, analyzer, portrait,
     assert answer.body == analyzer(read_picture(portrait)).to_json()
 
 
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+def test_a_picture_sent_as_a_form_is_taken_as_a_picture(plugin, server, portrait, content_type):
+    """What curl --data-binary and many clients do where no content type is given."""
+    answer = server.post(portrait, content_type)
+    assert answer.status == 200
+    assert len(FrameFaces.from_json(answer.body)) == 1
+
+
 @pytest.mark.parametrize("defect", bad_bodies(b""))
 def test_a_bad_picture_fails_no_job(server, portrait, defect):
     answer = server.post(bad_bodies(portrait)[defect])
@@ -74,7 +82,7 @@ def test_a_bad_picture_fails_no_job(server, portrait, defect):
     assert FrameFaces.from_json(answer.body).error is not None
 
 
-def test_a_form_fails_no_job(server):
+def test_a_form_fails_no_job(plugin, server):
     answer = server.post(b"a=1&b=%zz&c", "application/x-www-form-urlencoded")
     assert answer.status == 200
     assert FrameFaces.from_json(answer.body).error is not None

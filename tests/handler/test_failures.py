@@ -33,12 +33,10 @@ raise SystemExit(check.main())
 
 
 @pytest.fixture
-def own_server(plugin) -> RunningServer:
+def own_server(compiled) -> RunningServer:
     """A ready server with two workers and a time limit of six seconds, to be maltreated."""
     with start_server(
-        FACEVEIL_MMS_PLUGIN=str(plugin),
-        SAGEMAKER_MODEL_SERVER_WORKERS="2",
-        SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS="6",
+        SAGEMAKER_MODEL_SERVER_WORKERS="2", SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS="6", **compiled
     ) as running:
         running.wait_until_ready(workers=2)
         yield running
@@ -72,7 +70,7 @@ def test_a_hung_worker_is_killed_and_replaced(own_server, portrait, large_portra
     assert f"worker {victim} hangs" in own_server.log()
 
 
-def test_ping_says_so_when_no_worker_holds_the_model(own_server):
+def test_ping_says_so_when_no_worker_holds_the_model(plugin, own_server):
     statuses = set()
     for worker in own_server.workers():
         os.kill(worker, signal.SIGKILL)
@@ -86,11 +84,11 @@ def test_the_end_of_the_jvm_is_the_end_of_all(own_server):
     workers = own_server.workers()
     os.kill(own_server.jvm(), signal.SIGKILL)
     assert own_server.process.wait(timeout=WITHIN_SECONDS) != 0
-    assert [worker for worker in workers if is_running(worker)] == []
+    wait_for(lambda: not any(map(is_running, workers)), "end of the workers", own_server)
     assert list(own_server.folder.glob("faceveil-serve-*")) == []
 
 
-def test_sigterm_under_load_loses_no_accepted_request(own_server, portrait):
+def test_sigterm_under_load_loses_no_accepted_request(plugin, own_server, portrait):
     """Six wait in the queue when it comes; other clients go on sending all the time."""
     sent = 6
     after: list[int | None] = []
@@ -117,11 +115,11 @@ def test_sigterm_under_load_loses_no_accepted_request(own_server, portrait):
 def test_workers_of_a_server_told_to_stop_are_gone(own_server):
     workers = own_server.workers()
     assert own_server.terminate() == 0
-    assert [worker for worker in workers if is_running(worker)] == []
+    wait_for(lambda: not any(map(is_running, workers)), "end of the workers", own_server)
 
 
-def test_ping_is_never_healthy_before_a_worker_holds_the_model(plugin):
-    with start_server(FACEVEIL_MMS_PLUGIN=str(plugin)) as starting:
+def test_ping_is_never_healthy_before_a_worker_holds_the_model(plugin, compiled):
+    with start_server(**compiled) as starting:
         seen = []
         wait_for(lambda: seen.append(starting.ping()) or 200 in seen, "ping", starting, 0.01)
         assert set(seen) <= {None, 503, 200}
@@ -129,7 +127,7 @@ def test_ping_is_never_healthy_before_a_worker_holds_the_model(plugin):
 
 
 @pytest.mark.parametrize("damage", ["missing", "corrupt", "another artifact"])
-def test_without_intact_weights_it_ends_at_once_and_is_never_healthy(plugin, tmp_path, damage):
+def test_without_intact_weights_it_ends_at_once_and_is_never_healthy(java, tmp_path, damage):
     folder = tmp_path / "model"
     folder.mkdir()
     if damage == "corrupt":
@@ -142,7 +140,7 @@ def test_without_intact_weights_it_ends_at_once_and_is_never_healthy(plugin, tmp
         variables = {"SAGEMAKER_BASE_DIR": str(tmp_path), "FACEVEIL_WEIGHTS": ""}
     else:
         variables = {"FACEVEIL_WEIGHTS": str(folder)}
-    with start_server(FACEVEIL_MMS_PLUGIN=str(plugin), **variables) as starting:
+    with start_server(**variables) as starting:
         end = time.monotonic() + WITHIN_SECONDS
         while starting.process.poll() is None and time.monotonic() < end:
             assert starting.ping() is None
@@ -185,11 +183,22 @@ def test_a_port_in_use_ends_it_with_a_message(server):
         assert "is in use" in starting.log()
 
 
-def test_a_pid_file_left_from_before_keeps_nothing_from_starting(plugin):
+def test_a_pid_file_left_from_before_keeps_nothing_from_starting(compiled):
     """multi-model-server's own launcher would say that it runs already."""
     stale = Path("/tmp/.model_server.pid")
     left = stale.read_bytes() if stale.exists() else None
-    with start_server(FACEVEIL_MMS_PLUGIN=str(plugin)) as starting:
+    with start_server(**compiled) as starting:
         (starting.folder / ".model_server.pid").write_text(str(os.getpid()))
         starting.wait_until_ready()
     assert (stale.read_bytes() if stale.exists() else None) == left
+
+
+def test_without_the_plugin_it_serves_and_says_what_is_missing(java, portrait, tmp_path):
+    """As on a machine that has a Java runtime and no compiler."""
+    home = Path(java).resolve().parents[1]
+    with start_server(PATH=str(tmp_path), JAVA_HOME=str(home)) as plain:
+        wait_for(lambda: plain.ping() == 200, "ping", plain)
+        assert plain.post(portrait).status == 200
+        assert plain.get("/execution-parameters").status == 404
+        assert "no plugin and no javac" in plain.log()
+        assert plain.terminate() == 0
