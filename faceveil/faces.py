@@ -128,7 +128,9 @@ class FrameFaces:
         if self.error is not None:
             error = {"code": self.error.code, "message": self.error.message}
             return orjson.dumps({"version": DETECTIONS_VERSION, "error": error, "faces": []})
-        features: NDArray[Any] = self.features
+        # orjson takes rows of contiguous arrays only, and detectors answer with views too
+        boxes, landmarks = map(np.ascontiguousarray, (self.boxes, self.landmarks))
+        features: NDArray[Any] = np.ascontiguousarray(self.features)
         if feature_decimals is not None:
             features = np.round(features.astype(np.float64), feature_decimals)
         has_feature: NDArray[np.bool_] = np.asarray((self.features != 0).any(axis=1))
@@ -139,9 +141,9 @@ class FrameFaces:
             "models": self.models.to_dict() if self.models else None,
             "faces": [
                 {
-                    "bbox": self.boxes[i],
+                    "bbox": boxes[i],
                     "score": self.scores[i],
-                    "landmarks": self.landmarks[i],
+                    "landmarks": landmarks[i],
                     "feat": features[i] if has_feature[i] else None,
                 }
                 for i in range(len(self))

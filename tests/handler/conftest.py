@@ -3,7 +3,7 @@
 import pytest
 from pictures import encoded
 from PIL import Image as Picture
-from serving import RunningServer, start_server
+from server_process import RunningServer, start_server
 
 from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 from faceveil.errors import UsageError

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from serving import RunningServer, start_server, wait_for
+from server_process import RunningServer, start_server, wait_for
 
 from faceveil.weights.cache import weights_folder
 from handler.busy import is_running

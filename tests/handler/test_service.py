@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from pictures import FORMATS, bad_bodies, encoded
 from PIL import Image as Picture
 
+from faceveil.detect.analyzer import build_analyzer
 from faceveil.faces import FrameFaces
 from faceveil.media.pictures import read_picture
 from faceveil.schemas import load_schema
@@ -100,3 +101,10 @@ def test_a_picture_over_the_pixel_limit_is_answered_with_an_error(ask, portrait)
     answer = FrameFaces.from_json(ask({"body": portrait}, FACEVEIL_MAX_PIXELS="1000"))
     assert answer.error is not None
     assert "1000" in answer.error.message
+
+
+@pytest.mark.parametrize("detector", ["mtcnn", "centerface"])
+def test_one_detector_alone_answers_too(weights, portrait, detector):
+    options = ServiceOptions.from_environment({"FACEVEIL_DETECTOR": detector})
+    answer = service.Service(build_analyzer(options.analyzer), options).answer(portrait)
+    assert len(FrameFaces.from_json(answer)) >= 1

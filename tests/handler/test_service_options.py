@@ -11,7 +11,7 @@ from faceveil.errors import UsageError
 
 pytest.importorskip("sagemaker_inference", reason="needs the extra `serve`: sagemaker-inference")
 
-from serving import PROJECT
+from server_process import PROJECT
 
 from handler.options import ServiceOptions
 from handler.server_options import ServerOptions, transform_limits
