@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -100,6 +101,12 @@ def s3(s3_url):
     return client("s3", s3_url)
 
 
+@pytest.fixture
+def connect(aws_credentials):
+    """Makes a boto3 client: connect(service, url)."""
+    return client
+
+
 def client(service, url):
     config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
     return boto3.client(service, endpoint_url=url, region_name="eu-west-1", config=config)
@@ -134,10 +141,11 @@ def wait_for(ask, log):
 def free_ports(count):
     """Ports that are free now; all held open while the next is sought, so that they differ.
 
-    Below 50000: SeaweedFS takes each port + 10000 too, for gRPC.
+    By chance, as other tests look for some at the same time; SeaweedFS takes each port + 10000
+    too, for gRPC.
     """
     sockets = []
-    for port in range(20000 + os.getpid() % 20000, 50000):
+    for port in random.sample(range(20000, 30000), 1000):
         probe = socket.socket()
         try:
             probe.bind(("127.0.0.1", port))

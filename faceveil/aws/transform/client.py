@@ -26,13 +26,22 @@ class Client:
     """Talks to one server, with up to `concurrent` invocations open at a time.
 
     timeout_seconds and retries are SageMaker's InvocationsTimeoutInSeconds and
-    InvocationsMaxRetries. Any number of threads may call `invoke`.
+    InvocationsMaxRetries. check_alive is asked before each retry and raises when there is no use.
+    Any number of threads may call `invoke`.
     """
 
-    def __init__(self, url: str, concurrent: int, timeout_seconds: float, retries: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        concurrent: int,
+        timeout_seconds: float,
+        retries: int,
+        check_alive: Callable[[], None],
+    ) -> None:
         self._pool = urllib3.connection_from_url(url, maxsize=concurrent, block=False)
         self._slots = threading.BoundedSemaphore(concurrent)
         self._timeout, self._retries = timeout_seconds, retries
+        self._check_alive = check_alive
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -45,7 +54,7 @@ class Client:
         and a status of 5xx or 429 are tried again; any other status but 2xx is the server's last
         word on the object. chunked: send without a length, as SageMaker does without
         MaxPayloadInMB.
-        Raises FaceveilError with the last reason.
+        Raises FaceveilError with the last reason, or that of check_alive.
         """
         headers = {"Content-Type": content_type}
         if accept:
@@ -65,6 +74,7 @@ class Client:
                 tries = f" ({attempt + 1} attempts)" if attempt else ""
                 raise FaceveilError(f"the server {reason}{tries}")
             time.sleep(RETRY_PAUSE_SECONDS * 2**attempt)
+            self._check_alive()
             attempt += 1
 
     def _post(self, body: bytes, headers: dict[str, str], chunked: bool) -> tuple[int, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
@@ -21,7 +21,7 @@ class _End:
 
 def unordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """`function(item)` for each item, as they are done; at most 2 x `workers` are taken ahead.
 
     The first exception, an interrupt included, calls off what has not begun. What has is left

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -156,10 +156,12 @@ class _Run:
                 return Failure(readable(name), str(problem))
             return None
 
-        with _client(server.url, concurrent, job) as http:
+        with _client(server, concurrent, job) as http:
             # Twice as many as may be with the server: others read and write meanwhile.
             results = unordered_map(transform, listing, 2 * concurrent)
-            with self._progress.stage("transform", listing.count) as stage:
+            stages = self._progress.stage("transform", listing.count)
+            # Closed before the server is: an interrupt first calls off what has not begun.
+            with closing(results), stages as stage:
                 for failure in results:
                     self.outcome.add(failure)
                     if failure is not None:
@@ -168,8 +170,10 @@ class _Run:
 
 
 @contextmanager
-def _client(url: str, concurrent: int, job: TransformJob) -> Iterator[Client]:
-    client = Client(url, concurrent, job.timeout_seconds, job.max_retries)
+def _client(server: Server, concurrent: int, job: TransformJob) -> Iterator[Client]:
+    client = Client(
+        server.url, concurrent, job.timeout_seconds, job.max_retries, check_alive=server.check
+    )
     try:
         yield client
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -22,8 +23,11 @@ from faceveil.errors import FaceveilError, OutputError, UsageError
 DEFAULT_COMMAND = (sys.executable, "-m", "handler.entrypoint", "serve")
 ENGINES = ("podman", "docker")
 MODEL_FOLDER = "/opt/ml/model"
-STOP_SECONDS = 15.0
-"""Between SIGTERM and SIGKILL."""
+STOP_SECONDS = 35.0
+"""Between SIGTERM and SIGKILL: a little longer than the 30 s that SageMaker gives, so that a
+server that drains for so long still ends by itself."""
+PORTS = range(20000, 32000)
+"""multi-model-server takes none above 32766; below 20000 well-known servers live."""
 LOG_TAIL_BYTES = 1500
 
 
@@ -178,10 +182,26 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_SECONDS)
     finally:
-        # It leads the group of its own session, so that only its children are in there.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if process.poll() is None:
+            # Its children may lead groups of their own and would outlive it.
+            for pid in (process.pid, *_descendants(process.pid)):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.wait()
+
+
+def _descendants(ancestor: int) -> list[int]:
+    """The processes that a process started, and those that these did; none without /proc."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # pid (name) state parent …; the name may hold anything, parentheses included.
+            parent = int(path.read_text(errors="replace").rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    found = [ancestor]
+    for pid in found:
+        found.extend(children.get(pid, ()))
+    return found[1:]
 
 
 @contextmanager
@@ -198,10 +218,11 @@ def _log_file(kept: Path | None) -> Iterator[Path]:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise FaceveilError(f"every port from {PORTS[0]} to {PORTS[-1]} of this machine is in use")
 
 
 def _url(port: int) -> str:

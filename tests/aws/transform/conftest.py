@@ -1,9 +1,9 @@
 """Fixtures of the Batch Transform tests."""
 
 import pytest
+from stub_server import StubServer
 
 from faceveil.aws.transform import client
-from stub_server import StubServer
 
 
 @pytest.fixture(autouse=True)

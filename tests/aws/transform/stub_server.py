@@ -7,8 +7,9 @@ says what happens to it:
     ok …          200, the bytes' length and what was asked for, as JSON
     once N …      N on the first request for these bytes, then as ok
     status N …    N, always
-    close …       the connection ends without an answer, always
-    close-once …  … the first time
+    close-once …  the connection ends without an answer the first time
+    close …       … always
+    leave …       … always, and the server listens no more
     slow S …      200 after S seconds
     trickle …     an answer that goes on a byte at a time, without end
     die …         the whole process ends with exit code 7 (as a process only)
@@ -26,6 +27,7 @@ import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 PARAMETERS = {"MaxConcurrentTransforms": 4, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 6}
 
@@ -111,6 +113,10 @@ class Handler(BaseHTTPRequestHandler):
         if command == "close" or (command == "close-once" and times == 1):
             self.close_connection = True
             return None
+        if command == "leave":
+            self.server.socket.close()
+            self.close_connection = True
+            return None
         if command == "slow":
             time.sleep(float(words[0]))
         if command == "die":
@@ -119,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.trickle()
         if command == "environment":
             found = {name: text for name, text in os.environ.items() if "SAGEMAKER" in name}
-            return self.answer(200, {**found, "folder": os.getcwd()})
+            return self.answer(200, {**found, "folder": str(Path.cwd())})
         said = {
             "size": len(body),
             "text": body[:100].decode("ascii", "replace"),

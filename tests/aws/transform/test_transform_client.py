@@ -7,6 +7,7 @@ import json
 import threading
 
 import pytest
+from stub_server import StubServer
 
 from faceveil.aws.transform.client import (
     Client,
@@ -15,11 +16,10 @@ from faceveil.aws.transform.client import (
     wait_until_healthy,
 )
 from faceveil.errors import FaceveilError
-from stub_server import StubServer
 
 
-def talk(stub, concurrent=1, timeout_seconds=5, retries=3):
-    return Client(stub.url, concurrent, timeout_seconds, retries)
+def talk(stub, concurrent=1, timeout_seconds=5, retries=3, check_alive=lambda: None):
+    return Client(stub.url, concurrent, timeout_seconds, retries, check_alive)
 
 
 def post(client, body, chunked=False):
@@ -47,9 +47,18 @@ def test_a_passing_fault_is_tried_again(stub, fault):
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
 def test_a_lasting_fault_is_tried_as_often_as_the_job_says(stub, retries):
-    with pytest.raises(FaceveilError, match="answered 500.*told to"):
+    with pytest.raises(FaceveilError, match=r"answered 500.*told to"):
         talk(stub, retries=retries).invoke(b"status 500", "image/png", None, False)
     assert stub.bodies[b"status 500"] == retries + 1
+
+
+def test_a_server_that_has_ended_is_not_asked_again(stub):
+    def ended():
+        raise FaceveilError("it ended")
+
+    with pytest.raises(FaceveilError, match="it ended"):
+        talk(stub, check_alive=ended).invoke(b"status 500", "image/png", None, False)
+    assert stub.bodies[b"status 500"] == 1
 
 
 @pytest.mark.parametrize("status", [400, 404, 413, 415, 302])

@@ -137,7 +137,7 @@ def test_an_s3_prefix_may_be_part_of_a_name(s3, bucket, s3_url):
 def test_an_s3_prefix_of_two_folders_is_ambiguous(s3, bucket, s3_url):
     """Batch Transform would send both folders; two frames could then share one answer."""
     put(s3, bucket, "frames/a.png", "frames-old/a.png")
-    with pytest.raises(InputError, match="write s3://.*/frames/"):
+    with pytest.raises(InputError, match=r"write s3://.*/frames/"):
         list(open_source(f"s3://{bucket}/frames", False, s3_client(s3_url)).names)
 
 

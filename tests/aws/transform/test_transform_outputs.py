@@ -4,6 +4,7 @@ S3 is SeaweedFS over HTTP.
 """
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -49,8 +50,8 @@ def test_a_folder_that_cannot_be_written_is_an_output_error(tmp_path, client):
         target.write("file/a", b"x")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_is_an_output_error(tmp_path, monkeypatch):
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_an_output_error(tmp_path):
     """/dev/full stands for the disk: every write to it fails for want of space."""
     target = FolderTarget(tmp_path)
     partial = tmp_path / f".a.out.{os.getpid()}.partial"
