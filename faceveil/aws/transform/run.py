@@ -111,12 +111,13 @@ class _Run:
         self._job, self._client, self._progress, self._report = job, client, progress, report
         self._created = datetime.now(UTC)
         self._started: datetime | None = None
+        self._ended: datetime | None = None
         self._parameters: Parameters | None = None
         self.outcome = Outcome()
 
     def event(self, status: Status, reason: str | None) -> dict[str, object]:
         """The state change of this moment."""
-        times = (self._created, self._started, datetime.now(UTC))
+        times = (self._created, self._started, self._ended or datetime.now(UTC))
         return state_change(self._job, status, reason, self._parameters, times, region())
 
     def transform(
@@ -135,6 +136,7 @@ class _Run:
                 self._parameters = settle(self._job, execution_parameters(running.url))
                 self._started = datetime.now(UTC)
                 self._post_all(listing, source, target, running)
+                self._ended = datetime.now(UTC)
 
     def _post_all(self, listing: Listing, source: Source, target: Target, server: Server) -> None:
         assert self._parameters is not None

@@ -132,8 +132,9 @@ def serve_container(
             with _started(command, os.environ, path) as process:
                 yield StartedServer(_url(port), process, path)
         finally:
-            # The client may have been killed before the container was.
-            subprocess.run([engine, "rm", "--force", name], capture_output=True, check=False)
+            # The engine's command may have been killed; the container would live on.
+            for words in (["kill", name], ["rm", "--force", name]):
+                subprocess.run([engine, *words], capture_output=True, check=False)
 
 
 def find_engine(named: str | None) -> str:

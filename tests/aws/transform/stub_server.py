@@ -14,6 +14,8 @@ says what happens to it:
     trickle …     an answer that goes on a byte at a time, without end
     die …         the whole process ends with exit code 7 (as a process only)
     environment   200 and the SAGEMAKER_ variables it was started with, as JSON
+    files F …     200 and for each path whether it can be read, and written in, as JSON
+    memory N      200 after N MB were used
 
 Run as a process it takes `serve` and SAGEMAKER_BIND_TO_PORT, as the real one does.
 """
@@ -22,6 +24,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -109,31 +112,35 @@ class Handler(BaseHTTPRequestHandler):
     def misbehave(self, body, times):
         command, *words = body[:100].decode("ascii", "replace").split()
         if command == "status" or (command == "once" and times == 1):
-            return self.answer(int(words[0]), {"why": "told to"})
-        if command == "close" or (command == "close-once" and times == 1):
+            self.answer(int(words[0]), {"why": "told to"})
+        elif command in ("close", "leave") or (command == "close-once" and times == 1):
+            if command == "leave":
+                self.server.socket.close()
             self.close_connection = True
-            return None
-        if command == "leave":
-            self.server.socket.close()
-            self.close_connection = True
-            return None
+        elif command == "trickle":
+            self.trickle()
+        elif command == "die":
+            os._exit(7)
+        else:
+            self.answer(200, self.said(body, command, words))
+
+    def said(self, body, command, words):
         if command == "slow":
             time.sleep(float(words[0]))
-        if command == "die":
-            os._exit(7)
-        if command == "trickle":
-            return self.trickle()
         if command == "environment":
             found = {name: text for name, text in os.environ.items() if "SAGEMAKER" in name}
-            return self.answer(200, {**found, "folder": str(Path.cwd())})
-        said = {
+            return {**found, "folder": str(Path.cwd())}
+        if command == "files":
+            return {name: [Path(name).exists(), os.access(name, os.W_OK)] for name in words}
+        if command == "memory":
+            return len(b"x" * (int(words[0]) << 20))
+        return {
             "size": len(body),
             "text": body[:100].decode("ascii", "replace"),
             "content_type": self.headers.get("Content-Type"),
             "accept": self.headers.get("Accept"),
             "chunked": self.headers.get("Transfer-Encoding") == "chunked",
         }
-        return self.answer(200, said)
 
     def trickle(self):
         self.send_response(200)
@@ -153,6 +160,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    assert sys.argv[1:] == ["serve"], sys.argv
+    if sys.argv[1:] != ["serve"]:
+        sys.exit(f"runs as `serve`, not {sys.argv[1:]}")
+    # As the first process of a container it would not end otherwise.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     print("stub is up", flush=True)
     StubServer(int(os.environ["SAGEMAKER_BIND_TO_PORT"])).serve_forever()

@@ -6,10 +6,15 @@ The processes are real; what they serve is the double of stub_server.py.
 import io
 import json
 import os
+import re
+import shutil
 import signal
+import subprocess
 import sys
+import sysconfig
 import tarfile
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -171,8 +176,8 @@ if sys.argv[1] == "run":
 
 
 def test_a_container_is_run_as_sagemaker_does(tmp_path, monkeypatch):
-    """The engine is a double that notes its arguments and runs the stub server on the host; that
-    a real engine understands them is tested with the image, where there is podman."""
+    """The engine is a double that notes its arguments and runs the stub server on the host; the
+    next test has a real engine."""
     log = tmp_path / "calls"
     engine = tmp_path / "bin" / "podman"
     engine.parent.mkdir()
@@ -183,7 +188,7 @@ def test_a_container_is_run_as_sagemaker_does(tmp_path, monkeypatch):
     with serve_container("image:1", {"SAGEMAKER_BATCH": "true"}, model, memory="2g") as started:
         assert ask(healthy(started).url, b"environment")["SAGEMAKER_BATCH"] == "true"
     assert not alive(started.process.pid)
-    run, remove = map(json.loads, log.read_text().splitlines())
+    run, kill, remove = map(json.loads, log.read_text().splitlines())
     port = started.url.rpartition(":")[2]
     name = run[run.index("--name") + 1]
     assert run == [
@@ -193,7 +198,73 @@ def test_a_container_is_run_as_sagemaker_does(tmp_path, monkeypatch):
         *("--memory", "2g", "--memory-swap", "2g"),
         *("--volume", f"{model}:/opt/ml/model:ro", "image:1", "serve"),
     ]
-    assert remove == ["rm", "--force", name]
+    assert (kill, remove) == (["kill", name], ["rm", "--force", name])
+
+
+@pytest.fixture(scope="module")
+def stub_image(tmp_path_factory):
+    """An image of this machine's Python and the stub server, and the engine that runs it."""
+    engine = next(filter(shutil.which, server.ENGINES), None)
+    if engine is None:
+        pytest.skip("needs podman or docker")
+    path = tmp_path_factory.mktemp("image") / "image.tar"
+    python, standard = Path(sys.executable).resolve(), Path(sysconfig.get_path("stdlib"))
+    libraries = set()
+    for binary in (python, *(standard / "lib-dynload").glob("*.so")):
+        listed = subprocess.run(["ldd", binary], capture_output=True, text=True, check=False)
+        libraries.update(re.findall(r"(/\S+) \(0x", listed.stdout))
+    left_out = re.compile(r"/(test|site-packages|__pycache__)(/|$)")
+    with tarfile.open(path, "w") as made:
+        made.add(python, str(python))
+        made.add(STUB, "/stub_server.py")
+        made.add(standard, str(standard), filter=lambda m: None if left_out.search(m.name) else m)
+        for library in libraries:
+            made.add(Path(library).resolve(), library)
+    image = f"faceveil-stub-{uuid.uuid4().hex[:8]}"
+    change = f'ENTRYPOINT ["{python}", "/stub_server.py"]'
+    for words in (["import", "--change", change, path, image], ["run", "--rm", image, "--help"]):
+        done = subprocess.run([engine, *words], capture_output=True, text=True, check=False)
+    if "runs as `serve`" not in done.stderr:
+        subprocess.run([engine, "rmi", "--force", image], capture_output=True, check=False)
+        pytest.skip(f"{engine} runs no containers here: {done.stderr.strip()[-300:]}")
+    yield engine, image
+    subprocess.run([engine, "rmi", "--force", image], capture_output=True, check=False)
+
+
+def containers(engine):
+    command = [engine, "ps", "--all", "--quiet", "--filter", "name=faceveil-transform-"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.slow
+def test_a_real_container_has_its_model_its_limits_and_its_end(stub_image, tmp_path):
+    """Real engine, real container, the stub server in it."""
+    engine, image = stub_image
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "manifest").write_bytes(b"m")
+    tmp_path.chmod(0o755)
+    variables = {"SAGEMAKER_BATCH": "true"}
+    model = tmp_path / "model"
+    with (
+        pytest.raises(FaceveilError, match=r"killed \(out of memory"),
+        serve_container(image, variables, model, engine=engine, memory="200m") as started,
+    ):
+        assert ask(healthy(started).url, b"environment")["SAGEMAKER_BATCH"] == "true"
+        found = ask(started.url, b"files /opt/ml/model/manifest /opt/ml/model / /tmp")
+        assert found["/opt/ml/model/manifest"][0]
+        assert not found["/opt/ml/model"][1]
+        assert not found["/"][1]
+        assert found["/tmp"][1]
+        with pytest.raises(FaceveilError):
+            ask(started.url, b"memory 1000")
+        started.process.wait()
+        started.check()
+    assert not containers(engine)
+    with pytest.raises(KeyboardInterrupt), serve_container(image, {}, engine=engine) as started:
+        healthy(started)
+        assert containers(engine)
+        raise KeyboardInterrupt
+    assert not containers(engine)
 
 
 def archive(path, **files):
