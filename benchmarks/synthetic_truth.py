@@ -176,6 +176,10 @@ def summary(results: list[Outcome]) -> list[str]:
         "what can be seen is covered; a kept person is veiled when more than 0.3 of her face is "
         "(frames in which a veiled person is within a veil's margin of her are left out).",
         "",
+        "What these clips cannot show: portraits do not turn their heads or change their "
+        "expression, and of two of the three people the only photo is the one in the clip. "
+        "hamilton.md shows real people.",
+        "",
     ]
 
 
