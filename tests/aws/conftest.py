@@ -68,6 +68,8 @@ def s3_url(aws_credentials, tmp_path_factory):
     command = [str(weed), "server", f"-dir={folder}", "-ip=127.0.0.1", "-s3"]
     command += [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
     command += [f"-s3.config={config}", "-volume.max=2000", "-master.volumeSizeLimitMB=64"]
+    # Ports of its own even with several test processes; and it shall not tell its makers.
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
     url = f"http://127.0.0.1:{ports[3]}"
     with running(command, folder / "log"):
         wait_for(lambda: client("s3", url).list_buckets(), folder / "log")
