@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from argparse import Namespace
@@ -34,6 +33,7 @@ from faceveil.identity.select import decide as decide_each
 from faceveil.media.frames import EncodeOptions, FrameSink, FrameSource
 from faceveil.media.open import open_sink, open_source
 from faceveil.progress import choose_progress
+from faceveil.resources import usable_cores
 from faceveil.sequence.options import THESIS, SequenceOptions
 from faceveil.veil.styles import VeilStyle
 from faceveil.weights import catalogue
@@ -133,7 +133,7 @@ def _analyse(
             source,
             analyzer,
             sequence_options,
-            workers=options.workers or os.cpu_count() or 1,
+            workers=options.workers or usable_cores(),
             progress=choose_progress(options.progress, options.quiet),
         )
     parameters = {

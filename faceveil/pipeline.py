@@ -24,6 +24,7 @@ from faceveil.identity.select import decide as decide_each
 from faceveil.media.frames import Frame, FrameSink, FrameSource
 from faceveil.parallel import ordered_map
 from faceveil.progress import Progress, QuietProgress
+from faceveil.resources import release_freed_memory
 from faceveil.sequence.build import SequenceBuilder
 from faceveil.sequence.options import SequenceOptions
 from faceveil.sequence.process import finish
@@ -32,6 +33,8 @@ from faceveil.veil.draw import draw_boxes
 from faceveil.veil.plan import VeilPlan
 from faceveil.veil.render import veil_frame, veil_whole
 from faceveil.veil.styles import VeilStyle
+
+FRAMES_BETWEEN_RELEASES = 256
 
 Analyzer = Callable[[Image], FrameFaces]
 """A frame, RGB uint8 [H, W, 3], in; its faces out. Called from several threads."""
@@ -126,9 +129,12 @@ def _detect(
         return frame.number, analyzer(frame.rgb())
 
     with progress.stage("analyse", source.frame_count) as stage:
-        for result in ordered_map(detect, source, workers):
+        for count, result in enumerate(ordered_map(detect, source, workers), 1):
             yield result
             stage.advance()
+            if count % FRAMES_BETWEEN_RELEASES == 0:
+                release_freed_memory()
+    release_freed_memory()
 
 
 def decide(

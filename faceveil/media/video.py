@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from faceveil.files import file_digest
 from faceveil.media.demux import is_cut_off, open_input, packets
 from faceveil.media.frames import BT601, BT709, BT2020, ColourCoding, Planes, Problem, SourceKind
 from faceveil.media.orientation import UPRIGHT, Orientation, from_display_matrix
+from faceveil.resources import usable_cores
 
 MAX_THREADS = 8
 """Each thread of a decoder or encoder holds frames in memory."""
@@ -286,9 +286,7 @@ class VideoSource:
 
 def automatic_threads() -> int:
     """As many threads as this process may use cores, `MAX_THREADS` at most."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return min(cores, MAX_THREADS)
+    return min(usable_cores(), MAX_THREADS)
 
 
 def _presentation_time(frame: av.VideoFrame, last: int | None) -> int:
