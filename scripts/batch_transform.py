@@ -23,7 +23,7 @@ from faceveil.aws.transform.parameters import (  # noqa: E402
     TransformJob,
 )
 from faceveil.aws.transform.run import run_job  # noqa: E402
-from faceveil.errors import FaceveilError  # noqa: E402
+from faceveil.errors import FaceveilError, UsageError  # noqa: E402
 from faceveil.progress import choose_progress  # noqa: E402
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
@@ -62,6 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run the job that the options describe."""
+    if options.url and (options.model_data or options.server_log):
+        raise UsageError(
+            "--model-data and --server-log are for a server that is started, not --url"
+        )
+    if not options.image and (options.engine or options.memory):
+        raise UsageError("--engine and --memory are for a container: add --image")
     job = TransformJob(
         name=options.job_name or f"faceveil-{datetime.now(UTC):%Y-%m-%d-%H-%M-%S-%f}",
         input=options.input,

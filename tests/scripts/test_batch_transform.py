@@ -106,6 +106,7 @@ def test_progress_counts_objects_with_an_eta(folder):
         (["--max-payload-in-mb", "50"], 2, "more than 100 MB"),
         (["--env", "novalue"], 2, "NAME=VALUE"),
         (["--url", "http://127.0.0.1:9"], 2, "not allowed with"),
+        (["--memory", "4g"], 2, "--image"),
         (["--model-data", "gone.tar.gz"], 3, "gone.tar.gz"),
         (["--manifest"], 3, "in: cannot be read"),
         (["--server-log", "gone/log"], 5, "gone/log: cannot be written"),
@@ -116,6 +117,12 @@ def test_exit_codes(folder, options, code, reason):
     done = call(folder, *options)
     assert (done.returncode, reason in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_a_running_server_cannot_be_given_is_refused(folder):
+    done = call(folder, "--url", "http://127.0.0.1:9", "--model-data", "m.tar.gz", command=None)
+    assert done.returncode == 2
+    assert "not --url" in done.stderr
 
 
 def test_an_empty_folder_is_bad_input(tmp_path):
