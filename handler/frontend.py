@@ -23,7 +23,7 @@ HANDLER = "handler.service:handle"
 PLUGIN_MAIN, PLAIN_MAIN = "faceveil.serving.Server", "com.amazonaws.ml.mms.ModelServer"
 MEGABYTE = 1 << 20
 MAX_ANSWER_BYTES = 64 * MEGABYTE
-BASE_HEAP_MB = 96
+FIRST_HEAP_MB, BASE_HEAP_MB = 32, 96
 COPIES_OF_A_REQUEST = 2
 LOOPBACK = "127.0.0.1"
 
@@ -56,6 +56,7 @@ def command(options: ServerOptions, folder: Path, plugin: Path | None) -> list[s
     classes = [str(server_jar())] + ([str(plugin)] if plugin else [])
     return [
         java(),
+        f"-Xms{FIRST_HEAP_MB}m",
         f"-Xmx{heap}",
         f"-XX:MaxDirectMemorySize={heap}",
         "-XX:+UseSerialGC",

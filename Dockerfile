@@ -1,0 +1,73 @@
+# The SageMaker server: `docker run IMAGE serve` (handler/README.md has its environment variables).
+# CUDA (not measured): --build-arg BASE_IMAGE=nvidia/cuda:12.8.1-cudnn-runtime-ubuntu22.04
+#                      --build-arg ONNXRUNTIME=onnxruntime-gpu
+ARG BASE_IMAGE=debian:bookworm-slim
+
+FROM ${BASE_IMAGE} AS base
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends python3.11 \
+    && rm -rf /var/lib/apt/lists/*
+
+# Python packages, in an environment without pip
+FROM base AS packages
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends python3.11-venv \
+    && rm -rf /var/lib/apt/lists/*
+RUN python3.11 -m venv /tools && python3.11 -m venv --without-pip /opt/faceveil/venv
+COPY handler/requirements.txt /build/
+ARG ONNXRUNTIME=onnxruntime
+ARG PIP_CERT
+# each pinned with what it needs and its sha256: nothing is resolved here
+RUN sed "s/^onnxruntime==/${ONNXRUNTIME}==/" /build/requirements.txt > /build/wanted.txt \
+    && if [ "${ONNXRUNTIME}" != onnxruntime ]; then sed -i 's/ *\\$//; /--hash/d' /build/wanted.txt; fi \
+    && /tools/bin/pip --python /opt/faceveil/venv/bin/python install --no-cache-dir --no-deps \
+       --requirement /build/wanted.txt
+
+# The Java part of the server, and a Java runtime with only the modules it uses
+FROM packages AS java
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends binutils openjdk-17-jdk-headless \
+    && rm -rf /var/lib/apt/lists/*
+RUN jlink --output /opt/faceveil/java --strip-debug --no-header-files --no-man-pages --compress=2 \
+    --add-modules java.base,java.logging,java.management,java.naming,java.sql,java.xml,jdk.unsupported
+WORKDIR /build
+COPY faceveil/ faceveil/
+COPY handler/ handler/
+RUN /opt/faceveil/venv/bin/python -m handler.plugin.build --output /opt/faceveil/plugin.jar
+
+# The networks: fetched, checked by sha256 and converted; the same files as in model.tar.gz
+FROM packages AS weights
+WORKDIR /build
+COPY requirements.lock ./
+ARG PIP_CERT
+RUN /tools/bin/pip install --no-cache-dir --require-hashes --requirement requirements.lock
+COPY faceveil/ faceveil/
+COPY model/ model/
+RUN /tools/bin/python -m model.build --output model.tar.gz \
+    && mkdir -p /opt/faceveil/weights \
+    && tar --extract --file model.tar.gz --directory /opt/faceveil/weights
+
+FROM base AS runtime
+LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true \
+      org.opencontainers.image.title="faceveil serve" \
+      org.opencontainers.image.licenses=MIT
+COPY --from=packages /opt/faceveil/venv /opt/faceveil/venv
+COPY --from=java /opt/faceveil/java /opt/faceveil/java
+COPY --from=java /opt/faceveil/plugin.jar /opt/faceveil/plugin.jar
+COPY --from=weights /opt/faceveil/weights /opt/faceveil/weights
+COPY faceveil/ /opt/faceveil/faceveil/
+COPY handler/ /opt/faceveil/handler/
+# the root file system may be read-only: nothing but /tmp is written
+RUN /opt/faceveil/venv/bin/python -m compileall -q /opt/faceveil/faceveil /opt/faceveil/handler \
+    && useradd --no-create-home --uid 1000 faceveil
+ENV JAVA_HOME=/opt/faceveil/java \
+    FACEVEIL_IMAGE_WEIGHTS=/opt/faceveil/weights \
+    FACEVEIL_MMS_PLUGIN=/opt/faceveil/plugin.jar \
+    PATH=/opt/faceveil/venv/bin:/usr/bin:/bin \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONPATH=/opt/faceveil
+WORKDIR /tmp
+USER 1000
+EXPOSE 8080
+ENTRYPOINT ["python", "-m", "handler.entrypoint"]
+CMD ["serve"]
