@@ -1,18 +1,20 @@
 # The SageMaker server: `docker run IMAGE serve` (handler/README.md has its environment variables).
 # CUDA (not measured): --build-arg BASE_IMAGE=nvidia/cuda:12.8.1-cudnn-runtime-ubuntu22.04
 #                      --build-arg ONNXRUNTIME=onnxruntime-gpu
+# Behind a proxy with its own certificates: mount them, and give their path as PIP_CERT and
+# NODE_EXTRA_CA_CERTS.
 ARG BASE_IMAGE=debian:bookworm-slim
 
 FROM ${BASE_IMAGE} AS base
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3.11 \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 
 # Python packages, in an environment without pip
 FROM base AS packages
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3.11-venv \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 RUN python3.11 -m venv /tools && python3.11 -m venv --without-pip /opt/faceveil/venv
 COPY handler/requirements.txt /build/
 ARG ONNXRUNTIME=onnxruntime
@@ -27,23 +29,29 @@ RUN sed "s/^onnxruntime==/${ONNXRUNTIME}==/" /build/requirements.txt > /build/wa
 FROM packages AS java
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends binutils openjdk-17-jdk-headless \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 RUN jlink --output /opt/faceveil/java --strip-debug --no-header-files --no-man-pages --compress=2 \
-    --add-modules java.base,java.logging,java.management,java.naming,java.sql,java.xml,jdk.unsupported
+    --add-modules java.base,java.desktop,java.logging,java.management,java.naming,java.sql,jdk.unsupported
 WORKDIR /build
-COPY faceveil/ faceveil/
-COPY handler/ handler/
+COPY faceveil/__init__.py faceveil/errors.py faceveil/
+COPY handler/__init__.py handler/
+COPY handler/plugin/ handler/plugin/
 RUN /opt/faceveil/venv/bin/python -m handler.plugin.build --output /opt/faceveil/plugin.jar
 
 # The networks: fetched, checked by sha256 and converted; the same files as in model.tar.gz
 FROM packages AS weights
 WORKDIR /build
-COPY requirements.lock ./
+COPY model/requirements.txt ./
 ARG PIP_CERT
-RUN /tools/bin/pip install --no-cache-dir --require-hashes --requirement requirements.lock
-COPY faceveil/ faceveil/
+ARG NODE_EXTRA_CA_CERTS
+RUN /opt/faceveil/venv/bin/python -m ensurepip \
+    && /opt/faceveil/venv/bin/python -m pip install --no-cache-dir --no-deps \
+       --requirement requirements.txt
+# only what makes the networks, so that other changes keep this layer
+COPY faceveil/__init__.py faceveil/errors.py faceveil/
+COPY faceveil/weights/ faceveil/weights/
 COPY model/ model/
-RUN /tools/bin/python -m model.build --output model.tar.gz \
+RUN /opt/faceveil/venv/bin/python -m model.build --output model.tar.gz \
     && mkdir -p /opt/faceveil/weights \
     && tar --extract --file model.tar.gz --directory /opt/faceveil/weights
 

@@ -27,6 +27,7 @@ from common import DATA, ROOT, machine, publish
 # ruff: noqa: E402 - what is imported below is not installed
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "handler")]
 
+import container
 from server_process import RunningServer, start_server
 from thesis_handler import ThesisHandler, write_networks
 
@@ -46,6 +47,16 @@ not to be had here; time does not depend on them). All processes run one thread 
 time, and onnxruntime, which the thesis did not have: MXNet took 219 ms for P-Net's first level
 alone.""".replace("\n", " ")
 INVOCATIONS, SAMPLES = 2000, 8
+PROCESSES = """
+import psutil
+for process in psutil.process_iter():
+    print(process.memory_info().rss, *process.cmdline())
+"""
+KINDS = {
+    "handler.entrypoint": "supervisor",
+    "faceveil.serving.Server": "JVM",
+    "mms/model_service_worker.py": "worker",
+}
 Answer = Callable[[bytes], bytes]
 Maker = Callable[[dict[str, str]], Answer]
 Rate = Callable[[Sequence[bytes]], float]
@@ -251,6 +262,34 @@ def start_and_overhead(plugin: Path) -> list[str]:
     ]
 
 
+def image() -> list[str]:
+    """The image under a memory limit with a read-only root."""
+    if reason := container.missing():
+        return [f"Not measured: {reason}."]
+    container.build()
+    size = container.run("podman", "inspect", "--format", "{{.Size}}", container.IMAGE).stdout
+    base = container.run("podman", "inspect", "--format", "{{.Size}}", container.BASE).stdout
+    with container.start_container(SAGEMAKER_MODEL_SERVER_WORKERS=str(WORKERS)) as running:
+        ready = running.wait_until_ready()
+        for picture in SIZES.values():
+            for body in frames(picture):
+                assert running.post(body).status == 200
+        rows = running.execute("python", "-c", PROCESSES).splitlines()
+    found = sorted(
+        f"{kind} {int(row.split()[0]) >> 20} MiB"
+        for row in rows
+        for part, kind in KINDS.items()
+        if part in row
+    )
+    return [
+        f"- Size: {int(size) / 1e6:.0f} MB, of which {int(base) / 1e6:.0f} MB its Debian base.",
+        f"- From `podman run` to a healthy ping: {ready:.1f} s.",
+        f"- Resident after frames of both sizes, with --memory 1g: {', '.join(found)} "
+        "(the worker that is small starts the others).",
+        "- The CUDA image is not measured: no GPU was at hand.",
+    ]
+
+
 def report() -> str:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -260,6 +299,7 @@ def report() -> str:
             "JSON of a frame with five faces": json_times(),
             f"{INVOCATIONS} invocations in a row (640x360)": long_run(plugin),
             "Start and overhead": start_and_overhead(plugin),
+            "The image": image(),
         }
     lines = ["# Serving", "", machine(), "", " ".join((__doc__ or "").split("\n\n")[2].split())]
     for title, part in parts.items():

@@ -116,6 +116,8 @@ def environment(values: Mapping[str, str], options: ServerOptions, folder: Path)
         "TMPDIR": str(folder),
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
+        # onnxruntime would report to its maker, from a service that looks at people's faces
+        "ORT_DISABLE_TELEMETRY": "1",
         FOLDER_VARIABLE: str(folder / "busy"),
     }
 

@@ -33,6 +33,20 @@ class Answer:
     headers: Mapping[str, str]
 
 
+def ask(
+    port: int, method: str, path: str, body: bytes | None = None, content_type: str | None = None
+) -> Answer:
+    """One request on a connection of its own."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=60)
+    headers = {"Content-Type": content_type} if content_type else {}
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.read(), dict(answer.headers))
+    finally:
+        connection.close()
+
+
 @dataclass
 class RunningServer:
     """A server started by `start_server`. `folder` is where it keeps its own folder and its log."""
@@ -45,19 +59,10 @@ class RunningServer:
         return self.ask("GET", path)
 
     def post(self, body: bytes, content_type: str | None = "image/jpeg") -> Answer:
-        return self.ask("POST", "/invocations", body, content_type)
+        return ask(self.port, "POST", "/invocations", body, content_type)
 
-    def ask(
-        self, method: str, path: str, body: bytes | None = None, content_type: str | None = None
-    ) -> Answer:
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
-        headers = {"Content-Type": content_type} if content_type else {}
-        try:
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return Answer(answer.status, answer.read(), dict(answer.headers))
-        finally:
-            connection.close()
+    def ask(self, method: str, path: str) -> Answer:
+        return ask(self.port, method, path)
 
     def ping(self) -> int | None:
         """The status of /ping, or None where nothing listens."""
