@@ -34,7 +34,7 @@ from faceveil.veil.plan import VeilPlan
 from faceveil.veil.render import veil_frame, veil_whole
 from faceveil.veil.styles import VeilStyle
 
-FRAMES_BETWEEN_RELEASES = 256
+FRAMES_BETWEEN_RELEASES = 64
 
 Analyzer = Callable[[Image], FrameFaces]
 """A frame, RGB uint8 [H, W, 3], in; its faces out. Called from several threads."""
