@@ -31,6 +31,7 @@ PLUGIN_VARIABLE = "FACEVEIL_MMS_PLUGIN"
 """The compiled plugin; set in the image."""
 LONGEST_FOLDER = 107 - len("/.mms.sock.9999")
 """A socket's path has at most 107 bytes."""
+STOPPING = (signal.SIGTERM, signal.SIGINT)
 TICK_SECONDS = 0.25
 KILL_AFTER_DRAIN_SECONDS = 5
 PING_SECONDS = 2.0
@@ -54,6 +55,9 @@ def say(message: str) -> None:
 def serve(values: Mapping[str, str]) -> int:
     """Run the server until it is told to stop (0) or ends by itself (not 0)."""
     began = time.monotonic()
+    for name in STOPPING:
+        # until the server runs; the first process of a container ignores what it has no handler for
+        signal.signal(name, lambda *_: sys.exit(0))
     options = ServerOptions.from_environment(values)
     if not frontend.is_free(options.bind_address, options.port):
         raise UsageError(
@@ -124,8 +128,9 @@ class _Server:
     ) -> None:
         self._options = options
         self._busy = folder / "busy"
+        self._told_to_stop = False
         self._stopping_since: float | None = None
-        for name in (signal.SIGTERM, signal.SIGINT):
+        for name in STOPPING:
             signal.signal(name, self._stop)
         self._process = subprocess.Popen(
             frontend.command(options, folder, plugin),
@@ -147,6 +152,9 @@ class _Server:
         while self._process.poll() is None:
             time.sleep(TICK_SECONDS)
             self._kill_hung_workers()
+            if self._told_to_stop and self._stopping_since is None:
+                self._stopping_since = time.monotonic()
+                self._process.terminate()
             if self._stopping_since is not None:
                 if self._drained_too_long():
                     say(f"still not stopped after {self._options.drain_seconds} s: killed")
@@ -165,9 +173,7 @@ class _Server:
         return 1
 
     def _stop(self, _signal: int, _frame: object) -> None:
-        if self._stopping_since is None:
-            self._stopping_since = time.monotonic()
-            self._process.terminate()
+        self._told_to_stop = True
 
     def _drained_too_long(self) -> bool:
         limit = self._options.drain_seconds + KILL_AFTER_DRAIN_SECONDS

@@ -126,6 +126,14 @@ def test_ping_is_never_healthy_before_a_worker_holds_the_model(plugin, compiled)
         assert starting.workers()
 
 
+def test_told_to_stop_before_it_serves_it_ends_at_once_and_leaves_nothing(java):
+    with start_server() as starting:
+        own_folders = "faceveil-serve-*"
+        wait_for(lambda: any(starting.folder.glob(own_folders)), "start", starting, 0.005)
+        assert starting.terminate() == 0
+        assert not any(starting.folder.glob(own_folders))
+
+
 @pytest.mark.parametrize("damage", ["missing", "corrupt", "another artifact"])
 def test_without_intact_weights_it_ends_at_once_and_is_never_healthy(java, tmp_path, damage):
     folder = tmp_path / "model"
