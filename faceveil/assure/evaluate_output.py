@@ -1,0 +1,100 @@
+"""What a program covers, faceveil or a peer: the boxes that are compared with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.analysis import Analysis
+from faceveil.faces import FaceSequence, Floats, Ints
+from faceveil.veil.plan import VeilPlan
+from faceveil.veil.region import core
+from faceveil.veil.styles import VeilStyle
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Output:
+    """Boxes as columns, frames rising: what was found, and what of it is veiled.
+
+    frames int32 [m], boxes float32 [m, 4] around faces, regions float32 [m, 4] that are opaque
+    (`is_round`: their inscribed ellipses are), veiled bool [m]. sequence and identity int32 [m]
+    say which boxes are one face followed, and one person; -1 where the program does not tell.
+    whole_frames int32: frames veiled whole.
+    """
+
+    frames: Ints
+    boxes: Floats
+    regions: Floats
+    veiled: NDArray[np.bool_]
+    sequence: Ints
+    identity: Ints
+    is_round: bool = False
+    whole_frames: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+def output_of_analysis(analysis: Analysis, style: VeilStyle | None = None) -> Output:
+    """What rendering this analysis in this style would cover."""
+    style = style or VeilStyle()
+    frames, boxes, sequence = planned_boxes(analysis.sequences)
+    order = np.argsort(frames, kind="stable")
+    frames, boxes, sequence = frames[order], boxes[order], sequence[order]
+    plan = VeilPlan.build(
+        analysis.sequences,
+        analysis.veiled,
+        secret="",
+        unknown_frames=analysis.unknown_frames,
+    )
+    return Output(
+        frames=frames,
+        boxes=boxes,
+        regions=core(boxes, style).astype(np.float32),
+        veiled=analysis.veiled[sequence],
+        sequence=sequence,
+        identity=analysis.identities[sequence],
+        is_round=style.is_round,
+        whole_frames=plan.whole_frames,
+    )
+
+
+def output_of_boxes(
+    frames: Ints,
+    boxes: Floats,
+    *,
+    grow: float = 0.0,
+    is_round: bool = False,
+    sequence: Ints | None = None,
+) -> Output:
+    """What a peer covers: boxes float32 [m, 4] on frames int32 [m], each grown by `grow` of its
+    width and height to every side.
+
+    deface 1.5 covers the ellipses of boxes grown by 0.3 (its --mask-scale 1.3).
+    """
+    order = np.argsort(frames, kind="stable")
+    frames, boxes = np.asarray(frames)[order], np.asarray(boxes, np.float32).reshape(-1, 4)[order]
+    unknown = np.full(len(frames), -1, np.int32)
+    step = grow * np.tile(boxes[:, 2:] - boxes[:, :2], 2) * np.array([-1, -1, 1, 1])
+    return Output(
+        frames=frames.astype(np.int32),
+        boxes=boxes,
+        regions=(boxes + step).astype(np.float32),
+        veiled=np.ones(len(frames), bool),
+        sequence=unknown if sequence is None else np.asarray(sequence, np.int32)[order],
+        identity=unknown,
+        is_round=is_round,
+    )
+
+
+def planned_boxes(sequences: Sequence[FaceSequence]) -> tuple[Ints, Floats, Ints]:
+    """All boxes of sequences as columns: frames int32 [m], boxes float32 [m, 4], sequence [m]."""
+    lengths = [len(sequence) for sequence in sequences]
+    return (
+        np.concatenate([np.zeros(0, np.int32), *(part.frames for part in sequences)]),
+        np.concatenate([np.zeros((0, 4), np.float32), *(part.boxes for part in sequences)]),
+        np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
+    )
