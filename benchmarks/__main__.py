@@ -19,6 +19,7 @@ NAMES = (
     "synthetic_truth",
     "hamilton",
     "whole_command",
+    "serving",
 )
 
 

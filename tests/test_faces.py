@@ -1,5 +1,7 @@
 """The detections JSON: what /invocations answers must come back exactly, or be refused clearly."""
 
+import dataclasses
+
 import hypothesis.extra.numpy as arrays
 import jsonschema
 import numpy as np
@@ -88,6 +90,13 @@ def test_an_unreadable_frame_comes_back_as_an_error():
 def test_json_from_elsewhere_is_refused(text):
     with pytest.raises(InputError, match="detections"):
         FrameFaces.from_json(text)
+
+
+def test_landmarks_that_are_a_view_are_written():
+    some = faces(2)
+    view = np.asfortranarray(some.landmarks)
+    after = FrameFaces.from_json(dataclasses.replace(some, landmarks=view).to_json())
+    np.testing.assert_array_equal(after.landmarks, some.landmarks)
 
 
 def test_accepted_follows_the_models_threshold():

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 from numpy.typing import NDArray
 
 from faceveil.errors import UsageError, WeightsError
+
+# onnxruntime reports its use to its maker unless told not to, before it is loaded.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 CPU = "CPUExecutionProvider"
 AUTOMATIC = ("CUDAExecutionProvider", "CoreMLExecutionProvider", CPU)

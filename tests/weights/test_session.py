@@ -1,5 +1,8 @@
 """Sessions: the provider asked for or a clear refusal, and calls from several threads."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -54,3 +57,19 @@ def test_one_session_in_several_threads_answers_as_in_one(path, threads):
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda picture: session.run({"data": picture}, ["fc1"])[0], pictures))
     np.testing.assert_array_equal(found, expected)
+
+
+def test_onnxruntime_is_told_not_to_report_before_it_is_loaded():
+    code = """
+import os, sys
+seen = []
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "onnxruntime":
+            seen.append(os.environ.get("ORT_DISABLE_TELEMETRY"))
+sys.meta_path.insert(0, Watch())
+import faceveil.weights.session
+assert seen == ["1"], seen
+"""
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
