@@ -25,6 +25,10 @@ class CoverageError(FaceveilError):
     exit_code = 4
 
 
+class VerificationError(CoverageError):
+    """The rendered output shows a face that must be veiled (DESIGN policy 5)."""
+
+
 class OutputError(FaceveilError):
     """The output cannot be written: no space, no permission, or it would overwrite the input."""
 

@@ -1,0 +1,92 @@
+"""What verification found: violations, doubtful faces, and how much was looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from faceveil.errors import VerificationError
+
+_NAMED = 5
+
+Kind = Literal["uncovered", "recognised", "unveiled"]
+_MEANING = {
+    "uncovered": "a face under no veil (score {measure:.2f})",
+    "recognised": "a veiled person recognised (similarity {measure:.2f})",
+    "unveiled": "a veil is missing ({measure:.0%} of it)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing wrong on one frame.
+
+    kind: "uncovered" (a face is plainly seen where none may be), "recognised" (the recogniser
+    knows a person who is veiled) or "unveiled" (the pixels show what a veil of the plan must
+    hide). box: x1, y1, x2, y2 in pixels. measure: the detector's score, the cosine, or the share
+    of the picture that came back. sequence: whose veil it is, None for a face of no sequence.
+    """
+
+    kind: Kind
+    frame: int
+    box: tuple[float, float, float, float]
+    measure: float
+    sequence: int | None = None
+
+    def __str__(self) -> str:
+        x1, y1, x2, y2 = self.box
+        whose = "" if self.sequence is None else f", sequence {self.sequence}"
+        what = _MEANING[self.kind].format(measure=self.measure)
+        return f"frame {self.frame} at ({x1:.0f}, {y1:.0f})-({x2:.0f}, {y2:.0f}){whose}: {what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What `verify` looked at and found.
+
+    frames: of the output. looked_at: frames shown to the detector and, where features were at
+    hand (`recognised`), to the recogniser. veils: veils compared with the input by pixels.
+    doubtful: faces under no veil that a second look did not confirm: (frame, box), to be looked at
+    by a person; they fail nothing.
+    """
+
+    frames: int
+    looked_at: int
+    veils: int
+    recognised: bool
+    violations: Sequence[Violation]
+    doubtful: Sequence[tuple[int, tuple[float, float, float, float]]]
+
+    def require(self) -> None:
+        """Raise VerificationError naming what is wrong, first what is worst; else return."""
+        if not self.violations:
+            return
+        frames = len({item.frame for item in self.violations})
+        named = "; ".join(str(item) for item in _worst_of_each(self.violations)[:_NAMED])
+        raise VerificationError(
+            f"the output shows what must be veiled, on {frames} of {self.frames} frames: {named}. "
+            "Render again; for faces that were missed, analyse again with a lower "
+            "--min-face-size or detector threshold"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for report.json; no features and no pictures."""
+        return {
+            "frames": self.frames,
+            "looked_at": self.looked_at,
+            "veils": self.veils,
+            "recognised": self.recognised,
+            "violations": [asdict(item) for item in self.violations],
+            "doubtful": [{"frame": frame, "box": box} for frame, box in self.doubtful],
+        }
+
+
+def _worst_of_each(violations: Sequence[Violation]) -> list[Violation]:
+    """The worst violation of each kind and sequence."""
+    worst: dict[tuple[str, int | None], Violation] = {}
+    for item in violations:
+        key = item.kind, item.sequence
+        if key not in worst or item.measure > worst[key].measure:
+            worst[key] = item
+    return sorted(worst.values(), key=lambda item: -item.measure)
