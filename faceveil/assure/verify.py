@@ -240,7 +240,7 @@ class _FrameCheck:
         seen = seen.select(seen.accepted & ~self._is_kept(number, seen.boxes, planned))
         cores = core(planned.boxes, self.style)
         hidden = grid(cores, self.style) if self.style.name == "upper" else cores
-        covered = whole | (_share_under(seen.boxes, hidden, self.style) >= COVERED)
+        covered = whole | (share_under(seen.boxes, hidden, self.style) >= COVERED)
         at = overlaps(seen.boxes, planned.boxes, "minimum") > COVERED
         for row, box in enumerate(seen.boxes):
             under = planned.sequence[at[row]] if covered[row] else planned.sequence[:0]
@@ -305,7 +305,7 @@ def _plain(box: NDArray[np.floating]) -> tuple[float, float, float, float]:
     return x1, y1, x2, y2
 
 
-def _share_under(boxes: Floats, cores: Geometry, style: VeilStyle) -> Floats:
+def share_under(boxes: Floats, cores: Geometry, style: VeilStyle) -> Floats:
     """How much of each box [n, 4] lies under any of the cores [m, 4], float32 [n] from 0 to 1."""
     step = (np.arange(_POINTS) + 0.5) / _POINTS
     sides = boxes[:, 2:] - boxes[:, :2]
