@@ -216,6 +216,7 @@ class Clip:
         frames, person, boxes, seen = (
             np.concatenate(column) for column in zip(*parts, strict=True)
         )
+        track = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
         inside = (boxes[:, :2] < (self.width, self.height)).all(1) & (boxes[:, 2:] > 0).all(1)
         rows = np.flatnonzero(inside)
         rows = rows[np.argsort(frames[rows], kind="stable")]
@@ -229,6 +230,7 @@ class Clip:
             person=person[rows].astype(np.int32),
             boxes=boxes[rows].astype(np.float32),
             seen=seen[rows],
+            track=track[rows].astype(np.int32),
         )
 
     def _seen(self, actor: _Placed, in_front: Sequence[_Placed]) -> NDArray[np.bool_]:
