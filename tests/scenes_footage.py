@@ -54,7 +54,7 @@ class Warped(_Frames):
     """Footage through another camera: scaled, panned, rolled.
 
     matrices float64 [frames, 2, 3] take points of a frame (pixels, edges at whole numbers) to
-    points of the new one, width x height; what lies outside the old frame repeats its edge.
+    points of the new one, width x height; what lies outside the old frame is black.
     """
 
     footage: Footage
@@ -80,7 +80,7 @@ class Warped(_Frames):
             matrix,
             (self.width, self.height),
             flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
+            borderMode=cv2.BORDER_CONSTANT,
         )
 
     @cached_property
