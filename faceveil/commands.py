@@ -8,7 +8,6 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from typing import Any
 
 import numpy as np
 
@@ -17,24 +16,25 @@ from faceveil.analysis import Analysis, read_analysis, write_analysis
 from faceveil.assure.contact_sheet import ContactSheet
 from faceveil.assure.coverage import Coverage
 from faceveil.assure.report import build_report, write_report
-from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
+from faceveil.command_options import (
+    analyzer_options_of,
+    encode_options_of,
+    mode_of,
+    say,
+    selection_of,
+    selection_parameters,
+    sequence_options_of,
+    style_of,
+)
+from faceveil.detect.analyzer import build_analyzer
 from faceveil.errors import InputError, UsageError
 from faceveil.files import path_digest
 from faceveil.identity.features import read_features, write_features
-from faceveil.identity.points import Point
-from faceveil.identity.references import load_references
-from faceveil.identity.select import (
-    ACCEPT_SIMILARITY,
-    UNCERTAIN_SIMILARITY,
-    Mode,
-    Selection,
-)
 from faceveil.identity.select import decide as decide_each
-from faceveil.media.frames import EncodeOptions, FrameSink, FrameSource
+from faceveil.media.frames import FrameSink, FrameSource
 from faceveil.media.open import open_sink, open_source
 from faceveil.progress import choose_progress
 from faceveil.resources import usable_cores
-from faceveil.sequence.options import THESIS, SequenceOptions
 from faceveil.veil.styles import VeilStyle
 from faceveil.weights import catalogue
 
@@ -56,8 +56,8 @@ def veil(options: Namespace) -> int:
     """`faceveil veil`: analyse and render in one go."""
     clock = _Clock()
     source = open_source(options.input, stills=options.stills)
-    sink = open_sink(options.output, source, _encode_options(options))
-    style = _style(options)
+    sink = open_sink(options.output, source, encode_options_of(options))
+    style = style_of(options)
     found, analysis = _analyse(source, options, clock)
     if options.features:
         write_features(found.sequences, analysis.source.digest, options.features)
@@ -71,7 +71,7 @@ def analyse(options: Namespace) -> int:
     if options.features:
         write_features(found.sequences, analysis.source.digest, options.features)
     write_analysis(analysis, options.analysis)
-    _say(options, _summary(analysis))
+    say(options, _summary(analysis))
     return _answer(source)
 
 
@@ -80,9 +80,9 @@ def render(options: Namespace) -> int:
     analysis = read_analysis(options.analysis)
     source = open_source(options.input, stills=analysis.source.kind == "stills")
     analysis.check_source(source.digest())
-    sink = open_sink(options.output, source, _encode_options(options))
-    style = _style(options)
-    if _mode(options) is not None:
+    sink = open_sink(options.output, source, encode_options_of(options))
+    style = style_of(options)
+    if mode_of(options) is not None:
         analysis = _decided_again(analysis, options)
     return _render(source, sink, analysis, style, options, _Clock())
 
@@ -122,12 +122,12 @@ def weights_verify(options: Namespace) -> int:
 def _analyse(
     source: FrameSource, options: Namespace, clock: _Clock
 ) -> tuple[pipeline.Found, Analysis]:
-    sequence_options = _sequence_options(options)
-    analyzer_options = _analyzer_options(options)
-    mode = _mode(options)
+    sequence_options = sequence_options_of(options)
+    analyzer_options = analyzer_options_of(options)
+    mode = mode_of(options)
     with clock.stage("load"):
         analyzer = build_analyzer(analyzer_options)
-        selection = _selection(options, mode or "all", analyzer)
+        selection = selection_of(options, mode or "all", analyzer)
     with clock.stage("analyse"):
         found = pipeline.analyse(
             source,
@@ -139,7 +139,7 @@ def _analyse(
     parameters = {
         "networks": asdict(analyzer_options),
         "sequences": asdict(sequence_options),
-        "selection": _selection_parameters(selection),
+        "selection": selection_parameters(selection),
     }
     with clock.stage("decide"):
         return found, pipeline.decide(found, source, selection, parameters)
@@ -177,7 +177,7 @@ def _render(
         write_analysis(analysis, options.analysis_output)
     if options.report:
         _write_report(source, analysis, coverage, options, clock)
-    _say(options, _summary(analysis))
+    say(options, _summary(analysis))
     return _answer(source)
 
 
@@ -196,7 +196,7 @@ def _write_report(
 
 
 def _decided_again(analysis: Analysis, options: Namespace) -> Analysis:
-    mode = _mode(options) or "all"
+    mode = mode_of(options) or "all"
     sequences, analyzer = analysis.sequences, None
     if options.keep or options.only:
         if not options.features:
@@ -205,90 +205,11 @@ def _decided_again(analysis: Analysis, options: Namespace) -> Analysis:
                 "FILE, then render with the same; or choose by point or identity"
             )
         sequences = read_features(sequences, analysis.source.digest, options.features)
-        analyzer = build_analyzer(_analyzer_options(options))
-    selection = _selection(options, mode, analyzer)
+        analyzer = build_analyzer(analyzer_options_of(options))
+    selection = selection_of(options, mode, analyzer)
     decisions = decide_each(sequences, analysis.identities, selection)
-    parameters = {**analysis.parameters, "selection": _selection_parameters(selection)}
+    parameters = {**analysis.parameters, "selection": selection_parameters(selection)}
     return replace(analysis, decisions=decisions, parameters=parameters)
-
-
-def _mode(options: Namespace) -> Mode | None:
-    """The mode the options ask for, None where they say nothing."""
-    keep = options.keep or options.keep_at or options.keep_identity
-    only = options.only or options.only_at or options.only_identity
-    if bool(keep) + bool(only) + options.nobody > 1:
-        raise UsageError("choose one: --keep… (all but these), --only… (these), or --nobody")
-    if keep:
-        return "keep"
-    if only:
-        return "only"
-    return "none" if options.nobody else None
-
-
-def _selection(options: Namespace, mode: Mode, analyzer: FaceAnalyzer | None) -> Selection:
-    keep = mode == "keep"
-    photos = options.keep if keep else options.only
-    references = load_references(photos, analyzer) if photos and analyzer else None
-    accept = ACCEPT_SIMILARITY if options.accept is None else options.accept
-    uncertain = UNCERTAIN_SIMILARITY if options.uncertain is None else options.uncertain
-    return Selection(
-        mode=mode,
-        references=references,
-        points=tuple(Point(*p) for p in (options.keep_at if keep else options.only_at)),
-        identities=tuple(options.keep_identity if keep else options.only_identity),
-        accept=accept,
-        uncertain=min(uncertain, accept) if options.uncertain is None else uncertain,
-    )
-
-
-def _selection_parameters(selection: Selection) -> dict[str, Any]:
-    people = selection.references.names if selection.references else ()
-    return {
-        "mode": selection.mode,
-        "people": list(people),
-        "points": [list(point) for point in selection.points],
-        "identities": list(selection.identities),
-        "accept": selection.accept,
-        "uncertain": selection.uncertain,
-    }
-
-
-def _analyzer_options(options: Namespace) -> AnalyzerOptions:
-    return AnalyzerOptions(
-        detector=options.detector,
-        recognizer=options.recognizer,
-        min_face_size=options.min_face_size,
-        providers=tuple(options.provider),
-        threads=options.threads,
-        accept_licence=options.accept_licence,
-    )
-
-
-def _sequence_options(options: Namespace) -> SequenceOptions:
-    given = _given(
-        options,
-        "distance",
-        "join_gap",
-        "interpolation",
-        "smoothing",
-        "smoothing_window",
-        "extension",
-        "min_length",
-    )
-    return replace(THESIS if options.thesis else SequenceOptions(), **given)
-
-
-def _style(options: Namespace) -> VeilStyle:
-    return VeilStyle(name=options.veil, **_given(options, "margin"))
-
-
-def _encode_options(options: Namespace) -> EncodeOptions:
-    return EncodeOptions(**_given(options, "crf", "preset", "rate"))
-
-
-def _given(options: Namespace, *names: str) -> dict[str, Any]:
-    """The options that were set, for dataclasses that know their own defaults."""
-    return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
 def _summary(analysis: Analysis) -> str:
@@ -309,11 +230,6 @@ def _summary(analysis: Analysis) -> str:
     if uncertain:
         lines += [f"{len(uncertain)} sequences uncertain, so veiled; look at them:", *uncertain]
     return "\n".join(lines)
-
-
-def _say(options: Namespace, text: str) -> None:
-    if not options.quiet and options.progress != "json":
-        print(text, file=sys.stderr)
 
 
 def _answer(source: FrameSource) -> int:

@@ -1,0 +1,106 @@
+"""The options of commands as the objects of the library: who is veiled, by which networks, how."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from dataclasses import replace
+from typing import Any
+
+from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer
+from faceveil.errors import UsageError
+from faceveil.identity.points import Point
+from faceveil.identity.references import load_references
+from faceveil.identity.select import (
+    ACCEPT_SIMILARITY,
+    UNCERTAIN_SIMILARITY,
+    Mode,
+    Selection,
+)
+from faceveil.media.frames import EncodeOptions
+from faceveil.sequence.options import THESIS, SequenceOptions
+from faceveil.veil.styles import VeilStyle
+
+
+def mode_of(options: Namespace) -> Mode | None:
+    """The mode the options ask for, None where they say nothing."""
+    keep = options.keep or options.keep_at or options.keep_identity
+    only = options.only or options.only_at or options.only_identity
+    if bool(keep) + bool(only) + options.nobody > 1:
+        raise UsageError("choose one: --keep… (all but these), --only… (these), or --nobody")
+    if keep:
+        return "keep"
+    if only:
+        return "only"
+    return "none" if options.nobody else None
+
+
+def selection_of(options: Namespace, mode: Mode, analyzer: FaceAnalyzer | None) -> Selection:
+    keep = mode == "keep"
+    photos = options.keep if keep else options.only
+    references = load_references(photos, analyzer) if photos and analyzer else None
+    accept = ACCEPT_SIMILARITY if options.accept is None else options.accept
+    uncertain = UNCERTAIN_SIMILARITY if options.uncertain is None else options.uncertain
+    return Selection(
+        mode=mode,
+        references=references,
+        points=tuple(Point(*p) for p in (options.keep_at if keep else options.only_at)),
+        identities=tuple(options.keep_identity if keep else options.only_identity),
+        accept=accept,
+        uncertain=min(uncertain, accept) if options.uncertain is None else uncertain,
+    )
+
+
+def selection_parameters(selection: Selection) -> dict[str, Any]:
+    people = selection.references.names if selection.references else ()
+    return {
+        "mode": selection.mode,
+        "people": list(people),
+        "points": [list(point) for point in selection.points],
+        "identities": list(selection.identities),
+        "accept": selection.accept,
+        "uncertain": selection.uncertain,
+    }
+
+
+def analyzer_options_of(options: Namespace) -> AnalyzerOptions:
+    return AnalyzerOptions(
+        detector=options.detector,
+        recognizer=options.recognizer,
+        min_face_size=options.min_face_size,
+        providers=tuple(options.provider),
+        threads=options.threads,
+        accept_licence=options.accept_licence,
+    )
+
+
+def sequence_options_of(options: Namespace) -> SequenceOptions:
+    given = _given(
+        options,
+        "distance",
+        "join_gap",
+        "interpolation",
+        "smoothing",
+        "smoothing_window",
+        "extension",
+        "min_length",
+    )
+    return replace(THESIS if options.thesis else SequenceOptions(), **given)
+
+
+def style_of(options: Namespace) -> VeilStyle:
+    return VeilStyle(name=options.veil, **_given(options, "margin"))
+
+
+def encode_options_of(options: Namespace) -> EncodeOptions:
+    return EncodeOptions(**_given(options, "crf", "preset", "rate"))
+
+
+def _given(options: Namespace, *names: str) -> dict[str, Any]:
+    """The options that were set, for dataclasses that know their own defaults."""
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+
+def say(options: Namespace, text: str) -> None:
+    if not options.quiet and options.progress != "json":
+        print(text, file=sys.stderr)
