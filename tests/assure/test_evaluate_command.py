@@ -10,6 +10,7 @@ from clips import make_clip, write_frames
 from faceveil.analysis import Analysis, SourceInfo, write_analysis
 from faceveil.assure.evaluate_command import evaluate_files, summary
 from faceveil.assure.truth_formats import write_truth
+from faceveil.cli import main
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import DetectionLog, FaceSequence
 from faceveil.identity.select import Decision
@@ -128,3 +129,49 @@ def test_pictures_of_another_size_are_refused(truth_path, analysis_path, tmp_pat
 def test_an_output_that_is_not_there_is_refused(truth_path, tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         evaluate_files(truth_path, tmp_path / "none.json")
+
+
+def test_the_command_answers_on_standard_output_and_writes_both_files(
+    clip, truth_path, analysis_path, tmp_path, capsys
+):
+    write_frames(clip, tmp_path / "frames")
+    words = ["evaluate", truth_path, analysis_path, "--video", tmp_path / "frames"]
+    words += ["--json", tmp_path / "e.json", "--html", tmp_path / "e.html"]
+    assert main([str(word) for word in words]) == 0
+    assert f"Joe Biden, frames {SKIPPED}-{SKIPPED}" in capsys.readouterr().out
+    assert orjson.loads((tmp_path / "e.json").read_bytes())["longest_run"] == 1
+    assert "data:image/jpeg" in (tmp_path / "e.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--keep", "Nobody"], 2, "it knows Barack Obama"),
+        (["--veil", "fog"], 2, "fog"),
+        (["--html", "{out}/no/e.html"], 5, "cannot be written"),
+        (["--html", "{out}/e.html", "--video", "{out}/no.mp4"], 3, "no.mp4"),
+    ],
+)
+def test_what_the_command_cannot_do_is_said(
+    words, code, message, truth_path, analysis_path, tmp_path, capsys
+):
+    words = [word.format(out=tmp_path) for word in words]
+    assert main(["evaluate", str(truth_path), str(analysis_path), *words]) == code
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["analysis.json"]
+
+
+def test_the_command_evaluates_a_peer_in_the_geometry_that_is_said(
+    clip, truth_path, tmp_path, capsys
+):
+    path = tmp_path / "peer.txt"
+    path.write_text(
+        "\n".join(
+            f"{frame + 1},-1,{x1 + 1},{y1 + 1},{x2 - x1},{y2 - y1},1"
+            for frame, (x1, y1, x2, y2) in zip(clip.truth.frames, clip.truth.boxes, strict=True)
+        )
+    )
+    assert main(["evaluate", str(truth_path), str(path), "--grow", "-0.1", "--round"]) == 0
+    assert "faces veiled      0.0000" in capsys.readouterr().out
+    assert main(["evaluate", str(truth_path), str(path), "--grow", "0.1", "--round"]) == 0
+    assert "faces veiled      1.0000" in capsys.readouterr().out
