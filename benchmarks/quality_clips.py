@@ -17,7 +17,7 @@ from faceveil.assure.truth_formats import read_truth
 from faceveil.faces import Image
 from scenes import CONDITIONS
 from scenes_effects import compression, darkness, grain, motion_blur
-from scenes_footage import Altered, Footage, rolled, scaled, window
+from scenes_footage import Altered, Excerpt, Footage, rolled, scaled, window
 from truth import Truth
 
 LABELS = ROOT / "labels"
@@ -94,7 +94,11 @@ HARDER: dict[str, Callable[[Footage], Footage]] = {
     "cut by the frame": _edges,
 }
 """What is done to the real clips of `MADE_HARDER`."""
-MADE_HARDER = ("hamilton", "walking_and_pause", "classroom")
+MADE_HARDER = {
+    "hamilton": lambda: Excerpt(labelled("hamilton"), 140, 120),
+    "walking_and_pause": lambda: labelled("walking_and_pause"),
+    "classroom": lambda: labelled("classroom"),
+}
 
 SYNTHETIC, REAL, REAL_HARDER = "synthetic", "real", "real, made harder"
 
@@ -118,5 +122,5 @@ def clips() -> Iterator[Condition]:
     for name in FILES:
         yield Condition(REAL, name, name, labelled(name))
     for change, alter in HARDER.items():
-        for name in MADE_HARDER:
-            yield Condition(REAL_HARDER, change, f"{name}, {change}", alter(labelled(name)))
+        for name, make in MADE_HARDER.items():
+            yield Condition(REAL_HARDER, change, f"{name}, {change}", alter(make()))

@@ -228,7 +228,9 @@ def _add_sequences(parser: argparse.ArgumentParser) -> None:
         "--join-gap", type=int, metavar="FRAMES", help="sequences this near in a shot are joined"
     )
     group.add_argument("--interpolation", metavar="NAME", help="pchip, linear, cubic, akima …")
-    group.add_argument("--smoothing", metavar="NAME", help="gaussian, savitzky_golay … or none")
+    group.add_argument(
+        "--smoothing", metavar="NAME", help="gaussian, savitzky_golay …, rts (fills gaps too), none"
+    )
     group.add_argument("--smoothing-window", type=int, metavar="FRAMES", help="odd")
     group.add_argument("--extension", type=int, metavar="FRAMES", help="added at both ends")
     group.add_argument(

@@ -146,6 +146,39 @@ def rolled(footage: Footage, degrees: NDArray[np.float64]) -> Warped:
 
 
 @dataclass(frozen=True, eq=False)
+class Excerpt(_Frames):
+    """The frames first … first + frame_count - 1 of footage."""
+
+    footage: Footage
+    first: int
+    frame_count: int
+
+    @property
+    def width(self) -> int:
+        return self.footage.width
+
+    @property
+    def height(self) -> int:
+        return self.footage.height
+
+    def frame(self, number: int) -> Image:
+        return self.footage.frame(self.first + number)
+
+    @cached_property
+    def truth(self) -> Truth:
+        old, end = self.footage.truth, self.first + self.frame_count
+        rows = old.select((old.frames >= self.first) & (old.frames < end))
+        starts = old.shot_starts[(old.shot_starts > self.first) & (old.shot_starts < end)]
+        return replace(
+            rows,
+            frame_count=self.frame_count,
+            frames=rows.frames - np.int32(self.first),
+            shot_starts=np.append(0, starts - self.first).astype(np.int32),
+            labelled=old.labelled[self.first : end],
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Altered(_Frames):
     """Footage whose pixels are changed, `effect(picture, random)`; faces stay where they are.
 

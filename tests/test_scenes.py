@@ -8,7 +8,7 @@ import pytest
 
 from scenes import CONDITIONS
 from scenes_effects import compression, darkness, grain, low_resolution, motion_blur
-from scenes_footage import Altered, Hidden, Joined, Part, Warped, rolled, scaled, window
+from scenes_footage import Altered, Excerpt, Hidden, Joined, Part, Warped, rolled, scaled, window
 from truth import ELLIPSE, Truth, grid_points
 
 WIDTH, HEIGHT, FRAMES = 320, 180, 12
@@ -100,6 +100,14 @@ def test_a_window_panned_over_footage_is_true_and_faces_leave_it():
     assert_true(footage)
     assert len(footage.truth) < len(Discs().truth)
     assert (footage.truth.visible < 0.9).any()
+
+
+def test_an_excerpt_is_true_and_knows_its_shots():
+    joined = Joined([Part(Discs()), Part(Discs())])
+    footage = Excerpt(joined, FRAMES - 4, 9)
+    assert_true(footage)
+    assert footage.truth.shot_starts.tolist() == [0, 4] and len(footage.truth) == 18
+    assert np.array_equal(footage.frame(8), joined.frame(FRAMES + 4))
 
 
 def test_warping_nothing_changes_nothing_and_warps_add_up():

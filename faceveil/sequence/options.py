@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from faceveil.errors import UsageError
 from faceveil.sequence.interpolate import INTERPOLATORS
 from faceveil.sequence.match import DISTANCES
+from faceveil.sequence.rts import RTS
 from faceveil.sequence.smooth import SMOOTHERS
 
 
@@ -21,7 +22,8 @@ class SequenceOptions:
     low_scores: whether detections with a low score continue a sequence.
     interpolation: name of the SciPy interpolator that fills gaps.
     extension: frames added at both ends of a sequence.
-    smoothing: name of the filter, or "none"; smoothing_window: its length in frames, odd.
+    smoothing: name of the filter, "rts" (a model that fills the gaps as well, in the place of
+    interpolation) or "none"; smoothing_window: its length in frames, odd.
     min_length: sequences that span fewer frames are removed; 0 removes none.
     prune_detected: remove short sequences even where a detected face is uncovered by it, as the
     thesis does. The coverage check then reports the breach.
@@ -43,7 +45,7 @@ class SequenceOptions:
     def __post_init__(self) -> None:
         _one_of("distance", self.distance, DISTANCES)
         _one_of("interpolation", self.interpolation, INTERPOLATORS)
-        _one_of("smoothing", self.smoothing, ("none", *SMOOTHERS))
+        _one_of("smoothing", self.smoothing, ("none", RTS, *SMOOTHERS))
         _at_least("max_gap", self.max_gap, 1)
         _at_least("join_gap", self.join_gap, 0)
         _at_least("extension", self.extension, 0)

@@ -16,6 +16,7 @@ from faceveil.sequence.join import join
 from faceveil.sequence.match import Distance, distance_by_name
 from faceveil.sequence.options import SequenceOptions
 from faceveil.sequence.prune import prune
+from faceveil.sequence.rts import RTS, fill_and_smooth
 from faceveil.sequence.smooth import smooth
 from faceveil.sequence.trim import trim
 
@@ -42,14 +43,20 @@ def finish(
     extended = []
     for sequence in sequences:
         bounds = int(built.shot_starts[sequence.shot]), int(last_of_shot[sequence.shot])
-        filled = interpolate(sequence, options.interpolation)
+        filled = _filled(sequence, options)
         extended.append(extend(filled, *bounds, width, height, frames=options.extension))
     finished = [_smoothed(sequence, options) for sequence in trim(extended)]
     return finished, _renumbered(built.detections, absorbed, joined, pruned)
 
 
+def _filled(sequence: FaceSequence, options: SequenceOptions) -> FaceSequence:
+    if options.smoothing == RTS:
+        return fill_and_smooth(sequence, options.smoothing_window)
+    return interpolate(sequence, options.interpolation)
+
+
 def _smoothed(sequence: FaceSequence, options: SequenceOptions) -> FaceSequence:
-    if options.smoothing == "none":
+    if options.smoothing in ("none", RTS):
         return sequence
     return smooth(sequence, options.smoothing, options.smoothing_window)
 

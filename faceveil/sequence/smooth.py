@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d, uniform_filter1d
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from faceveil.errors import UsageError
-from faceveil.faces import FaceSequence, Floats, Provenance
+from faceveil.faces import FaceSequence
 from faceveil.sequence.geometry import from_curves, to_curves
+from faceveil.sequence.widen import widen
 
 Doubles = NDArray[np.float64]
 
@@ -46,23 +47,4 @@ def smooth(sequence: FaceSequence, method: str = "gaussian", window: int = 9) ->
         raise UsageError(f"no smoothing is called {method!r}; use one of {', '.join(SMOOTHERS)}")
     curves = to_curves(sequence.boxes).astype(np.float64)
     boxes = from_curves(SMOOTHERS[method](curves, window))
-    return replace(sequence, boxes=_widen(boxes, sequence, window))
-
-
-def _widen(boxes: Floats, sequence: FaceSequence, window: int) -> Floats:
-    """Boxes moved outwards until they hold the boxes seen.
-
-    The largest deficit in the window around each frame, averaged over the same window, is
-    never less than the deficit of the frame itself.
-    """
-    seen = (sequence.provenance == Provenance.DETECTED) | (
-        sequence.provenance == Provenance.LOW_SCORE
-    )
-    outwards = np.array([-1, -1, 1, 1], np.float32)
-    deficit = np.where(seen[:, None], np.maximum((sequence.boxes - boxes) * outwards, 0), 0)
-    steady = uniform_filter1d(maximum_filter1d(deficit, window, axis=0), window, axis=0)
-    wide = boxes + outwards * steady
-    held = np.where(
-        outwards < 0, np.minimum(wide, sequence.boxes), np.maximum(wide, sequence.boxes)
-    )
-    return np.where(seen[:, None], held, wide).astype(np.float32)
+    return replace(sequence, boxes=widen(boxes, sequence, window))

@@ -9,6 +9,7 @@ from synthetic_people import HEIGHT, WIDTH, Face, build
 from faceveil.faces import Provenance
 from faceveil.sequence.options import THESIS, SequenceOptions
 from faceveil.sequence.process import finish
+from faceveil.sequence.smooth import SMOOTHERS
 
 FRAMES = 120
 
@@ -101,7 +102,7 @@ some_options = st.builds(
     SequenceOptions,
     distance=st.sampled_from(["motion", "thesis"]),
     interpolation=st.sampled_from(["pchip", "linear", "cubic", "akima", "nearest"]),
-    smoothing=st.sampled_from(["none", "moving_average", "gaussian", "savitzky_golay"]),
+    smoothing=st.sampled_from(["none", "rts", *SMOOTHERS]),
     max_gap=st.integers(1, 15),
     join_gap=st.integers(0, 20),
     min_length=st.integers(0, 8),
