@@ -31,7 +31,7 @@ _STYLE = """\
 body{font:15px/1.45 sans-serif;margin:2em auto;max-width:1240px;color:#202020}
 table{border-collapse:collapse;margin:.6em 0 1.4em}
 td,th{padding:.2em .8em;border-bottom:1px solid #ddd;text-align:right}
-td:first-child,th:first-child{text-align:left}
+td:first-child,th:first-child,table:first-of-type td:last-child{text-align:left}
 svg{max-width:100%;background:#f4f4f4} figure{display:inline-block;margin:.5em;width:47%}
 .bad{color:#d6382c;font-weight:bold}"""
 
