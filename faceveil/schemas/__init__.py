@@ -8,7 +8,7 @@ from typing import Any
 
 
 def load_schema(name: str) -> dict[str, Any]:
-    """The schema called `name` ("analysis", "detections", "report", "truth")."""
+    """The schema called `name` ("analysis", "detections", "job", "report", "truth" …)."""
     text = files(__name__).joinpath(f"{name}.schema.json").read_text("utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
