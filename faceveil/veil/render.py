@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from faceveil.faces import Floats
 from faceveil.media.frames import Planes
 from faceveil.veil.region import SOFT_EDGE, Geometry, core, grid, outer
-from faceveil.veil.styles import Axis, VeilStyle, axis, noisy_cells, veil_noise
+from faceveil.veil.styles import VeilStyle, enlargement, noisy_cells, veil_noise
 
 _BAND_SAMPLES = 1 << 14
 
@@ -32,9 +32,9 @@ def veil_frame(planes: Planes, boxes: Floats, seeds: NDArray[np.int64], style: V
     cores = core(boxes, style)
     regions = list(zip(cores, outer(cores, style), grid(cores, style), strict=True))
     changed = False
-    for layer in _layers(planes, style):
-        for region, seed in zip(regions, seeds.tolist(), strict=True):
-            changed |= _cover(layer, _Region(*region, style.is_round), seed, style)
+    layers = _layers(planes, style)
+    for region, seed in zip(regions, seeds.tolist(), strict=True):
+        changed |= _cover(layers, _Region(*region, style.is_round), seed, style)
     return changed
 
 
@@ -42,8 +42,7 @@ def veil_whole(planes: Planes, seed: int, style: VeilStyle) -> None:
     """Veil the whole frame in place: where nobody knows what it shows (policy 1)."""
     height, width = planes.planes[0].shape[:2]
     frame = np.array([0, 0, width, height], np.float64)
-    for layer in _layers(planes, style):
-        _cover(layer, _Region(frame, frame, frame, is_round=False), seed, style)
+    _cover(_layers(planes, style), _Region(frame, frame, frame, is_round=False), seed, style)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,37 +89,74 @@ def _colour_channels(plane: NDArray[Any]) -> NDArray[Any]:
     return plane[:, :, : count - (count in (2, 4))]
 
 
-def _cover(layer: _Layer, region: _Region, seed: int, style: VeilStyle) -> bool:
-    """Veil a region of one layer; False where all of it lies outside the frame."""
-    span = np.array(layer.span * 2)
-    # A sample counts when a round core touches any part of it, not only its middle.
-    pad = np.array([-1.0, -1.0, 1.0, 1.0]) * region.is_round
-    left, top, right, bottom = (region.touched / span + pad).tolist()
+def _cover(layers: list[_Layer], region: _Region, seed: int, style: VeilStyle) -> bool:
+    """Veil a region of all layers, luma first; False where all of it lies outside the frame."""
+    brightness = None
+    changed = False
+    for layer in layers:
+        bounds = _bounds(layer, region)
+        if bounds is None:
+            continue
+        changed = True
+        x1, y1, x2, y2 = bounds
+        parts = [plane[y1:y2, x1:x2] for plane in layer.planes]
+        if style.name == "solid":
+            for part, fill in zip(parts, layer.fills, strict=True):
+                part[...] = fill
+            continue
+        colours = [_mean_colour(part) for part in parts]
+        if brightness is None:
+            brightness = float(colours[0].mean())
+        noise = veil_noise(seed, style, layer.peak, chroma=layer.chroma)
+        cells = [
+            noisy_cells(colour, noise[number : number + len(colour)], brightness, layer.peak)
+            for number, colour in enumerate(colours)
+        ]
+        _lay(layer, parts, cells, region, bounds, style)
+    return changed
+
+
+def _bounds(layer: _Layer, region: _Region) -> tuple[int, int, int, int] | None:
+    """The samples of a layer that a veil touches, as x1, y1, x2, y2; None outside the frame."""
     height, width = layer.planes[0].shape[:2]
+    left, top, right, bottom = _in_samples(region.touched, layer, region).tolist()
     x1, x2 = max(floor(left), 0), min(ceil(right), width)
     y1, y2 = max(floor(top), 0), min(ceil(bottom), height)
-    if x1 >= x2 or y1 >= y2:
-        return False
-    parts = [plane[y1:y2, x1:x2] for plane in layer.planes]
-    if style.name == "solid":
-        for part, fill in zip(parts, layer.fills, strict=True):
-            part[...] = fill
-        return True
-    left, top, right, bottom = (region.grid / span + pad).tolist()
-    rows, columns = axis(top, bottom, y1, y2, style), axis(left, right, x1, x2, style)
-    noise = veil_noise(seed, style, layer.peak, chroma=layer.chroma)
-    veils = []
-    for number, part in enumerate(parts):
-        part_noise = noise[number : number + part.shape[2]]
-        cells = noisy_cells(_means(part, rows, columns), rows, columns, part_noise, layer.peak)
-        # The half makes cutting off decimals round.
-        veils.append(np.asarray((cells + np.float32(0.5)) @ columns.enlarge, np.float32))
-    edge = _edge(region.core / span + pad, (x1, y1, x2, y2)) if region.is_round else None
+    return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+
+
+def _in_samples(rectangle: Geometry, layer: _Layer, region: _Region) -> Geometry:
+    """A rectangle [4] of the frame in samples of a layer.
+
+    A sample counts when a round core touches any part of it, not only its middle.
+    """
+    pad = np.array([-1.0, -1.0, 1.0, 1.0]) * region.is_round
+    return np.asarray(rectangle / np.array(layer.span * 2) + pad)
+
+
+def _lay(
+    layer: _Layer,
+    parts: list[NDArray[Any]],
+    cells: list[Floats],
+    region: _Region,
+    bounds: tuple[int, int, int, int],
+    style: VeilStyle,
+) -> None:
+    """Enlarge the cells float32 [channels, 8, 8] of each plane over its part, in place."""
+    x1, y1, x2, y2 = bounds
+    left, top, right, bottom = _in_samples(region.grid, layer, region).tolist()
+    rows = enlargement(top, bottom, y1, y2, style)
+    columns = enlargement(left, right, x1, x2, style)
+    # The half makes cutting off decimals round.
+    veils = [
+        np.asarray((part[:, : len(rows), : len(columns)] + np.float32(0.5)) @ columns, np.float32)
+        for part in cells
+    ]
+    edge = _edge(_in_samples(region.core, layer, region), bounds) if region.is_round else None
     for band in _bands(parts[0]):
         opacity = None if edge is None else _opacity(edge[0][band], edge[1])
         for part, veil in zip(parts, veils, strict=True):
-            _blend(part[band], np.matmul(rows.enlarge[:, band].T, veil), opacity)
-    return True
+            _blend(part[band], np.matmul(rows[:, band].T, veil), opacity)
 
 
 def _bands(part: NDArray[Any]) -> list[slice]:
@@ -137,13 +173,9 @@ def _channels(part: NDArray[Any]) -> Floats:
     return np.asarray(cv2.split(np.ascontiguousarray(part)), np.float32)
 
 
-def _means(part: NDArray[Any], rows: Axis, columns: Axis) -> Floats:
-    """The area mean of each cell of [h, w, channels], float32 [channels, rows, columns]."""
-    height, _, channels = part.shape
-    narrow = np.empty((channels, height, columns.reduce.shape[0]), np.float32)
-    for band in _bands(part):
-        np.matmul(_channels(part[band]), columns.reduce.T, out=narrow[:, band])
-    return np.asarray(rows.reduce @ narrow, np.float32)
+def _mean_colour(part: NDArray[Any]) -> Floats:
+    """The mean of samples [h, w, channels], float32 [channels]."""
+    return np.array(cv2.mean(np.ascontiguousarray(part))[: part.shape[2]], np.float32)
 
 
 def _blend(part: NDArray[Any], veil: Floats, opacity: Floats | None) -> None:

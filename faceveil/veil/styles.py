@@ -1,12 +1,14 @@
 """What a veil looks like: its options, and the samples that replace a face (DESIGN policy 3).
 
-A face is reduced to a few cells (area means), noise is added, and only then is it enlarged again.
-Every sample of a veil is a function of those cells, so nothing finer than a cell can come back.
+All that is measured of the picture is the mean colour under the veil. Noise is laid over it in at
+most 8 x 8 cells, and only then are they enlarged. Cells that showed means of their own would still
+tell whose face it is (benchmarks/reports/attack.md): noise averages out over photos of a person,
+and noise that is fixed per sequence is the same in all frames, so that it cancels between two of
+them where a face moves under its veil. What is not measured cannot come back.
 
-Safety over time. The cells are laid over the *box*, to fractions of a pixel, not over the picture:
-however the face moves, each frame measures the same parts of it, so that frames cannot be combined
-into a finer grid (world-fixed mosaics can; only the jitter of the box itself is left, and boxes are
-smoothed). The noise is fixed per sequence in the same cells, so that averaging frames keeps it.
+The noise is fixed per sequence and laid over the *box*, to fractions of a pixel: a veil is steady
+while it follows a face, and averaging frames leaves it as it is. Its strength follows the
+brightness, so that dark scenes stay quiet and a fade does not tell colour from noise.
 """
 
 from __future__ import annotations
@@ -23,8 +25,10 @@ STYLE_NAMES = ("round", "square", "pixelate", "solid", "upper")
 MAX_CELLS = 8
 MIN_CELL_SIZE = 4.0
 """Samples along a side of a cell: a small face gets fewer cells, never cells of one sample."""
-_CHANNEL_NOISE = np.float32(0.5)
-"""Noise of single channels, as a share of the noise of the brightness."""
+_COLOUR_NOISE = np.float32(0.15)
+"""Noise of single channels, as a share of the noise of the brightness: more would look garish."""
+_DARKEST = 1 / 16
+"""Share of the sample range from which the noise follows the brightness: video black."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,10 @@ class VeilStyle:
     data sets that need mouths, not for people who must not be recognised.
     margin: added on each side, as a share of the box's width and height.
     head: added above that for forehead and hair, as a share of the box's height; not for "upper".
-    cells: a face is reduced to at most cells x cells values, 1 to 8.
-    noise: standard deviation of the noise, as a share of the sample range, 0 to 0.5.
+    cells: the veil of a face has at most cells x cells values, 1 to 8.
+    noise: standard deviation of the noise, as a share of twice the brightness under the veil (of
+        the sample range for a picture of medium brightness), 0 to 0.5. It has a part of its own in
+        every cell and one that all cells share.
     colour: RGB 0-255 of "solid".
 
     Raises UsageError for values outside these.
@@ -76,44 +82,19 @@ class VeilStyle:
         return self.name != "pixelate"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Axis:
-    """One direction of a veil's cells over the samples of a plane that lie in the picture.
+def enlargement(low: float, high: float, start: int, stop: int, style: VeilStyle) -> Floats:
+    """Weights float32 [cells, samples] that spread cells over the samples start … stop - 1.
 
-    `first` is the number of the first cell seen (a box may begin outside the picture); `reduce`
-    and `enlarge`, float32 [cells, samples], take area means and spread them again.
-    """
-
-    first: int
-    reduce: Floats
-    enlarge: Floats
-
-
-def axis(low: float, high: float, start: int, stop: int, style: VeilStyle) -> Axis:
-    """Lay cells from `low` to `high` (samples, with fractions) for the samples start … stop - 1.
-
-    [low, high] and the samples must overlap. Only those samples are measured.
+    The cells lie from `low` to `high` (samples, with fractions; a box may begin outside the
+    picture).
     """
     count = max(1, min(style.cells, int((high - low) / MIN_CELL_SIZE)))
     size = (high - low) / count
-    edges = low - start + size * np.arange(count + 1)
-    area = np.diff(edges.clip(0, stop - start))
-    # A cell that the frame's border leaves a sliver of would be no mean: its neighbour stands in.
-    seen = np.flatnonzero(area >= min(area.max(), MIN_CELL_SIZE))
-    first, last = int(seen[0]), int(seen[-1])
     samples = np.arange(stop - start, dtype=np.float32)
-    # How much of each sample lies before each edge; between two edges it is in the cell.
-    before = (edges[first : last + 2, None].astype(np.float32) - samples).clip(0, 1)
-    reduce = (before[1:] - before[:-1]) / area[seen, None].astype(np.float32)
-    position = samples * np.float32(1 / size) + np.float32((start + 0.5 - low) / size - first - 0.5)
-    return Axis(first, reduce, _enlarge(position, last - first + 1, smooth=style.is_smooth))
-
-
-def _enlarge(position: Floats, count: int, *, smooth: bool) -> Floats:
-    """Weights float32 [count, samples] of the cells, centred at 0 … count - 1, at each position."""
+    position = samples * np.float32(1 / size) + np.float32((start + 0.5 - low) / size - 0.5)
     centres = np.arange(count, dtype=np.float32)[:, None]
     distance = np.abs(position.clip(0, count - 1) - centres)
-    if not smooth:
+    if not style.is_smooth:
         return np.asarray(distance.argmin(axis=0) == centres, np.float32)
     # Cubic B-spline (times 6): smooth, and without the overshoot of bicubic interpolation.
     far = np.maximum(2 - distance, 0)
@@ -123,24 +104,26 @@ def _enlarge(position: Floats, count: int, *, smooth: bool) -> Floats:
     return weights
 
 
-def noisy_cells(means: Floats, rows: Axis, columns: Axis, noise: Floats, peak: int) -> Floats:
-    """Cells float32 [channels, rows, columns] with their noise float32 [channels, 8, 8].
+def noisy_cells(colour: Floats, noise: Floats, brightness: float, peak: int) -> Floats:
+    """Cells float32 [channels, rows, columns] of one colour float32 [channels] with their noise.
 
-    Both in sample units; peak is the largest sample value.
+    All in sample units, noise as `veil_noise` gives it; peak is the largest sample value.
     """
-    height, width = means.shape[1:]
-    part = noise[:, rows.first : rows.first + height, columns.first : columns.first + width]
-    return np.asarray((means + part).clip(0, peak), np.float32)
+    strength = np.float32(2 * max(brightness / peak, _DARKEST))
+    return np.asarray((colour[:, None, None] + strength * noise).clip(0, peak), np.float32)
 
 
 @lru_cache(maxsize=1024)
 def veil_noise(seed: int, style: VeilStyle, peak: int, *, chroma: bool) -> Floats:
-    """The noise of a sequence in sample units, float32 [3, 8, 8]: one layer per channel.
+    """The noise of a sequence at medium brightness in sample units, float32 [3, 8, 8].
 
-    All channels of RGB share most of it (brightness, as luma); chroma planes have their own.
+    One layer per channel. All channels of RGB share most of it (brightness, as luma); chroma planes
+    have their own.
     """
-    layers = np.random.default_rng(seed).standard_normal((4, MAX_CELLS, MAX_CELLS), np.float32)
-    noise: Floats = layers[1:] * _CHANNEL_NOISE
+    random = np.random.default_rng(seed)
+    layers = random.standard_normal((4, MAX_CELLS, MAX_CELLS), np.float32)
+    layers += random.standard_normal((4, 1, 1), np.float32)
+    noise: Floats = layers[1:] * _COLOUR_NOISE
     if chroma:
         noise = np.roll(noise, -1, axis=0)
     else:
