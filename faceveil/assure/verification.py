@@ -47,8 +47,9 @@ class Verification:
 
     frames: of the output. looked_at: frames shown to the detector and, where features were at
     hand (`recognised`), to the recogniser. veils: veils compared with the input by pixels.
-    doubtful: faces under no veil that a second look did not confirm: (frame, box), to be looked at
-    by a person; they fail nothing.
+    doubtful: (frame, box) of what a person should look at, but fails nothing: faces under no veil
+    that a second look did not confirm, or that nobody chose where only some people are veiled, and
+    people still recognised above an "upper" veil, which leaves them so on purpose.
     """
 
     frames: int

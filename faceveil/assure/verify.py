@@ -7,7 +7,7 @@ in the picture? The last needs no network and no luck, so it is asked on every f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -20,6 +20,7 @@ from faceveil.analysis import Analysis
 from faceveil.assure.crops import Crops
 from faceveil.assure.pixels import missing_veils
 from faceveil.assure.second_look import second_look
+from faceveil.assure.traces import Trace, TraceLog, Tracer, grey_samples
 from faceveil.assure.verification import Kind, Verification, Violation
 from faceveil.detect.boxes import overlaps
 from faceveil.errors import InputError, UsageError
@@ -30,12 +31,11 @@ from faceveil.media.frames import Frame, FrameSource
 from faceveil.parallel import ordered_map
 from faceveil.progress import Progress, QuietProgress
 from faceveil.veil.plan import PlannedBoxes, VeilPlan
-from faceveil.veil.region import Geometry, core, grid, must_cover
-from faceveil.veil.render import veil_frame, veil_whole
+from faceveil.veil.region import Geometry, core, grid
 from faceveil.veil.styles import VeilStyle
 
 Analyzer: TypeAlias = Callable[[Image], FrameFaces]
-EVERY = 10
+EVERY = 30
 COVERED = 0.5
 """Share of a found face that must lie under veils for it to count as veiled."""
 CONFIRMED = 0.65
@@ -53,7 +53,7 @@ def verify(
     analyzer: Analyzer,
     style: VeilStyle,
     *,
-    original: FrameSource | None = None,
+    original: FrameSource | TraceLog | None = None,
     every: int = EVERY,
     workers: int = 2,
     crops: Path | None = None,
@@ -62,23 +62,26 @@ def verify(
     """Look at an output rendered from an analysis in this style.
 
     analyzer (RGB uint8 [H, W, 3] to FrameFaces, called from several threads) sees every `every`-th
-    frame, and the first, middle and last of each veiled sequence. It need not be the one of the
-    analysis: another may find what that one missed. People are recognised where the sequences of
-    the analysis hold features. original is the input of the analysis: with it, each veil of each
-    frame is compared by pixels. crops is a folder for pictures of what was found, confidential.
+    frame, and the middle of each veiled sequence. It need not be the one of the analysis: another
+    may find what that one missed. People are recognised where the sequences of the analysis hold
+    features. original is the input of the analysis, or what was traced of it while rendering: with
+    it, each veil of each frame is compared by pixels. crops is a folder for pictures of what was
+    found, confidential.
 
     Violations are returned, not raised: see `Verification.require`. Raises InputError when output,
     original and analysis do not have the same frames, UsageError for `every` below 1.
     """
     if every < 1:
         raise UsageError(f"every {every}: verification looks at every 1st, 2nd, … frame")
-    check = _FrameCheck.prepare(analysis, analyzer, style, every)
+    tracer = Tracer.of(analysis, style)
+    check = _FrameCheck.prepare(analysis, analyzer, tracer, every)
     pictures = None if crops is None else Crops(crops)
     frames = looked_at = veils = 0
     violations: list[Violation] = []
     doubtful: list[tuple[int, tuple[float, float, float, float]]] = []
+    pairs = _pairs(output, _traces(original, tracer), analysis.source.frame_count)
     with (progress or QuietProgress()).stage("verify", output.frame_count) as stage:
-        for found in ordered_map(check, _pairs(output, original, analysis), workers):
+        for found in ordered_map(check, pairs, workers):
             frames += 1
             looked_at += found.looked_at
             veils += found.veils
@@ -91,34 +94,40 @@ def verify(
     return Verification(frames, looked_at, veils, recognised, violations, doubtful)
 
 
+def _traces(original: FrameSource | TraceLog | None, tracer: Tracer) -> Iterable[Trace] | None:
+    if original is None or isinstance(original, TraceLog):
+        return original
+    return map(tracer.trace, original)
+
+
 def _pairs(
-    output: FrameSource, original: FrameSource | None, analysis: Analysis
-) -> Iterator[tuple[int, Frame, Frame | None]]:
-    """(number, frame of the output, the same frame of the original)."""
-    count = 0
-    if original is None:
+    output: FrameSource, traces: Iterable[Trace] | None, frame_count: int
+) -> Iterator[tuple[int, Frame, Trace | None]]:
+    """(number, frame of the output, trace of the same frame of the input)."""
+    if traces is None:
+        count = 0
         for frame in output:
             count += 1
             yield frame.number, frame, None
-        if count != analysis.source.frame_count:
+        if count != frame_count:
             raise InputError(
-                f"{output.path}: {count} frames can be read, the analysis is of "
-                f"{analysis.source.frame_count}: this is not, or not all of, its output"
+                f"{output.path}: {count} frames can be read, the analysis is of {frame_count}: "
+                "this is not, or not all of, its output"
             )
         return
-    for shown, source in zip_longest(output, original):
-        if shown is None or source is None:
+    for shown, trace in zip_longest(output, traces):
+        if shown is None or trace is None:
             side = "fewer" if shown is None else "more"
             raise InputError(
-                f"{output.path}: {side} frames can be read than of {original.path}: this is not, "
-                "or not all of, its output"
+                f"{output.path}: {side} frames can be read than of the input: this is not, or not "
+                "all of, its output"
             )
-        if (shown.width, shown.height) != (source.width, source.height):
+        if (shown.width, shown.height) != (trace.width, trace.height):
             raise InputError(
-                f"{output.path}: frame {source.number} is {shown.width} x {shown.height}, of "
-                f"{original.path} {source.width} x {source.height}: verify before scaling"
+                f"{output.path}: frame {trace.number} is {shown.width} x {shown.height}, of the "
+                f"input {trace.width} x {trace.height}: verify before scaling"
             )
-        yield source.number, shown, source
+        yield trace.number, shown, trace
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,87 +169,60 @@ class _FrameCheck:
 
     analysis: Analysis
     analyzer: Analyzer
-    style: VeilStyle
+    tracer: Tracer
     every: int
-    marked: frozenset[int]
-    veiled: VeilPlan
+    middles: frozenset[int]
     kept: VeilPlan
     people: _People
+    everyone: bool
 
     @classmethod
     def prepare(
-        cls, analysis: Analysis, analyzer: Analyzer, style: VeilStyle, every: int
+        cls, analysis: Analysis, analyzer: Analyzer, tracer: Tracer, every: int
     ) -> _FrameCheck:
-        secret, veiled = analysis.source.digest, analysis.veiled
-        marked = [
-            int(sequence.frames[place])
+        veiled = analysis.veiled
+        middles = frozenset(
+            int(sequence.frames[len(sequence) // 2])
             for sequence, veil in zip(analysis.sequences, veiled, strict=True)
             if veil
-            for place in (0, len(sequence) // 2, -1)
-        ]
-        return cls(
-            analysis,
-            analyzer,
-            style,
-            every,
-            frozenset(marked),
-            VeilPlan.build(
-                analysis.sequences, veiled, secret=secret, unknown_frames=analysis.unknown_frames
-            ),
-            VeilPlan.build(analysis.sequences, ~veiled, secret=secret),
-            _People.of(analysis),
         )
+        kept = VeilPlan.build(analysis.sequences, ~veiled, secret="")
+        mode = analysis.parameters.get("selection", {}).get("mode", "all")
+        everyone = mode not in ("only", "none")
+        return cls(analysis, analyzer, tracer, every, middles, kept, _People.of(analysis), everyone)
 
-    def __call__(self, pair: tuple[int, Frame, Frame | None]) -> _Found:
-        number, frame, original = pair
+    def __call__(self, pair: tuple[int, Frame, Trace | None]) -> _Found:
+        number, frame, trace = pair
         found = _Found()
-        planned = self.veiled.at(number)
-        whole = self.veiled.whole(number) or number >= self.analysis.source.frame_count
-        compare = original is not None and (whole or len(planned) > 0)
-        found.looked_at = number % self.every == 0 or number in self.marked
-        if not (compare or found.looked_at):
-            return found
-        picture = frame.rgb()
-        if compare and original is not None:
-            self._compare(number, picture, original, planned, whole, found)
-        if found.looked_at:
-            self._look(number, picture, planned, whole, found)
+        if trace is not None and len(trace.original):
+            self._compare(frame, trace, found)
+        found.looked_at = number % self.every == 0 or number in self.middles
+        picture = frame.rgb() if found.looked_at or found.violations else None
+        if picture is not None and found.looked_at:
+            self._look(number, picture, found)
         if found.violations:
             found.picture = picture
         return found
 
-    def _compare(
-        self,
-        number: int,
-        shown: Image,
-        original: Frame,
-        planned: PlannedBoxes,
-        whole: bool,
-        found: _Found,
-    ) -> None:
+    def _compare(self, frame: Frame, trace: Trace, found: _Found) -> None:
         """Are the veils of this frame in its pixels?"""
-        before = original.rgb()
-        if whole:
-            veil_whole(original.planes(), self.veiled.whole_seed, self.style)
-            regions = np.array([[0, 0, original.width, original.height]], np.float64)
-        else:
-            veil_frame(original.planes(), planned.boxes, planned.seeds, self.style)
-            regions = must_cover(planned.boxes, self.style)
-        missing, share = missing_veils(before, original.rgb(), shown, regions)
+        regions, sequences = self.tracer.regions(trace.number, trace.width, trace.height)
+        shown = grey_samples(frame.planes(), regions)
+        missing, share = missing_veils(trace.original, trace.veiled, shown)
         found.veils = len(regions)
-        for row in np.flatnonzero(missing):
-            sequence = None if whole else int(planned.sequence[row])
-            found.add("unveiled", number, regions[row], float(share[row]), sequence)
+        for row in np.flatnonzero(missing).tolist():
+            sequence = int(sequences[row]) if sequences[row] >= 0 else None
+            found.add("unveiled", trace.number, regions[row], float(share[row]), sequence)
 
-    def _look(
-        self, number: int, picture: Image, planned: PlannedBoxes, whole: bool, found: _Found
-    ) -> None:
+    def _look(self, number: int, picture: Image, found: _Found) -> None:
         """Are there faces or people that may not be seen?"""
+        style, whole = self.tracer.style, self.tracer.is_whole(number)
+        planned = self.tracer.plan.at(number)
         seen = self.analyzer(picture)
         seen = seen.select(seen.accepted & ~self._is_kept(number, seen.boxes, planned))
-        cores = core(planned.boxes, self.style)
-        hidden = grid(cores, self.style) if self.style.name == "upper" else cores
-        covered = whole | (share_under(seen.boxes, hidden, self.style) >= COVERED)
+        cores = core(planned.boxes, style)
+        hidden = grid(cores, style) if style.name == "upper" else cores
+        covered = whole | (share_under(seen.boxes, hidden, style) >= COVERED)
         at = overlaps(seen.boxes, planned.boxes, "minimum") > COVERED
         for row, box in enumerate(seen.boxes):
             under = planned.sequence[at[row]] if covered[row] else planned.sequence[:0]
@@ -261,14 +243,15 @@ class _FrameCheck:
     ) -> Kind | Literal["doubtful"] | None:
         """What a face is, given its scores in both looks and its likeness to veiled people."""
         known = similarity >= ACCEPT_SIMILARITY
+        # "upper" leaves a face to be seen on purpose, and with it the person.
+        upper = self.tracer.style.name == "upper"
         if not covered:
-            if confirmation < CONFIRMED:
+            if confirmation < CONFIRMED or not (known or self.everyone):
                 return "doubtful"
             return "recognised" if known else "uncovered"
         if known:
-            return "recognised"
-        # "upper" leaves a face to be seen on purpose; the others leave none.
-        plain = min(score, confirmation) >= CLEAR_SCORE and self.style.name != "upper"
+            return "doubtful" if upper else "recognised"
+        plain = min(score, confirmation) >= CLEAR_SCORE and not upper
         return "uncovered" if plain else None
 
     def _is_kept(self, number: int, boxes: Floats, planned: PlannedBoxes) -> NDArray[np.bool_]:

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from clips import make_clip, write_video
 from faceveil.assure.pixels import missing_veils
+from faceveil.assure.traces import TraceLog, Tracer, grey_samples
 from faceveil.assure.verify import share_under, verify
 from faceveil.detect.analyzer import build_analyzer
 from faceveil.errors import CoverageError, InputError, UsageError, VerificationError
-from faceveil.faces import FrameFaces
+from faceveil.faces import FaceSequence, FrameFaces
 from faceveil.identity.select import Decision
-from faceveil.media.frames import EncodeOptions, Planes
+from faceveil.media.frames import BT709, EncodeOptions, Planes
 from faceveil.media.open import open_sink, open_source
 from faceveil.pipeline import analyse, decide
 from faceveil.veil.region import core
@@ -147,35 +148,90 @@ def test_encoding_neither_hides_a_missing_veil_nor_looks_like_one(tmp_path, crf)
 @given(quarter=st.integers(0, 3), seed=st.integers(0, 99))
 def test_a_veil_missing_in_one_quarter_is_missing(quarter, seed):
     random = np.random.default_rng(seed)
-    original = random.integers(0, 255, (40, 60, 3), np.uint8)
-    expected = np.full_like(original, 128)
-    shown = expected.copy()
-    rows, columns = [slice(0, 20), slice(20, 40)], [slice(0, 30), slice(30, 60)]
-    part = rows[quarter // 2], columns[quarter % 2]
+    original = random.integers(0, 255, (1, 16, 16), np.uint8)
+    veiled = np.full_like(original, 128)
+    shown = veiled.copy()
+    halves = slice(0, 8), slice(8, 16)
+    part = 0, halves[quarter // 2], halves[quarter % 2]
     shown[part] = original[part]
-    region = np.array([[0.0, 0, 60, 40]])
-    missing, share = missing_veils(original, expected, shown, region)
+    missing, share = missing_veils(original, veiled, shown)
     assert missing.tolist() == [True]
     assert share[0] == pytest.approx(1)
-    missing, share = missing_veils(original, expected, expected, region)
+    missing, share = missing_veils(original, veiled, veiled)
     assert missing.tolist() == [False]
     assert share[0] == 0
 
 
 def test_what_looks_the_same_with_and_without_its_veil_is_not_judged():
-    plain = np.full((40, 40, 3), 20, np.uint8)
-    missing, _ = missing_veils(plain, plain + 1, plain, np.array([[0.0, 0, 40, 40]]))
-    assert missing.tolist() == [False]
+    plain = np.full((1, 16, 16), 20, np.uint8)
+    assert missing_veils(plain, plain + 1, plain)[0].tolist() == [False]
 
 
-def test_regions_outside_the_frame_are_left_out():
-    picture = np.zeros((40, 40, 3), np.uint8)
-    regions = np.array([[50.0, 50, 60, 60], [-20, -20, -5, -5], [39.5, 0, 60, 40]])
-    assert missing_veils(picture, picture + 99, picture, regions)[0].tolist() == [
-        False,
-        False,
-        False,
+def test_slivers_at_the_border_and_veils_outside_the_frame_are_left_out(scene):
+    source, _ = scene
+    boxes = [[400, 50, 450, 100], [-50, 20, 3, 80], [-50, 20, 5, 80]]
+    sequences = [
+        FaceSequence(
+            np.zeros(1, np.int32),
+            np.array([box], np.float32),
+            np.ones(1, np.float32),
+            np.zeros(1, np.uint8),
+        )
+        for box in boxes
     ]
+    tracer = Tracer.of(analysis_of(sequences, source, COUNT), VeilStyle())
+    regions, sequence = tracer.regions(0, WIDTH, HEIGHT)
+    assert sequence.tolist() == [2]
+    assert regions.tolist() == [[0, 20, 5, 80]]
+
+
+@given(
+    size=st.tuples(st.integers(8, 60), st.integers(8, 60)),
+    place=st.tuples(st.floats(0, 20), st.floats(0, 20)),
+)
+def test_samples_lie_inside_their_region(size, place):
+    (width, height), (x, y) = size, place
+    region = np.array([[x, y, x + width, y + height]])
+    picture = np.zeros((100, 100, 3), np.uint8)
+    picture[int(y) : int(np.ceil(y + height)), int(x) : int(np.ceil(x + width))] = 200
+    samples = grey_samples(Planes((picture,), 255), region)
+    assert samples.shape == (1, 16, 16)
+    assert (samples == 200).all()
+
+
+def test_brightness_is_the_same_in_whatever_form_a_frame_is_stored():
+    """A video made of pictures is compared with the pictures."""
+    region = np.array([[0.0, 0, 32, 32]])
+    grey = np.full((32, 32), 150, np.uint8)
+    deep = np.full((32, 32), 4 * (16 + 150 * 219 // 255), np.uint16)
+    chroma = np.full((16, 16), 512, np.uint16)
+    forms = (
+        Planes((grey,), 255),
+        Planes((np.dstack([grey] * 3),), 255),
+        Planes((np.dstack([grey, grey // 2]),), 255),
+        Planes((np.dstack([grey, grey, grey, grey // 2]),), 255),
+        Planes((deep, chroma, chroma), 1023, BT709),
+    )
+    for planes in forms:
+        assert np.abs(grey_samples(planes, region).astype(int) - 150).max() <= 1
+
+
+def test_traces_taken_while_rendering_are_those_of_the_input(scene):
+    source, analysis = scene
+    style = VeilStyle()
+    log, tracer = TraceLog(analysis, style), Tracer.of(analysis, style)
+    for frame in source:
+        log.add(frame)
+    for _ in range(2):
+        for trace, frame in zip(log, source, strict=True):
+            again = tracer.trace(frame)
+            assert (trace.number, trace.width, trace.height) == (frame.number, WIDTH, HEIGHT)
+            assert np.array_equal(trace.original, again.original)
+            assert np.array_equal(trace.veiled, again.veiled)
+    output = rendered(source, analysis, style)
+    assert verify(output, analysis, blind, style, original=log).violations == []
+    bare = verify(source, analysis, blind, style, original=log).violations
+    assert {item.sequence for item in bare} == set(range(len(analysis.sequences)))
 
 
 def test_a_frame_nobody_knows_must_be_veiled_whole(scene):
@@ -201,10 +257,10 @@ def test_output_and_input_of_other_lengths_or_sizes_are_refused(scene):
         verify(output, analysis, blind, VeilStyle(), every=0)
 
 
-def test_every_nth_frame_and_three_of_each_sequence_are_looked_at(scene):
+def test_every_nth_frame_and_the_middle_of_each_sequence_are_looked_at(scene):
     source, analysis = scene
     alone = [analysis.sequences[0]]
-    marked = {alone[0].first, int(alone[0].frames[len(alone[0]) // 2]), alone[0].last}
+    middle = int(alone[0].frames[len(alone[0]) // 2])
     looked = []
 
     def note(picture):
@@ -212,7 +268,7 @@ def test_every_nth_frame_and_three_of_each_sequence_are_looked_at(scene):
         return blind(picture)
 
     result = verify(source, analysis_of(alone, source, COUNT), note, VeilStyle(), every=7)
-    assert result.looked_at == len(looked) == len(marked | set(range(0, COUNT, 7)))
+    assert result.looked_at == len(looked) == len({middle} | set(range(0, COUNT, 7)))
     assert result.veils == 0  # there was no input to compare with
 
 

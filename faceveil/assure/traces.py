@@ -1,0 +1,151 @@
+"""What the veils of each frame must change, taken from the input before anything is rendered.
+
+A veil is a function of the input, so what the output must show is known. A trace keeps a lattice of
+samples of the input under each veil, and of the same veiled once more; `pixels.missing_veils`
+compares the output with both. Traces are taken while rendering, beside the renderer, or later from
+the input decoded again.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.analysis import Analysis
+from faceveil.faces import Ints
+from faceveil.media.frames import Frame, Planes
+from faceveil.veil.plan import VeilPlan
+from faceveil.veil.region import Geometry, must_cover
+from faceveil.veil.render import veil_frame, veil_whole
+from faceveil.veil.styles import VeilStyle
+
+LATTICE = 16
+"""Samples along each side of a veil's region: twice as fine as its cells."""
+_IN_MEMORY = 1 << 26
+_SLIVER = 4
+_HEADER = struct.Struct("<4i")
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+Samples = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """The veils of one frame: grey samples uint8 [n, LATTICE, LATTICE] of the input, and of it
+    `veiled`; number, width and height of the frame.
+    """
+
+    number: int
+    width: int
+    height: int
+    original: Samples
+    veiled: Samples
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracer:
+    """Knows which veils an analysis wants. Safe in any thread."""
+
+    plan: VeilPlan
+    style: VeilStyle
+    frame_count: int
+
+    @classmethod
+    def of(cls, analysis: Analysis, style: VeilStyle) -> Tracer:
+        plan = VeilPlan.build(
+            analysis.sequences,
+            analysis.veiled,
+            secret=analysis.source.digest,
+            unknown_frames=analysis.unknown_frames,
+        )
+        return cls(plan, style, analysis.source.frame_count)
+
+    def is_whole(self, number: int) -> bool:
+        """Whether all of the frame must be veiled (policy 1)."""
+        return self.plan.whole(number) or number >= self.frame_count
+
+    def regions(self, number: int, width: int, height: int) -> tuple[Geometry, Ints]:
+        """What the veils of a frame must hide of it: float64 [n, 4] and their sequences int32 [n].
+
+        The sequence is -1 where all of the frame must be hidden. Slivers at its border are left
+        out: a few samples cannot tell a veil from an encoder's noise.
+        """
+        if self.is_whole(number):
+            return np.array([[0, 0, width, height]], np.float64), np.array([-1], np.int32)
+        planned = self.plan.at(number)
+        regions = must_cover(planned.boxes, self.style).clip(0, (width, height) * 2)
+        visible = (regions[:, 2:] - regions[:, :2] >= _SLIVER).all(axis=1)
+        return regions[visible], planned.sequence[visible]
+
+    def trace(self, frame: Frame) -> Trace:
+        """Trace a frame of the input that nobody has written to."""
+        regions, _ = self.regions(frame.number, frame.width, frame.height)
+        original = veiled = np.zeros((0, LATTICE, LATTICE), np.uint8)
+        if len(regions):
+            planes = frame.planes()
+            original = grey_samples(planes, regions)
+            veiled = grey_samples(self._veiled(planes, frame.number), regions)
+        return Trace(frame.number, frame.width, frame.height, original, veiled)
+
+    def _veiled(self, planes: Planes, number: int) -> Planes:
+        copy = Planes(tuple(plane.copy() for plane in planes.planes), planes.peak, planes.coding)
+        if self.is_whole(number):
+            veil_whole(copy, self.plan.whole_seed, self.style)
+        else:
+            planned = self.plan.at(number)
+            veil_frame(copy, planned.boxes, planned.seeds, self.style)
+        return copy
+
+
+class TraceLog:
+    """The traces of all frames in order, in memory up to 64 MB, beyond that in a temporary file.
+
+    The file has no name and is gone with the process: traces are small pictures of faces.
+    """
+
+    def __init__(self, analysis: Analysis, style: VeilStyle) -> None:
+        self._tracer = Tracer.of(analysis, style)
+        self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (lives as long as the log)
+
+    def add(self, frame: Frame) -> None:
+        """Trace the next frame of the input; call it before the frame is written to."""
+        trace = self._tracer.trace(frame)
+        header = _HEADER.pack(trace.number, trace.width, trace.height, len(trace.original))
+        self._file.write(header + trace.original.tobytes() + trace.veiled.tobytes())
+
+    def __iter__(self) -> Iterator[Trace]:
+        self._file.seek(0)
+        while header := self._file.read(_HEADER.size):
+            number, width, height, count = _HEADER.unpack(header)
+            shape = (2, count, LATTICE, LATTICE)
+            content = self._file.read(int(np.prod(shape)))
+            samples = np.frombuffer(content, np.uint8).reshape(shape)
+            yield Trace(number, width, height, samples[0], samples[1])
+
+
+def grey_samples(planes: Planes, regions: Geometry) -> Samples:
+    """A lattice of brightness, 0-255, over each region [n, 4]: uint8 [n, LATTICE, LATTICE].
+
+    The same regions take the same samples of two pictures of one size.
+    """
+    plane = planes.planes[0]
+    rows = _lattice(regions[:, 1], regions[:, 3], plane.shape[0])
+    columns = _lattice(regions[:, 0], regions[:, 2], plane.shape[1])
+    picked = plane[rows[:, :, None], columns[:, None, :]].astype(np.float32) * (255 / planes.peak)
+    if len(planes.planes) == 3 and not planes.coding.full_range:
+        picked = (picked - 16) * np.float32(255 / 219)
+    if picked.ndim == 4:
+        picked = picked[..., 0] if picked.shape[3] < 3 else picked[..., :3] @ _LUMA
+    return np.asarray(picked.clip(0, 255) + np.float32(0.5), np.uint8)
+
+
+def _lattice(low: Geometry, high: Geometry, size: int) -> NDArray[np.intp]:
+    """LATTICE sample numbers [n, LATTICE] spread evenly between low and high [n]."""
+    step = (np.arange(LATTICE) + 0.5) / LATTICE
+    places = low[:, None] + (high - low)[:, None] * step
+    return places.astype(np.intp).clip(0, size - 1)
