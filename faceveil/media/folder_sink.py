@@ -63,8 +63,7 @@ class FolderSink:
             remove(self._temporary)
             return
         try:
-            if not self._frames:
-                raise OutputError(f"{self.path}: no frame was written to it")
+            self.finish()
             if self.path.exists():
                 self.path.rmdir()
             self._temporary.rename(self.path)
@@ -72,6 +71,12 @@ class FolderSink:
             raise self._failed(problem) from problem
         finally:
             remove(self._temporary)
+
+    def finish(self) -> Path:
+        """The hidden folder, which holds all pictures; see `frames.LocalSink`."""
+        if not self._frames:
+            raise OutputError(f"{self.path}: no frame was written to it")
+        return self._temporary
 
     def _failed(self, problem: OSError) -> OutputError:
         total = self._source.frame_count

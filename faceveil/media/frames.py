@@ -155,3 +155,19 @@ class FrameSink(Protocol):
     def __enter__(self) -> FrameSink: ...
 
     def __exit__(self, kind: type[BaseException] | None, /, *details: object) -> None: ...
+
+
+class LocalSink(FrameSink, Protocol):
+    """A sink onto this machine, whose output can be looked at before it is published."""
+
+    path: Path
+    """Where leaving the block publishes the output; another may be set before that."""
+
+    def finish(self) -> Path:
+        """Complete the output and say where it lies, hidden, until it is published.
+
+        No frame can be written after that. Raises OutputError.
+        """
+        ...
+
+    def __enter__(self) -> LocalSink: ...

@@ -8,7 +8,7 @@ from pathlib import Path
 from faceveil.errors import InputError, UsageError
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
-from faceveil.media.frames import EncodeOptions, FrameSink, FrameSource
+from faceveil.media.frames import EncodeOptions, FrameSource, LocalSink
 from faceveil.media.publish import check_destination
 from faceveil.media.video import VideoSource
 from faceveil.media.video_sink import CONTAINERS, VideoSink
@@ -29,7 +29,7 @@ def open_source(path: Path, stills: bool = False) -> FrameSource:
     return VideoSource(path)
 
 
-def open_sink(path: Path, source: FrameSource, options: EncodeOptions | None = None) -> FrameSink:
+def open_sink(path: Path, source: FrameSource, options: EncodeOptions | None = None) -> LocalSink:
     """A video file where the path ends in one's extension, else a folder of pictures.
 
     Raises UsageError when the output would be the input, is not empty or of an unknown kind, and

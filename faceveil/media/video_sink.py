@@ -80,6 +80,7 @@ class VideoSink:
         self._resources = ExitStack()
         self._written = 0
         self._frames = 0
+        self._finished = False
         if isinstance(source, VideoSource):
             self._layout = source.layout
             self._time_base = source.time_base
@@ -107,10 +108,31 @@ class VideoSink:
             self._abort()
             return
         try:
-            self._finish()
+            self.finish()
+            self._temporary.replace(self.path)
+        except OSError as problem:
+            self._abort()
+            raise self._failed(problem) from problem
         except BaseException:
             self._abort()
             raise
+
+    def finish(self) -> Path:
+        """Complete the file under its hidden name; see `frames.LocalSink`."""
+        if self._finished:
+            return self._temporary
+        if not self._frames:
+            raise OutputError(f"{self.path}: no frame was written to it")
+        self._encode(None)
+        try:
+            if self._copy:
+                self._copy.until(None)
+            self._output.close()
+            self._resources.close()
+        except (OSError, FFmpegError) as problem:
+            raise self._failed(problem) from problem
+        self._finished = True
+        return self._temporary
 
     def _open(self) -> None:
         output = self._resources.enter_context(self._create())
@@ -198,19 +220,6 @@ class VideoSink:
                     self._copy.until((packet.dts or 0) * Fraction(packet.time_base))
                 self._written += packet.size
                 self._output.mux_one(packet)
-        except (OSError, FFmpegError) as problem:
-            raise self._failed(problem) from problem
-
-    def _finish(self) -> None:
-        if not self._frames:
-            raise OutputError(f"{self.path}: no frame was written to it")
-        self._encode(None)
-        try:
-            if self._copy:
-                self._copy.until(None)
-            self._output.close()
-            self._resources.close()
-            self._temporary.replace(self.path)
         except (OSError, FFmpegError) as problem:
             raise self._failed(problem) from problem
 
