@@ -170,6 +170,15 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
         )
     group.add_argument("--nobody", action="store_true", help="veil nobody")
     group.add_argument(
+        "--between",
+        type=_between,
+        action="append",
+        default=[],
+        metavar="START-END",
+        help="the choice counts only here, all are veiled outside: frames (300-600, without 600) "
+        "or times (1:20-1:35.5; of a video with a varying frame rate, name frames)",
+    )
+    group.add_argument(
         "--accept",
         type=float,
         metavar="COSINE",
@@ -346,6 +355,27 @@ def _point(text: str) -> tuple[int, float, float]:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not FRAME:X,Y, such as 1500:640,300"
         ) from None
+
+
+def _between(text: str) -> tuple[Fraction, Fraction, bool]:
+    """Start, end, and whether they are seconds rather than frames."""
+    start, _, end = text.partition("-")
+    try:
+        if ":" in text:
+            return _seconds(start), _seconds(end), True
+        return Fraction(int(start)), Fraction(int(end)), False
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither FRAME-FRAME, such as 300-600, nor TIME-TIME, such as 1:20-1:35.5"
+        ) from None
+
+
+def _seconds(text: str) -> Fraction:
+    """Of [hours:]minutes:seconds."""
+    parts = [Fraction(part) for part in text.split(":")]
+    if not 2 <= len(parts) <= 3 or any(part < 0 for part in parts):
+        raise ValueError(text)
+    return sum((part * 60**place for place, part in enumerate(reversed(parts))), Fraction())
 
 
 def _positive(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer
@@ -17,6 +18,7 @@ from faceveil.identity.select import (
     Mode,
     Selection,
 )
+from faceveil.identity.times import FrameRange
 from faceveil.media.frames import EncodeOptions
 from faceveil.sequence.options import THESIS, SequenceOptions
 from faceveil.veil.styles import VeilStyle
@@ -35,7 +37,10 @@ def mode_of(options: Namespace) -> Mode | None:
     return "none" if options.nobody else None
 
 
-def selection_of(options: Namespace, mode: Mode, analyzer: FaceAnalyzer | None) -> Selection:
+def selection_of(
+    options: Namespace, mode: Mode, analyzer: FaceAnalyzer | None, rate: Fraction | None
+) -> Selection:
+    """rate: frames per second of the input, None where it has none."""
     keep = mode == "keep"
     photos = options.keep if keep else options.only
     references = load_references(photos, analyzer) if photos and analyzer else None
@@ -48,7 +53,17 @@ def selection_of(options: Namespace, mode: Mode, analyzer: FaceAnalyzer | None) 
         identities=tuple(options.keep_identity if keep else options.only_identity),
         accept=accept,
         uncertain=min(uncertain, accept) if options.uncertain is None else uncertain,
+        times=tuple(_frame_range(between, rate) for between in options.between),
     )
+
+
+def _frame_range(between: tuple[Fraction, Fraction, bool], rate: Fraction | None) -> FrameRange:
+    start, end, in_seconds = between
+    if not in_seconds:
+        return FrameRange(int(start), int(end))
+    if rate is None:
+        raise UsageError("--between: pictures have no times, so name frames, such as 300-600")
+    return FrameRange.of_seconds(start, end, rate)
 
 
 def selection_parameters(selection: Selection) -> dict[str, Any]:
@@ -60,6 +75,7 @@ def selection_parameters(selection: Selection) -> dict[str, Any]:
         "identities": list(selection.identities),
         "accept": selection.accept,
         "uncertain": selection.uncertain,
+        "times": [[item.first, item.end] for item in selection.times],
     }
 
 

@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from faceveil.detect.analyzer import build_analyzer
 from faceveil.errors import InputError, UsageError
 from faceveil.files import path_digest
 from faceveil.identity.features import read_features, write_features
+from faceveil.identity.limit import limit
 from faceveil.identity.select import decide as decide_each
 from faceveil.media.frames import FrameSink, FrameSource
 from faceveil.media.open import open_sink, open_source
@@ -58,18 +60,18 @@ def veil(options: Namespace) -> int:
     source = open_source(options.input, stills=options.stills)
     sink = open_sink(options.output, source, encode_options_of(options))
     style = style_of(options)
-    found, analysis = _analyse(source, options, clock)
+    analysis = _analyse(source, options, clock)
     if options.features:
-        write_features(found.sequences, analysis.source.digest, options.features)
+        write_features(analysis.sequences, analysis.source.digest, options.features)
     return _render(source, sink, analysis, style, options, clock)
 
 
 def analyse(options: Namespace) -> int:
     """`faceveil analyse`: write analysis.json, and the features on request."""
     source = open_source(options.input, stills=options.stills)
-    found, analysis = _analyse(source, options, _Clock())
+    analysis = _analyse(source, options, _Clock())
     if options.features:
-        write_features(found.sequences, analysis.source.digest, options.features)
+        write_features(analysis.sequences, analysis.source.digest, options.features)
     write_analysis(analysis, options.analysis)
     say(options, _summary(analysis))
     return _answer(source)
@@ -82,7 +84,7 @@ def render(options: Namespace) -> int:
     analysis.check_source(source.digest())
     sink = open_sink(options.output, source, encode_options_of(options))
     style = style_of(options)
-    if mode_of(options) is not None:
+    if mode_of(options) is not None or options.between:
         analysis = _decided_again(analysis, options)
     return _render(source, sink, analysis, style, options, _Clock())
 
@@ -119,15 +121,13 @@ def weights_verify(options: Namespace) -> int:
     return 6 if any(row.state == "corrupt" for row in rows) else 0
 
 
-def _analyse(
-    source: FrameSource, options: Namespace, clock: _Clock
-) -> tuple[pipeline.Found, Analysis]:
+def _analyse(source: FrameSource, options: Namespace, clock: _Clock) -> Analysis:
     sequence_options = sequence_options_of(options)
     analyzer_options = analyzer_options_of(options)
     mode = mode_of(options)
     with clock.stage("load"):
         analyzer = build_analyzer(analyzer_options)
-        selection = selection_of(options, mode or "all", analyzer)
+        selection = selection_of(options, mode or "all", analyzer, source.rate)
     with clock.stage("analyse"):
         found = pipeline.analyse(
             source,
@@ -142,7 +142,7 @@ def _analyse(
         "selection": selection_parameters(selection),
     }
     with clock.stage("decide"):
-        return found, pipeline.decide(found, source, selection, parameters)
+        return pipeline.decide(found, source, selection, parameters)
 
 
 def _render(
@@ -206,10 +206,12 @@ def _decided_again(analysis: Analysis, options: Namespace) -> Analysis:
             )
         sequences = read_features(sequences, analysis.source.digest, options.features)
         analyzer = build_analyzer(analyzer_options_of(options))
-    selection = selection_of(options, mode, analyzer)
+    rate = analysis.source.rate
+    selection = selection_of(options, mode, analyzer, None if rate is None else Fraction(rate))
     decisions = decide_each(sequences, analysis.identities, selection)
     parameters = {**analysis.parameters, "selection": selection_parameters(selection)}
-    return replace(analysis, decisions=decisions, parameters=parameters)
+    decided = replace(analysis, decisions=decisions, parameters=parameters)
+    return limit(decided, selection.times)
 
 
 def _summary(analysis: Analysis) -> str:

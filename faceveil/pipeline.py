@@ -19,6 +19,7 @@ from faceveil.assure.coverage import Coverage, check_coverage
 from faceveil.errors import InputError
 from faceveil.faces import DetectionLog, FaceSequence, FrameFaces, Image, Ints, Models
 from faceveil.identity.cluster import cluster
+from faceveil.identity.limit import limit
 from faceveil.identity.select import Selection
 from faceveil.identity.select import decide as decide_each
 from faceveil.media.frames import Frame, FrameSink, FrameSource
@@ -145,11 +146,13 @@ def decide(
 ) -> Analysis:
     """Group the sequences into identities and say which are veiled (default: all), and why.
 
+    Sequences that cross the border of a time range of the selection are split there.
     `parameters` are written down in analysis.json as they are. Raises InputError when the
     selection names a point or identity that is not there.
     """
+    selection = selection or Selection()
     identities = cluster(found.sequences)
-    return Analysis(
+    analysis = Analysis(
         source=_describe(source, found.frame_count),
         models=found.models,
         parameters=parameters or {},
@@ -157,9 +160,10 @@ def decide(
         unknown_frames=found.unknown_frames,
         sequences=found.sequences,
         identities=identities,
-        decisions=decide_each(found.sequences, identities, selection or Selection()),
+        decisions=decide_each(found.sequences, identities, selection),
         detections=found.detections,
     )
+    return limit(analysis, selection.times)
 
 
 def _describe(source: FrameSource, frame_count: int) -> SourceInfo:

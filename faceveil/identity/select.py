@@ -21,6 +21,7 @@ from faceveil.identity.overlap import overlapping_pairs
 from faceveil.identity.points import Point, sequence_at
 from faceveil.identity.references import References
 from faceveil.identity.templates import MIN_FACE_SIZE, Templates, recognisable, sequence_templates
+from faceveil.identity.times import FrameRange
 
 Mode = Literal["all", "none", "only", "keep"]
 
@@ -41,8 +42,9 @@ class Selection:
     mode: "all", "none", "only" (the selected) or "keep" (all but the selected). People are
     selected by references, points and identity numbers, any of them together. `accept` and
     `uncertain` are the similarities (cosine) from which a face matches a reference and from which
-    it may match; between them it is veiled and listed for review. Raises UsageError for a
-    selection that makes no sense.
+    it may match; between them it is veiled and listed for review. `times` are the ranges of frames
+    within which the selection counts, everyone being veiled outside (see `limit.limit`); without
+    any, it counts always. Raises UsageError for a selection that makes no sense.
     """
 
     mode: Mode = "all"
@@ -51,6 +53,7 @@ class Selection:
     identities: tuple[int, ...] = ()
     accept: float = ACCEPT_SIMILARITY
     uncertain: float = UNCERTAIN_SIMILARITY
+    times: tuple[FrameRange, ...] = ()
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):
@@ -64,6 +67,8 @@ class Selection:
             )
         if self.mode in ("all", "none") and selected:
             raise UsageError(f"mode {self.mode!r} takes no photo, point or identity number")
+        if self.mode == "all" and self.times:
+            raise UsageError("mode 'all' takes no times: everyone is veiled at all of them")
         if not -1 <= self.uncertain <= self.accept <= 1:
             raise UsageError(
                 f"the thresholds accept {self.accept} and uncertain {self.uncertain} must lie "
@@ -92,7 +97,7 @@ def decide(
     selection: Selection,
     min_face_size: float = MIN_FACE_SIZE,
 ) -> list[Decision]:
-    """One decision per sequence, given the identity int32 [n] of each.
+    """One decision per sequence, given the identity int32 [n] of each, at all times.
 
     Sequences read back from an analysis hold no features: then points and identities decide
     by identity alone. Raises InputError for a point where nobody is, an identity that does not
