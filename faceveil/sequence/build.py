@@ -9,25 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.errors import InputError
-from faceveil.faces import (
-    LOW_SCORE,
-    DetectionLog,
-    FaceSequence,
-    Floats,
-    FrameFaces,
-    Ints,
-    Provenance,
-)
+from faceveil.faces import DetectionLog, FaceSequence, FrameFaces, Ints, Provenance
+from faceveil.sequence.block import FaceBlock
 from faceveil.sequence.columns import GrowingColumn
-from faceveil.sequence.geometry import iou, sides
-from faceveil.sequence.match import Distance, assign, distance_by_name
+from faceveil.sequence.grid import Indices
+from faceveil.sequence.guess import guess
+from faceveil.sequence.match import Distance, costs, distance_by_name, match_frame
+from faceveil.sequence.nodes import NOBODY, Nodes
 from faceveil.sequence.options import SequenceOptions
-from faceveil.sequence.samples import FeatureSamples
+from faceveil.sequence.samples import FeatureSamples, offer_all
+from faceveil.sequence.settle import Window, settled_frames
+from faceveil.sequence.states import States, states
 from faceveil.sequence.tracks import OpenTracks
 
-LOW_SCORE_IOU = 0.3
-DUPLICATE_IOU = 0.6
-SHADOWED_IOU = 0.4
+MOST_FRAMES, MOST_FACES = 4096, 16384
+"""Frames and faces that wait to be followed together."""
+MOST_PAIRS = 1 << 18
+LEAST_AT_ONCE, MOST_ONE_BY_ONE = 32, 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,13 +42,18 @@ class Built:
 
 
 class SequenceBuilder:
-    """Follows faces through a video, frame by frame; memory grows by 30 bytes a face.
+    """Follows faces through a video; memory grows by 30 bytes a face.
 
     Each accepted detection continues a sequence of its shot or starts one; none is dropped. A
     detection with a low score (from LOW_SCORE) may continue a sequence that no accepted one
     matched, where it overlaps the expected place. Two faces of one frame are never one sequence,
     save two boxes of one face (IoU of 0.6, features that do not contradict): the sequence then
     has the box around both, so that a person who is kept is not veiled by a double of their own.
+
+    Frames are matched one by one, each with the sequences open before it. Since in most frames
+    there is nothing to weigh up, thousands are done at once: links are guessed, the states that
+    follow from them computed, and all frames checked against these. The first frame in which
+    matching disagrees with the guess is then matched alone.
 
     `distance` replaces the distance named in the options.
     """
@@ -60,7 +63,10 @@ class SequenceBuilder:
     ) -> None:
         self._options = options or SequenceOptions()
         self._distance = distance or distance_by_name(self._options.distance)
-        self._open = OpenTracks()
+        self._waiting: list[tuple[int, int, FrameFaces]] = []
+        self._faces_waiting = 0
+        self._open = OpenTracks.none(0, 0)
+        self._pace = _Pace()
         self._samples: list[FeatureSamples] = []
         self._shots: list[int] = []
         self._shot_starts: list[int] = []
@@ -87,24 +93,17 @@ class SequenceBuilder:
         self._last_frame = frame_number
         if new_shot or not self._shot_starts:
             self._shot_starts.append(frame_number)
-            self._open.clear(self._feature_size)
         if len(faces) == 0:
             return
-        features = self._features_of(faces)
-        if len(self._open):
-            recent = frame_number - self._open.frames <= self._options.max_gap
-            if not recent.all():
-                self._open.keep(recent)
-        is_accepted = faces.accepted
-        accepted = np.flatnonzero(is_accepted)
-        low = np.flatnonzero(~is_accepted & (faces.scores >= np.float32(LOW_SCORE)))
-        unmatched = self._push_accepted(frame_number, faces, features, accepted)
-        if self._options.low_scores and len(low) and len(unmatched):
-            low = _not_shadowed(faces.boxes, low, accepted)
-            self._push_low(frame_number, faces, low, unmatched)
+        self._check_features(faces)
+        self._waiting.append((frame_number, len(self._shot_starts) - 1, faces))
+        self._faces_waiting += len(faces)
+        if len(self._waiting) >= MOST_FRAMES or self._faces_waiting >= MOST_FACES:
+            self._follow()
 
     def finish(self) -> Built:
         """All sequences and every accepted detection."""
+        self._follow()
         sequence = self._sequence.values
         accepted = self._provenance.values == Provenance.DETECTED
         log = DetectionLog(
@@ -119,87 +118,126 @@ class SequenceBuilder:
         sequences = [self._sequence_of(number, rows) for number, rows in enumerate(rows_of)]
         return Built(sequences, log, np.array(self._shot_starts, np.int32))
 
-    def _features_of(self, faces: FrameFaces) -> Floats:
-        """Features float32 [n, D], zeros where there are none."""
+    def _check_features(self, faces: FrameFaces) -> None:
         size = faces.features.shape[1]
-        if size and not self._feature_size:
-            self._feature_size = size
-            self._open.features = np.zeros((len(self._open), size), np.float32)
+        self._feature_size = self._feature_size or size
         if size not in (0, self._feature_size):
             raise InputError(
                 f"features of {size} numbers after features of {self._feature_size}: these "
                 "detections were made with different recognisers; detect all frames with one"
             )
-        return faces.features if size else np.zeros((len(faces), self._feature_size), np.float32)
 
-    def _push_accepted(
-        self, frame: int, faces: FrameFaces, features: Floats, accepted: NDArray[Any]
-    ) -> NDArray[Any]:
-        """Continue or start sequences; returns the rows of open sequences left unmatched."""
-        if not len(accepted):
-            return np.arange(len(self._open))
-        shorter = sides(faces.boxes).min(axis=1)
-        big_enough = shorter >= np.float32(self._distance.min_feature_size)
-        comparable = features * big_enough[:, None]
-        leaders, leader_of = _merge_doubles(faces.boxes, faces.scores, comparable, accepted)
-        boxes, seen = faces.boxes[leaders], comparable[leaders]
-
-        rows = columns = np.zeros(0, np.intp)
-        open_before = len(self._open)
-        if open_before:
-            cost = self._distance(self._open.pairs(frame, boxes, seen))
-            rows, columns = assign(cost, self._distance.limit)
-            self._open.move(rows, frame, boxes[columns])
-            self._open.remember(rows, seen[columns], self._distance.feature_memory)
-        ids = np.full(len(leaders), -1, np.int64)
-        ids[columns] = self._open.ids[rows]
-        new = np.flatnonzero(ids < 0)
-        if len(new):
-            ids[new] = self._start(frame, boxes[new], seen[new])
-        quality = np.where(features.any(axis=1), shorter * faces.scores, 0)[leaders]
-        for number, value, face in zip(ids.tolist(), quality.tolist(), leaders, strict=True):
-            if value > 0:
-                self._samples[number].offer(frame, value, features[face])
-        self._log(frame, faces, accepted, ids[leader_of], Provenance.DETECTED)
-        unmatched = np.ones(open_before, bool)
-        unmatched[rows] = False
-        return np.flatnonzero(unmatched)
-
-    def _push_low(
-        self, frame: int, faces: FrameFaces, low: NDArray[Any], unmatched: NDArray[Any]
-    ) -> None:
-        """The second round: low scores continue sequences left unmatched, and only those."""
-        pairs = self._open.pairs(
-            frame, faces.boxes[low], np.zeros((len(low), self._feature_size), np.float32)
+    def _follow(self) -> None:
+        """Follow the faces of all frames that wait."""
+        if not self._waiting:
+            return
+        block = FaceBlock.of(
+            self._waiting,
+            self._feature_size,
+            self._distance.min_feature_size,
+            self._options.low_scores,
         )
-        cost = self._distance(pairs)
-        cost[iou(pairs.predicted, pairs.after) < LOW_SCORE_IOU] = np.inf
-        rows, columns = assign(cost[unmatched], self._distance.limit)
-        rows = unmatched[rows]
-        self._open.move(rows, frame, faces.boxes[low[columns]])
-        self._log(frame, faces, low[columns], self._open.ids[rows], Provenance.LOW_SCORE)
+        self._waiting, self._faces_waiting = [], 0
+        if not self._open.features.shape[1]:  # no feature so far
+            self._open.features = np.zeros((len(self._open), self._feature_size), np.float32)
+        ids = np.full(len(block.boxes), NOBODY, np.int64)
+        frame = 0
+        while frame < len(block):
+            if block.shots[frame] != self._open.shot:
+                self._open = OpenTracks.none(int(block.shots[frame]), self._feature_size)
+            stop = self._pace.stop(block, frame)
+            if stop - frame > 1:
+                settled = self._follow_at_once(block, frame, stop, ids)
+                self._pace.learn(settled, stop - frame)
+                frame += settled
+            else:
+                self._follow_one(block, frame, ids)
+                frame += 1
+        self._record(block, ids)
 
-    def _start(self, frame: int, boxes: Floats, features: Floats) -> NDArray[np.int64]:
-        ids = np.arange(len(self._samples), len(self._samples) + len(boxes))
-        self._samples += [FeatureSamples(frame) for _ in ids]
-        self._shots += [len(self._shot_starts) - 1] * len(ids)
-        self._open.start(ids, frame, boxes, features)
+    def _follow_at_once(self, block: FaceBlock, first: int, stop: int, ids: Indices) -> int:
+        """Follow the faces of frames first to stop as far as they can be guessed.
+
+        Returns the number of frames done, and writes the sequence of each face into ids.
+        """
+        nodes = Nodes.of(self._open, block, first, stop)
+        window = Window.of(nodes, block.numbers[first:stop], block.shots[first:stop])
+        max_gap = self._options.max_gap
+        links = guess(nodes, self._open, self._distance, max_gap)
+        known = states(nodes, links, self._open, self._distance.feature_memory, len(window))
+        settled = settled_frames(nodes, links, known, window, self._distance, max_gap)
+        if settled:
+            self._take(nodes, links, known, settled, int(window.shots[settled - 1]), ids)
+        return settled
+
+    def _take(
+        self, nodes: Nodes, links: Indices, known: States, settled: int, shot: int, ids: Indices
+    ) -> None:
+        """Accept the links of so many frames; what is still open then is of that shot."""
+        done = np.flatnonzero(nodes.position < settled)
+        starts = done[(links[done] == NOBODY) & ~nodes.low[done]][nodes.carried :]
+        id_of = np.full(len(nodes), NOBODY, np.int64)  # of a chain
+        id_of[: nodes.carried] = self._open.ids
+        id_of[known.chain[starts]] = self._new_ids(nodes.frames[starts], nodes.shots[starts])
+        faces = done[nodes.carried :]
+        ids[nodes.face[faces]] = id_of[known.chain[faces]]
+        tail = np.full(len(nodes), NOBODY, np.int64)
+        tail[known.chain[done]] = done
+        tail = tail[(tail != NOBODY) & (id_of != NOBODY)]
+        tail = tail[nodes.shots[tail] == shot]
+        self._open = OpenTracks(
+            shot=shot,
+            ids=id_of[known.chain[tail]],
+            boxes=nodes.boxes[tail],
+            velocity=known.velocity[tail],
+            frames=nodes.frames[tail],
+            features=known.features[tail],
+            moving=known.moving[tail],
+        )
+
+    def _follow_one(self, block: FaceBlock, frame: int, ids: Indices) -> None:
+        """Match the faces of one frame with the open sequences, and start sequences."""
+        number = int(block.numbers[frame])
+        faces = block.candidates(frame, frame + 1)
+        boxes, features, low = block.boxes[faces], block.comparable[faces], block.low[faces]
+        if len(self._open):
+            self._open.keep(number - self._open.frames <= self._options.max_gap)
+        cost = costs(self._distance, self._open.pairs(number, boxes, features), low)
+        row = match_frame(cost, low, self._distance.limit)
+        old, new = np.flatnonzero(row >= 0), np.flatnonzero((row < 0) & ~low)
+        row = row[old]
+        ids[faces[old]] = self._open.ids[row]
+        self._open.move(row, number, boxes[old])
+        self._open.remember(row, features[old], self._distance.feature_memory)
+        if len(new):
+            shots = np.full(len(new), block.shots[frame])
+            ids[faces[new]] = self._new_ids(np.full(len(new), number), shots)
+            self._open.start(ids[faces[new]], number, boxes[new], features[new])
+
+    def _new_ids(self, frames: Indices, shots: Indices) -> Indices:
+        """Numbers for sequences that begin at these frames."""
+        ids = np.arange(len(self._samples), len(self._samples) + len(frames))
+        self._samples += map(FeatureSamples, frames.tolist())
+        self._shots += shots.tolist()
         return ids
 
-    def _log(
-        self,
-        frame: int,
-        faces: FrameFaces,
-        index: NDArray[Any],
-        ids: NDArray[Any],
-        provenance: Provenance,
-    ) -> None:
-        count = len(index)
-        self._frames.append(frame, count)
-        self._boxes.append(faces.boxes[index], count)
-        self._scores.append(faces.scores[index], count)
-        self._provenance.append(provenance, count)
-        self._sequence.append(ids, count)
+    def _record(self, block: FaceBlock, ids: Indices) -> None:
+        """Note each face that belongs to a sequence, and offer its feature."""
+        numbers = block.numbers[block.frame_of]
+        leads = np.flatnonzero((block.leader == np.arange(len(ids))) & (block.quality > 0))
+        offer_all(
+            self._samples, ids[leads], numbers[leads], block.quality[leads], block.features, leads
+        )
+        ids = np.where(block.accepted, ids[block.leader], ids)
+        known = np.flatnonzero(ids != NOBODY)
+        accepted = block.accepted[known]
+        self._frames.append(numbers[known], len(known))
+        self._boxes.append(block.boxes[known], len(known))
+        self._scores.append(block.scores[known], len(known))
+        self._provenance.append(
+            np.where(accepted, Provenance.DETECTED, Provenance.LOW_SCORE), len(known)
+        )
+        self._sequence.append(ids[known], len(known))
 
     def _sequence_of(self, number: int, rows: NDArray[Any]) -> FaceSequence:
         frames, boxes = self._frames.values[rows], self._boxes.values[rows]
@@ -218,36 +256,30 @@ class SequenceBuilder:
         )
 
 
-def _merge_doubles(
-    boxes: Floats, scores: Floats, features: Floats, accepted: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Which faces stand for two boxes of one face.
+class _Pace:
+    """How many frames to try at once: more as long as guesses hold, none while they fail."""
 
-    Returns leaders [k], indices into boxes with the best score first kept, and leader_of
-    [len(accepted)], the position in leaders of each accepted face's own.
-    """
-    count = len(accepted)
-    own = np.arange(count)
-    if count < 2:
-        return accepted, own
-    overlap = iou(boxes[accepted][:, None], boxes[accepted][None]) >= DUPLICATE_IOU
-    if overlap.sum() == count:
-        return accepted, own
-    known = features[accepted]
-    similarity = known @ known.T
-    overlap &= (similarity == 0) | (similarity >= 0.2)
-    ranked = np.argsort(-scores[accepted], kind="stable")
-    leader = np.full(count, -1)
-    for face in ranked:
-        if leader[face] < 0:
-            leader[overlap[face] & (leader < 0)] = face
-    leaders = np.unique(leader)
-    return accepted[leaders], np.searchsorted(leaders, leader)
+    def __init__(self) -> None:
+        self._at_once = 8 * LEAST_AT_ONCE
+        self._alone = 0
+        self._patience = 1
 
+    def stop(self, block: FaceBlock, first: int) -> int:
+        """The frame up to which to try from `first` on; the next one where it goes alone."""
+        most = min(first + self._at_once, len(block))
+        counts = np.diff(block.start[first : most + 1])
+        within = np.searchsorted(np.cumsum(counts * counts), MOST_PAIRS, side="right")
+        if self._alone or within < LEAST_AT_ONCE:
+            self._alone = max(self._alone - 1, 0)
+            return first + 1
+        return first + int(within)
 
-def _not_shadowed(boxes: Floats, low: NDArray[Any], accepted: NDArray[Any]) -> NDArray[Any]:
-    """Low scores that are not just a second look at an accepted face."""
-    if not len(accepted):
-        return low
-    overlap = iou(boxes[low][:, None], boxes[accepted][None]).max(axis=1)
-    return np.asarray(low[overlap < SHADOWED_IOU])
+    def learn(self, settled: int, tried: int) -> None:
+        if settled == tried:
+            self._at_once = min(2 * self._at_once, MOST_FRAMES)
+            self._patience = 1
+            return
+        self._at_once = max(2 * settled, LEAST_AT_ONCE)
+        few = settled < LEAST_AT_ONCE
+        self._patience = min(2 * self._patience, MOST_ONE_BY_ONE) if few else 1
+        self._alone = self._patience

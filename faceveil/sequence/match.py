@@ -11,7 +11,9 @@ from scipy.optimize import linear_sum_assignment
 
 from faceveil.errors import UsageError
 from faceveil.faces import Floats
-from faceveil.sequence.geometry import centres, sides
+from faceveil.sequence.geometry import areas, iou
+
+LOW_SCORE_IOU = 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,12 +75,11 @@ class MotionDistance:
     limit: float = 2.0
 
     def __call__(self, pairs: Pairs) -> Floats:
-        expected, seen = sides(pairs.predicted), sides(pairs.after)
-        size, size_seen = np.sqrt(expected.prod(-1)), np.sqrt(seen.prod(-1))
-        away = centres(pairs.predicted) - centres(pairs.after)
+        size, size_seen = np.sqrt(areas(pairs.predicted)), np.sqrt(areas(pairs.after))
+        away = [_middle(pairs.predicted, axis) - _middle(pairs.after, axis) for axis in (0, 1)]
         reach = np.minimum(self.reach + self.reach_per_frame * (pairs.gap - 1), self.max_reach)
         reach = np.where(pairs.similarity >= self.same_similarity, 2 * reach, reach)
-        place = np.hypot(away[..., 0], away[..., 1]) / (reach * (size + size_seen) / 2)
+        place = np.hypot(*away) / (reach * (size + size_seen) / 2)
         growth = np.abs(np.log(size_seen / size)) / np.log(self.size_factor)
         feature = (1 - pairs.similarity) / (1 - self.min_similarity)
         unlike = (place > 1) | (growth > 1) | (feature > 1)
@@ -101,10 +102,14 @@ class ThesisDistance:
     limit: float = 1.0
 
     def __call__(self, pairs: Pairs) -> Floats:
-        corners = np.abs(pairs.before - pairs.after).sum(axis=-1)
-        box = corners * sides(pairs.before)[..., 0] / 100
+        corners = sum(np.abs(pairs.before[..., i] - pairs.after[..., i]) for i in range(4))
+        box = corners * (pairs.before[..., 2] - pairs.before[..., 0]) / 100
         cost = self.feature_weight * (1 - pairs.similarity) + self.box_weight * box
         return np.where(np.isnan(cost), np.inf, cost).astype(np.float32)
+
+
+def _middle(boxes: Floats, axis: int) -> Floats:
+    return np.asarray((boxes[..., axis] + boxes[..., axis + 2]) * np.float32(0.5))
 
 
 DISTANCES: dict[str, type[MotionDistance] | type[ThesisDistance]] = {
@@ -137,3 +142,32 @@ def assign(cost: Floats, limit: float) -> tuple[NDArray[np.intp], NDArray[np.int
     rows, columns = linear_sum_assignment(np.where(possible, cost, limit))
     matched = possible[rows, columns]
     return rows[matched], columns[matched]
+
+
+def costs(distance: Distance, pairs: Pairs, low: NDArray[np.bool_]) -> Floats:
+    """The distance of pairs, infinite where the later face has a low score (bool, broadcast)
+    and does not overlap the expected place."""
+    cost = distance(pairs)
+    low = np.broadcast_to(low, cost.shape)
+    if low.any():
+        expected, seen = (
+            np.broadcast_to(boxes, (*cost.shape, 4))[low]
+            for boxes in (pairs.predicted, pairs.after)
+        )
+        cost[low] = np.where(iou(expected, seen) < LOW_SCORE_IOU, np.inf, cost[low])
+    return cost
+
+
+def match_frame(cost: Floats, low: NDArray[np.bool_], limit: float) -> NDArray[np.int64]:
+    """Which open sequence each face of a frame continues.
+
+    cost: [m, n], sequences and faces; low bool [n]: scores too low to start a sequence. They come
+    second, to the sequences left. Returns int64 [n]: the row of each face, -1 without one.
+    """
+    row_of = np.full(cost.shape[1], -1, np.int64)
+    left = np.arange(cost.shape[0])
+    for columns in (np.flatnonzero(~low), np.flatnonzero(low)):
+        rows, matched = assign(cost[left][:, columns], limit)
+        row_of[columns[matched]] = left[rows]
+        left = np.delete(left, rows)
+    return row_of

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from faceveil.faces import MAX_FEATURE_SAMPLES, Floats, Ints
+
+Indices = NDArray[np.int64]
 
 FIRST_STRIDE = 4
 
@@ -30,6 +35,19 @@ class FeatureSamples:
         if stretch not in self._best or self._best[stretch][0] < quality:
             self._best[stretch] = (quality, frame, feature.copy())
 
+    def offer_rising(
+        self, frames: Indices, quality: Floats, features: Floats, rows: Indices
+    ) -> None:
+        """Offer the features of these rows of `features` [n, D], seen in rising frames."""
+        while (int(frames[-1]) - self._first) // self._stride >= MAX_FEATURE_SAMPLES:
+            self._coarsen()
+        stretch = (frames - self._first) // self._stride
+        # The best of each stretch, of equals the first.
+        ranked = np.lexsort((-quality, stretch))
+        best = ranked[np.flatnonzero(np.diff(stretch[ranked], prepend=-1))]
+        for at in best.tolist():
+            self.offer(int(frames[at]), float(quality[at]), features[rows[at]])
+
     def _coarsen(self) -> None:
         self._stride *= 2
         merged: dict[int, tuple[float, int, Floats]] = {}
@@ -47,3 +65,18 @@ class FeatureSamples:
             np.array([quality for quality, _, _ in samples], np.float32),
             features.reshape(len(samples), feature_size),
         )
+
+
+def offer_all(
+    samples: Sequence[FeatureSamples],
+    ids: Indices,
+    frames: Indices,
+    quality: Floats,
+    features: Floats,
+    rows: Indices,
+) -> None:
+    """Offer rows of `features` to the samples numbered `ids`, in order of frames; all int64 [n]."""
+    order = np.argsort(ids, kind="stable")
+    for one in np.split(order, np.flatnonzero(np.diff(ids[order])) + 1):
+        if len(one):
+            samples[ids[one[0]]].offer_rising(frames[one], quality[one], features, rows[one])

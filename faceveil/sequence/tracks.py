@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,26 +16,35 @@ VELOCITY_MEMORY = np.float32(0.5)
 LONGEST_MOTION = 10.0
 
 
+@dataclass(slots=True, eq=False)
 class OpenTracks:
-    """State of the open sequences, as columns; row i is the same face in all of them.
+    """State of the open sequences of a shot, as columns; row i is the same face in all of them.
 
     ids int64 [m]; boxes float32 [m, 4], the last seen; velocity float32 [m, 2], pixels a frame;
     frames int64 [m], when last seen; features float32 [m, D], the remembered, normalised, zeros
-    where none was worth remembering.
+    where none was worth remembering; moving bool [m]: seen more than once.
     """
 
-    def __init__(self) -> None:
-        self.ids = np.zeros(0, np.int64)
-        self.clear(0)
+    shot: int
+    ids: NDArray[Any]
+    boxes: Floats
+    velocity: Floats
+    frames: NDArray[Any]
+    features: Floats
+    moving: NDArray[np.bool_]
 
-    def clear(self, feature_size: int) -> None:
-        """Close all."""
-        self.ids = np.zeros(0, np.int64)
-        self.boxes: Floats = np.zeros((0, 4), np.float32)
-        self.velocity: Floats = np.zeros((0, 2), np.float32)
-        self.frames = np.zeros(0, np.int64)
-        self.features: Floats = np.zeros((0, feature_size), np.float32)
-        self._moving = np.zeros(0, bool)
+    @classmethod
+    def none(cls, shot: int, feature_size: int) -> OpenTracks:
+        """No open sequence."""
+        return cls(
+            shot=shot,
+            ids=np.zeros(0, np.int64),
+            boxes=np.zeros((0, 4), np.float32),
+            velocity=np.zeros((0, 2), np.float32),
+            frames=np.zeros(0, np.int64),
+            features=np.zeros((0, feature_size), np.float32),
+            moving=np.zeros(0, bool),
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -47,13 +57,13 @@ class OpenTracks:
         self.velocity = np.concatenate([self.velocity, np.zeros((count, 2), np.float32)])
         self.frames = np.concatenate([self.frames, np.full(count, frame, np.int64)])
         self.features = np.concatenate([self.features, features])
-        self._moving = np.concatenate([self._moving, np.zeros(count, bool)])
+        self.moving = np.concatenate([self.moving, np.zeros(count, bool)])
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Close all others."""
         self.ids, self.boxes, self.velocity = self.ids[mask], self.boxes[mask], self.velocity[mask]
         self.frames, self.features = self.frames[mask], self.features[mask]
-        self._moving = self._moving[mask]
+        self.moving = self.moving[mask]
 
     def pairs(self, frame: int, boxes: Floats, features: Floats) -> Pairs:
         """Every open sequence [m] with every face of a frame [n]: pairs of shape [m, n].
@@ -63,35 +73,64 @@ class OpenTracks:
         similarity = self.features @ features.T
         # A cosine of exactly 0 is a row of zeros: no feature.
         similarity[similarity == 0] = np.nan
+        gap = frame - self.frames
         return Pairs(
             before=self.boxes[:, None],
-            predicted=self.predict(frame)[:, None],
+            predicted=predicted(self.boxes, self.velocity, gap)[:, None],
             after=boxes[None],
-            gap=(frame - self.frames)[:, None],
+            gap=gap[:, None],
             similarity=similarity,
         )
 
-    def predict(self, frame: int) -> Floats:
-        """Boxes float32 [m, 4] expected on a frame: constant velocity for a while, then rest."""
-        time = np.minimum(frame - self.frames, LONGEST_MOTION).astype(np.float32)
-        shift = self.velocity * time[:, None]
-        return np.asarray(self.boxes + np.concatenate([shift, shift], axis=1))
-
     def move(self, rows: NDArray[Any], frame: int, boxes: Floats) -> None:
         """The faces of these rows were seen at these boxes."""
-        gap = (frame - self.frames[rows]).astype(np.float32)[:, None]
-        step = (centres(boxes) - centres(self.boxes[rows])) / gap
-        memory = np.where(self._moving[rows], VELOCITY_MEMORY, np.float32(0))[:, None]
-        self.velocity[rows] = memory * self.velocity[rows] + (1 - memory) * step
+        step = centres(boxes) - centres(self.boxes[rows])
+        step /= (frame - self.frames[rows]).astype(np.float32)[:, None]
+        self.velocity[rows] = mixed_velocity(self.velocity[rows], self.moving[rows], step)
         self.boxes[rows] = boxes
         self.frames[rows] = frame
-        self._moving[rows] = True
+        self.moving[rows] = True
 
     def remember(self, rows: NDArray[Any], features: Floats, memory: float) -> None:
         """Mix new features (normalised, zeros where none) into those remembered."""
-        has_feature = features.any(axis=1)
-        rows, new = rows[has_feature], features[has_feature]
-        old = self.features[rows]
-        mixed = np.where(old.any(axis=1)[:, None], memory * old + (1 - memory) * new, new)
-        norm = np.sqrt(np.einsum("ij,ij->i", mixed, mixed))[:, None]
-        self.features[rows] = mixed / np.maximum(norm, np.float32(1e-12))
+        self.features[rows] = mixed_features(
+            self.features[rows], features, has_feature(features), memory
+        )
+
+
+def mixed_velocity(velocity: Floats, moving: NDArray[np.bool_], step: Floats) -> Floats:
+    """Velocity float32 [n, 2] after steps [n, 2], pixels a frame; the first counts alone."""
+    memory = np.where(moving, VELOCITY_MEMORY, np.float32(0))[:, None]
+    return np.asarray(memory * velocity + (1 - memory) * step)
+
+
+def mixed_features(old: Floats, new: Floats, has_new: NDArray[np.bool_], memory: float) -> Floats:
+    """Remembered features float32 [n, D] after new ones (both normalised, or zeros).
+
+    has_new bool [n]; the others stay. memory: share of the old; the first counts alone.
+    """
+    # Of a normalised row some number is not zero; of most rows the first is not.
+    has_old = (old[:, :1] != 0).any(axis=1)
+    has_old[~has_old] = old[~has_old].any(axis=1)
+    keep = np.where(has_new, np.where(has_old, memory, 0), 1).astype(np.float32)[:, None]
+    take = np.where(has_new, np.where(has_old, 1 - memory, 1), 0).astype(np.float32)[:, None]
+    mixed = keep * old
+    mixed += take * new
+    norm = np.sqrt(np.einsum("ij,ij->i", mixed, mixed))
+    mixed /= np.where(has_new, np.maximum(norm, np.float32(1e-12)), 1)[:, None]
+    return np.asarray(mixed)
+
+
+def has_feature(features: Floats) -> NDArray[np.bool_]:
+    """bool [n]: which of features [n, D] are not all zeros."""
+    return np.asarray(features.any(axis=1), np.bool_)
+
+
+def predicted(boxes: Floats, velocity: Floats, gap: NDArray[Any]) -> Floats:
+    """Boxes float32 [n, 4] expected `gap` frames later: constant velocity for a while, then rest.
+
+    velocity float32 [n, 2], pixels a frame; gap [n].
+    """
+    time = np.minimum(gap, LONGEST_MOTION).astype(np.float32)
+    shift = velocity * time[:, None]
+    return np.asarray(boxes + np.concatenate([shift, shift], axis=1))
