@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -20,6 +20,8 @@ ATTEMPTS = 5
 """How often boto3 asks before it gives up on a request (throttling, 5xx, lost connections)."""
 MAX_CONNECTIONS = 100
 """More threads than this share connections."""
+CONNECT_SECONDS = 10
+_ENCRYPTED_WRITES = {"PutObject", "CopyObject", "CreateMultipartUpload"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +48,58 @@ def is_s3(address: str) -> bool:
     return address.startswith(SCHEME)
 
 
-def s3_client(endpoint_url: str | None) -> S3Client:
+def s3_client(
+    endpoint_url: str | None,
+    *,
+    attempts: int = ATTEMPTS,
+    expected_owner: str | None = None,
+    kms_key: str | None = None,
+) -> S3Client:
     """A client that threads can share. endpoint_url None: boto3's own rules
-    (AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, then the region's)."""
+    (AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, then the region's).
+
+    attempts: how often a request is sent at most, with growing random pauses between.
+    expected_owner: the account every request expects to own the bucket: S3 refuses where a bucket
+    of that name is somebody else's. kms_key: what every object written is encrypted with
+    (SSE-KMS), instead of as the bucket says. Both hold for all that is done with the client.
+    """
     elsewhere = endpoint_url or os.environ.get("AWS_ENDPOINT_URL_S3")
     elsewhere = elsewhere or os.environ.get("AWS_ENDPOINT_URL")
     config = Config(
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=MAX_CONNECTIONS,
+        connect_timeout=CONNECT_SECONDS,
         # A server of one's own has no DNS name per bucket.
         s3={"addressing_style": "path" if elsewhere else "auto"},
     )
-    return boto3.client("s3", endpoint_url=endpoint_url, region_name=region(), config=config)
+    client = boto3.client("s3", endpoint_url=endpoint_url, region_name=region(), config=config)
+    if expected_owner or kms_key:
+        added = _AddedParameters(expected_owner, kms_key)
+        client.meta.events.register("provide-client-params.s3", added)  # type: ignore[arg-type]
+    return client
+
+
+@dataclass(frozen=True, slots=True)
+class _AddedParameters:
+    """Puts the expected owner and the key into each request of a client that knows them."""
+
+    expected_owner: str | None
+    kms_key: str | None
+
+    def __call__(self, params: dict[str, Any], model: Any, **_: object) -> dict[str, Any]:  # noqa: ANN401, botocore's
+        params = dict(params)
+        if self.expected_owner and "ExpectedBucketOwner" in model.input_shape.members:
+            params["ExpectedBucketOwner"] = self.expected_owner
+            if params.get("CopySource", {}).get("Bucket") == params["Bucket"]:
+                params["ExpectedSourceBucketOwner"] = self.expected_owner
+        if self.kms_key and model.name in _ENCRYPTED_WRITES:
+            # A key of the bucket saves a request to KMS per object.
+            params |= {
+                "ServerSideEncryption": "aws:kms",
+                "SSEKMSKeyId": self.kms_key,
+                "BucketKeyEnabled": True,
+            }
+        return params
 
 
 def events_client(endpoint_url: str | None) -> EventBridgeClient:

@@ -18,6 +18,8 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.retries.standard import ExponentialBackoff
+from faults import FaultyS3
 
 KEY, READER, SECRET = "faceveil-test", "faceveil-reader", "faceveil-test-secret"
 READY_SECONDS = 60
@@ -98,9 +100,39 @@ def bucket(s3_url):
     return name
 
 
+@pytest.fixture(scope="session")
+def busy_bucket(s3_url):
+    """The name of one bucket for all tests that use a prefix of their own.
+
+    SeaweedFS takes seconds for the first object of each bucket.
+    """
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    client("s3", s3_url).create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def prefix(busy_bucket):
+    """A new, empty place in the busy bucket: s3://bucket/prefix/."""
+    return f"s3://{busy_bucket}/{uuid.uuid4().hex[:12]}/"
+
+
 @pytest.fixture
 def s3(s3_url):
     return client("s3", s3_url)
+
+
+@pytest.fixture
+def faulty(s3_url):
+    """The same S3 behind a proxy that counts requests and injects faults (faults.py)."""
+    with FaultyS3(s3_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def short_pauses(monkeypatch):
+    """boto3 repeats requests at once: only the waiting is left out."""
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
 
 
 @pytest.fixture
