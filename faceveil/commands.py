@@ -15,8 +15,9 @@ import numpy as np
 from faceveil import pipeline
 from faceveil.analysis import Analysis, read_analysis, write_analysis
 from faceveil.assure.contact_sheet import ContactSheet
-from faceveil.assure.coverage import Coverage
 from faceveil.assure.report import build_report, write_report
+from faceveil.assure.step import VerificationStep
+from faceveil.assure.verify import EVERY
 from faceveil.command_options import (
     analyzer_options_of,
     encode_options_of,
@@ -33,7 +34,7 @@ from faceveil.files import path_digest
 from faceveil.identity.features import read_features, write_features
 from faceveil.identity.limit import limit
 from faceveil.identity.select import decide as decide_each
-from faceveil.media.frames import FrameSink, FrameSource
+from faceveil.media.frames import FrameSource, LocalSink
 from faceveil.media.open import open_sink, open_source
 from faceveil.progress import choose_progress
 from faceveil.resources import usable_cores
@@ -84,6 +85,9 @@ def render(options: Namespace) -> int:
     analysis.check_source(source.digest())
     sink = open_sink(options.output, source, encode_options_of(options))
     style = style_of(options)
+    if options.features:
+        features = read_features(analysis.sequences, analysis.source.digest, options.features)
+        analysis = replace(analysis, sequences=features)
     if mode_of(options) is not None or options.between:
         analysis = _decided_again(analysis, options)
     return _render(source, sink, analysis, style, options, _Clock())
@@ -147,7 +151,7 @@ def _analyse(source: FrameSource, options: Namespace, clock: _Clock) -> Analysis
 
 def _render(
     source: FrameSource,
-    sink: FrameSink,
+    sink: LocalSink,
     analysis: Analysis,
     style: VeilStyle,
     options: Namespace,
@@ -161,54 +165,79 @@ def _render(
             analysis.decisions,
             analysis.source.frame_count,
         )
-    with clock.stage("render"), sink:
-        coverage = pipeline.render(
-            source,
-            analysis,
-            sink,
-            style,
-            boxes_only=options.draw_boxes,
-            contact_sheet=sheet,
-            progress=choose_progress(options.progress, options.quiet),
-        )
+    verification, verify = None, _verification_step(analysis, style, options)
+    with sink:
+        with clock.stage("render"):
+            coverage = pipeline.render(
+                source,
+                analysis,
+                sink,
+                style,
+                boxes_only=options.draw_boxes,
+                contact_sheet=sheet,
+                traces=None if verify is None else verify.traces,
+                progress=choose_progress(options.progress, options.quiet),
+            )
+        if verify:
+            with clock.stage("verify"):
+                verification = verify(sink)
     if sheet is not None:
         sheet.save(options.contact_sheet)
     if options.analysis_output:
         write_analysis(analysis, options.analysis_output)
     if options.report:
-        _write_report(source, analysis, coverage, options, clock)
+        report = build_report(
+            analysis,
+            coverage,
+            style=style,
+            verification=verification,
+            output=sink.path.name,
+            output_digest=path_digest(sink.path),
+            seconds=clock.seconds,
+            problems=source.problems,
+        )
+        write_report(report, options.report)
     say(options, _summary(analysis))
-    return _answer(source)
+    code = _answer(source)
+    if verification:
+        say(options, verification.summary())
+        if not options.accept_violations:
+            verification.require(f"{options.output}: not published, kept as {sink.path}")
+    return code
 
 
-def _write_report(
-    source: FrameSource, analysis: Analysis, coverage: Coverage, options: Namespace, clock: _Clock
-) -> None:
-    report = build_report(
+def _verification_step(
+    analysis: Analysis, style: VeilStyle, options: Namespace
+) -> VerificationStep | None:
+    """None where it is switched off or nothing is to be veiled."""
+    nobody = options.nobody and not analysis.veiled.any()
+    if options.verify == "off" or options.draw_boxes or nobody:
+        return None
+    return VerificationStep(
         analysis,
-        coverage,
-        output=options.output.name,
-        output_digest=path_digest(options.output),
-        seconds=clock.seconds,
-        problems=source.problems,
+        style,
+        build_analyzer(analyzer_options_of(options)),
+        every=1 if options.verify == "every" else EVERY,
+        workers=options.workers or usable_cores(),
+        crops=options.crops,
+        accept=options.accept_violations,
+        progress=choose_progress(options.progress, options.quiet),
     )
-    write_report(report, options.report)
 
 
 def _decided_again(analysis: Analysis, options: Namespace) -> Analysis:
     mode = mode_of(options) or "all"
-    sequences, analyzer = analysis.sequences, None
+    analyzer = None
     if options.keep or options.only:
         if not options.features:
             raise UsageError(
                 "choosing by photo needs the features of the faces: analyse with --features "
                 "FILE, then render with the same; or choose by point or identity"
             )
-        sequences = read_features(sequences, analysis.source.digest, options.features)
         analyzer = build_analyzer(analyzer_options_of(options))
     rate = analysis.source.rate
     selection = selection_of(options, mode, analyzer, None if rate is None else Fraction(rate))
-    decisions = decide_each(sequences, analysis.identities, selection)
+    decisions = decide_each(analysis.sequences, analysis.identities, selection)
     parameters = {**analysis.parameters, "selection": selection_parameters(selection)}
     decided = replace(analysis, decisions=decisions, parameters=parameters)
     return limit(decided, selection.times)

@@ -16,6 +16,7 @@ import numpy as np
 from faceveil.analysis import Analysis, SourceInfo
 from faceveil.assure.contact_sheet import ContactSheet
 from faceveil.assure.coverage import Coverage, check_coverage
+from faceveil.assure.traces import TraceLog
 from faceveil.errors import InputError
 from faceveil.faces import DetectionLog, FaceSequence, FrameFaces, Image, Ints, Models
 from faceveil.identity.cluster import cluster
@@ -186,13 +187,15 @@ def render(
     *,
     boxes_only: bool = False,
     contact_sheet: ContactSheet | None = None,
+    traces: TraceLog | None = None,
     progress: Progress | None = None,
 ) -> Coverage:
     """Write every frame with its veils (or, `boxes_only`, with boxes drawn instead of veils).
 
     Coverage (policy 2) is checked before the first frame is written: CoverageError when a detected
     face that is to be veiled would not lie inside a veil. The sink publishes when its own block
-    ends, so an error here leaves no output.
+    ends, so an error here leaves no output. `traces` takes of every frame what verification
+    compares the output with (policy 5).
     """
     style = style or VeilStyle()
     shown = np.ones_like(analysis.veiled) if boxes_only else analysis.veiled
@@ -207,6 +210,8 @@ def render(
         for frame in source:
             if contact_sheet is not None and frame.number in contact_sheet.wanted_frames:
                 contact_sheet.add(frame.number, frame.rgb())
+            if traces is not None:
+                traces.add(frame)
             if boxes_only:
                 sink.write(frame, _draw(frame, plan, analysis))
             else:

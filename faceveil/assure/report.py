@@ -15,9 +15,11 @@ import orjson
 from faceveil import __version__
 from faceveil.analysis import Analysis
 from faceveil.assure.coverage import Coverage
+from faceveil.assure.verification import Verification
 from faceveil.faces import Provenance
 from faceveil.files import replace_file
 from faceveil.media.frames import Problem
+from faceveil.veil.styles import VeilStyle
 
 FORMAT = "faceveil-report"
 VERSION = 1
@@ -28,6 +30,8 @@ def build_report(
     analysis: Analysis,
     coverage: Coverage,
     *,
+    style: VeilStyle,
+    verification: Verification | None,
     output: str,
     output_digest: str,
     seconds: Mapping[str, float],
@@ -35,7 +39,8 @@ def build_report(
 ) -> dict[str, Any]:
     """The report as plain data; its JSON Schema is report.schema.json.
 
-    seconds: time of each stage on the wall. problems: what of the input could not be read.
+    verification: None where the output was not looked at. seconds: time of each stage on the
+    wall. problems: what of the input could not be read.
     """
     return {
         "format": FORMAT,
@@ -49,9 +54,11 @@ def build_report(
         "output": {"name": output, "digest": output_digest},
         "models": analysis.models.to_dict() if analysis.models else None,
         "parameters": analysis.parameters,
+        "veil": asdict(style),
         "shots": len(analysis.shot_starts),
         "boxes": _boxes_by_provenance(analysis),
         "coverage": {"checked": coverage.checked, "breaches": len(coverage.frames)},
+        "verification": None if verification is None else verification.to_dict(),
         "unknown_frames": analysis.unknown_frames,
         "identities": _identities(analysis),
         "uncertain": _uncertain(analysis),

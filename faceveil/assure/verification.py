@@ -59,16 +59,33 @@ class Verification:
     violations: Sequence[Violation]
     doubtful: Sequence[tuple[int, tuple[float, float, float, float]]]
 
-    def require(self) -> None:
-        """Raise VerificationError naming what is wrong, first what is worst; else return."""
+    def summary(self) -> str:
+        """What was looked at, and what a person should look at, in a few lines."""
+        compared = f"{self.veils} veils compared with the input, " if self.veils else ""
+        failed = len({item.frame for item in self.violations})
+        result = f"{failed} frames show what must be veiled" if failed else "nothing shows"
+        lines = [
+            f"verified: {compared}{self.looked_at} of {self.frames} frames looked at: {result}"
+        ]
+        if self.doubtful:
+            frames = sorted({frame for frame, _ in self.doubtful})
+            named = ", ".join(map(str, frames[:_NAMED])) + (", …" if len(frames) > _NAMED else "")
+            lines.append(f"{len(self.doubtful)} may be faces, not veiled; look at frames {named}")
+        return "\n".join(lines)
+
+    def require(self, where: str) -> None:
+        """Raise VerificationError naming what is wrong, first what is worst; else return.
+
+        where: the output, as the message names it.
+        """
         if not self.violations:
             return
         frames = len({item.frame for item in self.violations})
         named = "; ".join(str(item) for item in _worst_of_each(self.violations)[:_NAMED])
         raise VerificationError(
-            f"the output shows what must be veiled, on {frames} of {self.frames} frames: {named}. "
-            "Render again; for faces that were missed, analyse again with a lower "
-            "--min-face-size or detector threshold"
+            f"{where}: shows what must be veiled, on {frames} of {self.frames} frames: {named}. "
+            "Faces that were missed: analyse again with a lower --min-face-size. Nothing that "
+            "matters: --accept-violations"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def test_a_correct_output_has_all_its_veils(scene, name):
     assert result.violations == []
     assert result.veils == sum(map(len, analysis.sequences))
     assert result.frames == COUNT
-    result.require()
+    result.require("out.mp4")
 
 
 @settings(max_examples=15, deadline=None)
@@ -118,7 +118,7 @@ def test_a_veil_removed_by_hand_is_named_on_each_frame_it_is_missing_from(scene,
     named = {item.frame for item in result.violations if item.sequence == removal.sequence}
     assert set(shown_frames(analysis, style, removal)) <= named <= set(removal.frames.tolist())
     with pytest.raises(VerificationError, match=f"sequence {removal.sequence}: a veil is missing"):
-        result.require()
+        result.require("out.mp4")
 
 
 def test_a_missing_veil_fails_like_missing_coverage(scene):

@@ -1,0 +1,86 @@
+"""The step of every run that looks at the finished output before it is published (policy 5)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faceveil.analysis import Analysis
+from faceveil.assure.traces import TraceLog
+from faceveil.assure.verification import Verification
+from faceveil.assure.verify import verify
+from faceveil.detect.analyzer import FaceAnalyzer
+from faceveil.errors import InputError, UsageError, VerificationError
+from faceveil.media.frames import LocalSink
+from faceveil.media.open import open_source
+from faceveil.media.publish import remove
+from faceveil.progress import Progress
+from faceveil.veil.styles import VeilStyle
+
+UNVERIFIED = ".unverified"
+
+
+class VerificationStep:
+    """Verifies what a sink holds; a bad output is not published under its own name.
+
+    `traces` is filled while rendering. every, workers, crops and progress are those of `verify`.
+    accept: publish the output whatever is found. Raises UsageError when people cannot be recognised
+    by the analyzer, because the analysis was made with another recogniser.
+    """
+
+    def __init__(
+        self,
+        analysis: Analysis,
+        style: VeilStyle,
+        analyzer: FaceAnalyzer,
+        *,
+        every: int,
+        workers: int,
+        crops: Path | None = None,
+        accept: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        self.traces = TraceLog(analysis, style)
+        self._analysis, self._style, self._analyzer = analysis, style, analyzer
+        self._every, self._workers, self._crops = every, workers, crops
+        self._accept, self._progress = accept, progress
+        check_recognizer(analysis, analyzer)
+
+    def __call__(self, sink: LocalSink) -> Verification:
+        """Finish and verify the output of a sink.
+
+        With violations it will be published as NAME.unverified, in place of an older one. Raises
+        VerificationError, so that the sink publishes nothing, when the output cannot be read or
+        does not have the frames of the input.
+        """
+        is_stills = self._analysis.source.kind == "stills"
+        try:
+            verification = verify(
+                open_source(sink.finish(), stills=is_stills),
+                self._analysis,
+                self._analyzer,
+                self._style,
+                original=self.traces,
+                every=self._every,
+                workers=self._workers,
+                crops=self._crops,
+                progress=self._progress,
+            )
+        except InputError as problem:
+            raise VerificationError(
+                f"{sink.path}: the output could not be verified, so it was removed ({problem})"
+            ) from problem
+        if verification.violations and not self._accept:
+            sink.path = sink.path.with_name(sink.path.name + UNVERIFIED)
+            remove(sink.path)
+        return verification
+
+
+def check_recognizer(analysis: Analysis, analyzer: FaceAnalyzer) -> None:
+    """Raise UsageError when the features of an analysis are not those of the analyzer."""
+    if analysis.models is None or not any(len(item.features) for item in analysis.sequences):
+        return
+    if analysis.models.recognizer != analyzer.models.recognizer:
+        raise UsageError(
+            f"the people of the analysis were recognised by {analysis.models.recognizer}: verify "
+            f"with --recognizer {analysis.models.recognizer}, not {analyzer.models.recognizer}"
+        )
