@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class References:
     names: tuple[str, ...]
     features: Floats = field(repr=False)
     person: Ints = field(repr=False)
-    photos: tuple[Path, ...] = field(repr=False)
+    photos: tuple[PurePath, ...] = field(repr=False)
 
     @property
     def templates(self) -> Floats:
@@ -51,10 +51,19 @@ def load_references(paths: Sequence[Path], analyzer: Callable[[Image], FrameFace
     photo and what to do, for a photo that is unreadable, shows no face or several, or a face too
     small or too unclear to be recognised, and for photos of one person that show two.
     """
-    people = photos_by_person(paths)
+    return describe(photos_by_person(paths), lambda photo: analyzer(_picture(photo)))
+
+
+def describe(
+    people: Mapping[str, Sequence[PurePath]], look: Callable[[PurePath], FrameFaces]
+) -> References:
+    """The people named in `people`, by the photos of each; `look` finds the faces in a photo.
+
+    Raises InputError as `load_references` does.
+    """
     rows: list[Floats] = []
     for name, photos in people.items():
-        features = np.stack([_photo_feature(photo, analyzer) for photo in photos])
+        features = np.stack([_photo_feature(photo, look(photo)) for photo in photos])
         _check_same_person(name, photos, features)
         rows.append(features)
     person = np.repeat(np.arange(len(people)), [len(photos) for photos in people.values()])
@@ -115,15 +124,17 @@ def _photos_in(folder: Path) -> list[Path]:
     ]
 
 
-def _photo_feature(photo: Path, analyzer: Callable[[Image], FrameFaces]) -> Floats:
-    """The feature float32 [D] of the one person in a photo."""
+def _picture(photo: PurePath) -> Image:
     from faceveil.media.pictures import read_picture
 
     try:
-        picture = read_picture(photo)
+        return read_picture(Path(photo))
     except InputError as problem:
         raise InputError(f"reference photo cannot be used: {problem}") from problem
-    found = analyzer(picture)
+
+
+def _photo_feature(photo: PurePath, found: FrameFaces) -> Floats:
+    """The feature float32 [D] of the one person in a photo."""
     faces = found.select(found.accepted)
     if not (faces.scores >= CLEAR_SCORE).any():
         unclear = f"only an unclear one (score {found.scores.max():.2f})" if len(found) else "none"
@@ -156,7 +167,7 @@ def _photo_feature(photo: Path, analyzer: Callable[[Image], FrameFaces]) -> Floa
     return row
 
 
-def _check_same_person(name: str, photos: Sequence[Path], features: Floats) -> None:
+def _check_same_person(name: str, photos: Sequence[PurePath], features: Floats) -> None:
     if len(photos) < 2:
         return
     others = normalise(features.sum(axis=0) - features)
