@@ -1,0 +1,92 @@
+locals {
+  rules = { for name, pattern in {
+    # submit: somebody wrote jobs/<id>/job.json
+    submit = {
+      source      = ["aws.s3"]
+      detail-type = ["Object Created"]
+      detail = {
+        bucket = { name = [local.bucket_name] }
+        object = { key = [{ wildcard = "${local.prefixes.jobs}*/job.json" }] }
+      }
+    }
+    # postprocess: a transform of this deployment's models has ended
+    postprocess = {
+      source      = ["aws.sagemaker"]
+      detail-type = ["SageMaker Transform Job State Change"]
+      detail = {
+        TransformJobStatus = ["Completed", "Failed", "Stopped"]
+        TransformJobName   = [{ prefix = "faceveil-" }]
+        ModelName          = [{ prefix = "${var.name}-" }]
+      }
+    }
+    # finish: all chunks of an array job have ended; each chunk's own end says nothing more
+    finish = {
+      source      = ["aws.batch"]
+      detail-type = ["Batch Job State Change"]
+      detail = {
+        jobQueue        = [local.job_queue_arn]
+        status          = ["SUCCEEDED", "FAILED"]
+        arrayProperties = { index = [{ exists = false }] }
+      }
+    }
+  } : name => pattern if local.deployed }
+}
+
+resource "aws_cloudwatch_event_rule" "function" {
+  for_each = local.rules
+
+  name          = "${var.name}-${each.key}"
+  description   = "Starts the function ${var.name}-${each.key}"
+  event_pattern = jsonencode(each.value)
+  tags          = local.tags
+}
+
+resource "aws_cloudwatch_event_target" "function" {
+  for_each = local.rules
+
+  rule      = aws_cloudwatch_event_rule.function[each.key].name
+  target_id = "function"
+  arn       = aws_lambda_function.this[each.key].arn
+
+  dead_letter_config {
+    arn = aws_sqs_queue.this["dead-letters"].arn
+  }
+
+  retry_policy {
+    maximum_event_age_in_seconds = 86400
+    maximum_retry_attempts       = 185
+  }
+}
+
+resource "aws_lambda_permission" "rule" {
+  for_each = local.rules
+
+  statement_id  = "rule"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.this[each.key].function_name
+  principal     = "events.amazonaws.com"
+  source_arn    = aws_cloudwatch_event_rule.function[each.key].arn
+}
+
+# People are told which job failed, and why.
+resource "aws_cloudwatch_event_rule" "failed" {
+  name          = "${var.name}-failed"
+  description   = "A job has failed"
+  event_pattern = jsonencode({ source = ["faceveil"], detail-type = ["FaceVeil Job Failed"], detail = { bucket = [local.bucket_name] } })
+  tags          = local.tags
+}
+
+resource "aws_cloudwatch_event_target" "failed" {
+  rule      = aws_cloudwatch_event_rule.failed.name
+  target_id = "people"
+  arn       = aws_sns_topic.alarms.arn
+
+  input_transformer {
+    input_paths    = { job = "$.detail.job_id", stage = "$.detail.stage", reason = "$.detail.reason" }
+    input_template = "\"faceveil job <job> failed (<stage>): <reason>\""
+  }
+
+  dead_letter_config {
+    arn = aws_sqs_queue.this["dead-letters"].arn
+  }
+}

@@ -1,0 +1,18 @@
+# The thesis's notebook for development, in the VPC and without a way to the internet.
+resource "aws_sagemaker_notebook_instance" "this" {
+  count = var.notebook_instance_type == null ? 0 : 1
+
+  name                   = var.name
+  role_arn               = aws_iam_role.this["notebook"].arn
+  instance_type          = var.notebook_instance_type
+  kms_key_id             = local.kms_key_arn
+  subnet_id              = local.own_subnets[0]
+  security_groups        = aws_security_group.this[*].id
+  direct_internet_access = "Disabled"
+  root_access            = "Disabled"
+  tags                   = local.tags
+
+  instance_metadata_service_configuration {
+    minimum_instance_metadata_service_version = "2"
+  }
+}
