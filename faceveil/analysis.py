@@ -79,7 +79,12 @@ class Analysis:
 
 def write_analysis(analysis: Analysis, path: Path) -> None:
     """Write analysis.json. Raises OutputError when it cannot be written."""
-    replace_file(path, orjson.dumps(to_document(analysis), option=orjson.OPT_SERIALIZE_NUMPY))
+    replace_file(path, to_json(analysis))
+
+
+def to_json(analysis: Analysis) -> bytes:
+    """The content of analysis.json: the same analysis gives the same bytes."""
+    return orjson.dumps(to_document(analysis), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def to_document(analysis: Analysis) -> dict[str, Any]:
@@ -124,15 +129,23 @@ def read_analysis(path: Path) -> Analysis:
     Raises InputError that names the field when it is not ours or was edited to nonsense.
     """
     try:
-        document = orjson.loads(path.read_bytes())
+        content = path.read_bytes()
     except OSError as problem:
         raise InputError(f"{path}: cannot be read ({problem.strerror})") from problem
-    except orjson.JSONDecodeError as problem:
-        raise InputError(f"{path}: is not JSON ({problem})") from problem
+    return parse_analysis(content, str(path))
+
+
+def parse_analysis(content: bytes, where: str) -> Analysis:
+    """The analysis in the bytes of analysis.json; `where` they lie, for messages.
+
+    Raises InputError as `read_analysis` does.
+    """
     try:
-        return from_document(document)
+        return from_document(orjson.loads(content))
+    except orjson.JSONDecodeError as problem:
+        raise InputError(f"{where}: is not JSON ({problem})") from problem
     except _FieldError as problem:
-        raise InputError(f"{path}: {problem}") from problem
+        raise InputError(f"{where}: {problem}") from problem
 
 
 class _FieldError(ValueError):
