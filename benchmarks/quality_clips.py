@@ -95,7 +95,7 @@ HARDER: dict[str, Callable[[Footage], Footage]] = {
 }
 """What is done to the real clips of `MADE_HARDER`."""
 MADE_HARDER = {
-    "hamilton": lambda: Excerpt(labelled("hamilton"), 140, 120),
+    "hamilton": lambda: Excerpt(labelled("hamilton"), 180, 60),
     "walking_and_pause": lambda: labelled("walking_and_pause"),
     "classroom": lambda: labelled("classroom"),
 }

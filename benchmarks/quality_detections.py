@@ -27,9 +27,10 @@ from faceveil.faces import FrameFaces
 from scenes_footage import Footage
 
 ANALYZERS = {
-    "union": AnalyzerOptions(),
+    "default": AnalyzerOptions(),
+    "fast": AnalyzerOptions(profile="fast"),
+    "high-recall": AnalyzerOptions(profile="high-recall"),
     "mtcnn": AnalyzerOptions(detector="mtcnn"),
-    "centerface": AnalyzerOptions(detector="centerface"),
 }
 GROW = 0.3
 """deface grows boxes by this to every side (--mask-scale 1.3), cuts them at the frame's edges and

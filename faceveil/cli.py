@@ -201,6 +201,12 @@ def _add_detection(parser: argparse.ArgumentParser) -> None:
         help="union (default), mtcnn, centerface, an .onnx file, or a folder of MXNet checkpoints",
     )
     group.add_argument(
+        "--profile",
+        default="default",
+        metavar="NAME",
+        help="how long the union looks at each frame: fast, default or high-recall",
+    )
+    group.add_argument(
         "--recognizer",
         default="arcface-mobilefacenet",
         metavar="NAME",

@@ -83,6 +83,7 @@ def analyzer_options_of(options: Namespace) -> AnalyzerOptions:
     return AnalyzerOptions(
         detector=options.detector,
         recognizer=options.recognizer,
+        profile=options.profile,
         min_face_size=options.min_face_size,
         providers=tuple(options.provider),
         threads=options.threads,

@@ -17,6 +17,7 @@ from faceveil.detect.centerface import CenterFace
 from faceveil.detect.detector import Detected, Detector
 from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks
 from faceveil.detect.pyramid import Pyramid
+from faceveil.detect.thorough import ThoroughCenterFace
 from faceveil.detect.union import PyramidDetector, UnionDetector
 from faceveil.errors import UsageError
 from faceveil.faces import LOW_SCORE, Floats, FrameFaces, Image, Models
@@ -29,7 +30,10 @@ ALONE_THRESHOLDS, ALONE_CENTERFACE = (0.6, 0.7, 0.7), 0.5
 UNION_THRESHOLDS, UNION_CENTERFACE = (0.7, 0.8, 0.9), 0.35
 """On real clips nearly all that only MTCNN sees below 0.9 are hands, cloth and letters, and what
 CenterFace sees from 0.35 on are heads; a face both see is accepted lower (see UnionDetector)."""
-_RESULTS_VERSION = 1
+FAST, DEFAULT, HIGH_RECALL = PROFILES = ("fast", "default", "high-recall")
+UNION_TIMES_SMALLEST = 2.0
+"""Smaller faces are left to CenterFace, which sees them better: MTCNN's cost more than halves."""
+_RESULTS_VERSION = 2
 """Raise when code changes what the same networks and settings answer."""
 
 
@@ -121,16 +125,22 @@ class AnalyzerOptions:
     """Which networks look for faces, and how.
 
     detector is "union" (of MTCNN and CenterFace), a detector's name or the path of one's own
-    file or folder; recognizer a name or a path. min_face_size is in pixels of the picture; None
-    is 1/27 of its shorter side, between 20 and 40. thresholds are those of MTCNN's three
-    networks, centerface_threshold is CenterFace's; None is the detector's own, or what suits it
-    in the union (`UNION_THRESHOLDS`, `UNION_CENTERFACE`). centerface_scale is the size at which
-    CenterFace looks (1 is full size, None follows min_face_size). providers and threads are
-    onnxruntime's. Raises UsageError for values that make no sense.
+    file or folder; recognizer a name or a path. profile says how long the union looks: "fast"
+    once; "default" again where it doubts, nearer, mirrored and turned; "high-recall" at the whole
+    picture mirrored and turned too, and with MTCNN at the smallest faces: three times the cost
+    (benchmarks/reports/quality.md says what each finds).
+
+    min_face_size is in pixels of the picture; None is 1/27 of its shorter side, between 20 and 40.
+    thresholds are those of MTCNN's three networks, centerface_threshold is CenterFace's; None is
+    the detector's own, or what suits it in the union (`UNION_THRESHOLDS`, `UNION_CENTERFACE`).
+    centerface_scale is the size at which CenterFace looks (1 is full size, None follows
+    min_face_size). providers and threads are onnxruntime's. Raises UsageError for values that make
+    no sense.
     """
 
     detector: str = UNION
     recognizer: str = "arcface-mobilefacenet"
+    profile: str = DEFAULT
     min_face_size: float | None = None
     thresholds: tuple[float, float, float] | None = None
     centerface_threshold: float | None = None
@@ -142,6 +152,10 @@ class AnalyzerOptions:
     def __post_init__(self) -> None:
         if self.min_face_size is not None and not 8 <= self.min_face_size <= 10_000:
             raise UsageError(f"min_face_size {self.min_face_size} is not in 8 to 10000 pixels")
+        if self.profile not in PROFILES:
+            raise UsageError(f"profile {self.profile!r} does not exist: {', '.join(PROFILES)}")
+        if self.profile != DEFAULT and self.detector != UNION:
+            raise UsageError(f"profile {self.profile!r} is one of the detector {UNION!r} alone")
         stages = self.mtcnn_thresholds
         if len(stages) != 3 or not all(0 < value < 1 for value in stages):
             raise UsageError(f"thresholds {stages} are not three numbers within 0 and 1")
@@ -179,6 +193,7 @@ def build_analyzer(options: AnalyzerOptions = AnalyzerOptions()) -> FaceAnalyzer
     detectors = [_detector(part, options) for part in located]
     recognizer = locate(options.recognizer, "recognizer", options.accept_licence)
     settings = [
+        options.profile,
         options.min_face_size,
         options.mtcnn_thresholds,
         options.centerface_accept,
@@ -201,14 +216,23 @@ def _detector(located: Located, options: AnalyzerOptions) -> PyramidDetector:
     if network.architecture == "mtcnn":
         stages = (sessions["pnet"], sessions["rnet"], sessions["onet"])
         networks = MTCNNNetworks(*stages, colour_order=network.colour_order)
-        return MTCNN(networks, options.min_face_size, options.mtcnn_thresholds)
+        small_too = options.detector != UNION or options.profile == HIGH_RECALL
+        return MTCNN(
+            networks,
+            options.min_face_size,
+            options.mtcnn_thresholds,
+            times_smallest=1.0 if small_too else UNION_TIMES_SMALLEST,
+        )
     if network.architecture == "centerface":
-        return CenterFace(
+        detector = CenterFace(
             sessions["model"],
             options.min_face_size,
             options.centerface_accept,
             options.centerface_scale,
         )
+        if options.detector != UNION or options.profile == FAST:
+            return detector
+        return ThoroughCenterFace(detector, everywhere=options.profile == HIGH_RECALL)
     raise UsageError(
         f"{network.name}: no detector of faceveil runs a network of architecture "
         f"{network.architecture!r}; known: mtcnn, centerface"

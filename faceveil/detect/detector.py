@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.faces import Floats, Image
+from faceveil.faces import LOW_SCORE, Floats, Image
 
 
 class Session(Protocol):
@@ -78,6 +78,12 @@ class Detector(Protocol):
     def detect(self, image: Image) -> Detected:
         """Faces of an RGB uint8 [H, W, 3] picture."""
         ...
+
+
+def rescale(scores: Floats, accept: float, to: float) -> Floats:
+    """Scores float32 [n] on a scale whose accept score is `to` instead of `accept`; monotone."""
+    own = np.array([0, LOW_SCORE, accept, 1], np.float32)
+    return np.interp(scores, own, [0, LOW_SCORE, to, 1]).astype(np.float32)
 
 
 def run_in_chunks(

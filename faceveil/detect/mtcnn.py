@@ -41,7 +41,8 @@ class MTCNN:
 
     `thresholds` are those of P-Net, R-Net and O-Net. The first two decide what is looked at; the
     last is the score from which a face is accepted, and faces down to `LOW_SCORE` are answered too.
-    Without `min_face_size` it follows the picture (`Pyramid.smallest_face`).
+    Without `min_face_size` it follows the picture (`Pyramid.smallest_face`); faces of less than
+    `times_smallest` times that are left to another detector.
     """
 
     name = "mtcnn"
@@ -52,11 +53,13 @@ class MTCNN:
         min_face_size: float | None = None,
         thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
         scale_factor: float = 0.709,
+        times_smallest: float = 1.0,
     ) -> None:
         self._networks = networks
         self._min_face_size = min_face_size
         self._thresholds = thresholds
         self._scale_factor = scale_factor
+        self._times_smallest = times_smallest
         self.accept_score = thresholds[2]
 
     def detect(self, image: Image) -> Detected:
@@ -72,7 +75,8 @@ class MTCNN:
         boxes = [np.zeros((0, 4), np.float32)]
         scores = [np.zeros(0, np.float32)]
         regressions = [np.zeros((0, 4), np.float32)]
-        scale = _CELL / (self._min_face_size or pyramid.smallest_face)
+        smallest = self._min_face_size or pyramid.smallest_face
+        scale = _CELL / (self._times_smallest * smallest)
         while min(pyramid.width, pyramid.height) * scale >= _CELL:
             cells, score, regression = self._propose_at(pyramid, scale)
             kept = suppress(cells, score, 0.5)

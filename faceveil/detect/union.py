@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.detect.boxes import areas, overlaps
-from faceveil.detect.detector import Detected, Detector
+from faceveil.detect.detector import Detected, Detector, rescale
 from faceveil.detect.pyramid import Pyramid
-from faceveil.faces import LOW_SCORE, Floats, Image
+from faceveil.faces import Floats, Image
 
 _SAME_IOU = 0.4
 _INSIDE, _INSIDE_AREA = 0.75, 0.25
@@ -57,12 +57,6 @@ class UnionDetector:
             parts.append(Detected(found.boxes, scores, found.landmarks))
         rank = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
         return merge(Detected.joined(parts), rank, self.accept_score)
-
-
-def rescale(scores: Floats, accept: float, to: float) -> Floats:
-    """Scores float32 [n] on a scale whose accept score is `to` instead of `accept`; monotone."""
-    own = np.array([0, LOW_SCORE, accept, 1], np.float32)
-    return np.interp(scores, own, [0, LOW_SCORE, to, 1]).astype(np.float32)
 
 
 def merge(found: Detected, rank: NDArray[np.intp], accept_score: float) -> Detected:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from faceveil.detect.detector import Detected
-from faceveil.detect.union import UnionDetector, merge, rescale
+from faceveil.detect.detector import Detected, rescale
+from faceveil.detect.union import UnionDetector, merge
 
 
 def faces(*rows):
