@@ -174,7 +174,7 @@ class _FrameCheck:
     middles: frozenset[int]
     kept: VeilPlan
     people: _People
-    everyone: bool
+    free: tuple[range, ...]
 
     @classmethod
     def prepare(
@@ -187,9 +187,8 @@ class _FrameCheck:
             if veil
         )
         kept = VeilPlan.build(analysis.sequences, ~veiled, secret="")
-        mode = analysis.parameters.get("selection", {}).get("mode", "all")
-        everyone = mode not in ("only", "none")
-        return cls(analysis, analyzer, tracer, every, middles, kept, _People.of(analysis), everyone)
+        people, free = _People.of(analysis), _free_frames(analysis)
+        return cls(analysis, analyzer, tracer, every, middles, kept, people, free)
 
     def __call__(self, pair: tuple[int, Frame, Trace | None]) -> _Found:
         number, frame, trace = pair
@@ -231,7 +230,8 @@ class _FrameCheck:
             confirmation = 0.0
             if not covered[row] or score >= CLEAR_SCORE:
                 confirmation = second_look(self.analyzer, picture, box)
-            kind = self._judge(bool(covered[row]), score, confirmation, similarity)
+            free = any(number in frames for frames in self.free)
+            kind = self._judge(bool(covered[row]), free, score, confirmation, similarity)
             if kind == "doubtful":
                 found.doubtful.append((number, _plain(box)))
             elif kind is not None:
@@ -239,14 +239,14 @@ class _FrameCheck:
                 found.add(kind, number, box, measure, sequence)
 
     def _judge(
-        self, covered: bool, score: float, confirmation: float, similarity: float
+        self, covered: bool, free: bool, score: float, confirmation: float, similarity: float
     ) -> Kind | Literal["doubtful"] | None:
         """What a face is, given its scores in both looks and its likeness to veiled people."""
         known = similarity >= ACCEPT_SIMILARITY
         # "upper" leaves a face to be seen on purpose, and with it the person.
         upper = self.tracer.style.name == "upper"
         if not covered:
-            if confirmation < CONFIRMED or not (known or self.everyone):
+            if confirmation < CONFIRMED or (free and not known):
                 return "doubtful"
             return "recognised" if known else "uncovered"
         if known:
@@ -281,6 +281,15 @@ class _FrameCheck:
                 f"{seen.features.shape[1]} here: verify with the recogniser of the analysis"
             )
         return float((directions @ seen.features[row]).max())
+
+
+def _free_frames(analysis: Analysis) -> tuple[range, ...]:
+    """Frames on which only chosen people are veiled, so that anybody else may be seen."""
+    selection = analysis.parameters.get("selection", {})
+    if selection.get("mode") not in ("only", "none"):
+        return ()
+    times = selection.get("times") or [[0, analysis.source.frame_count]]
+    return tuple(range(*pair) for pair in times)
 
 
 def _plain(box: NDArray[np.floating]) -> tuple[float, float, float, float]:

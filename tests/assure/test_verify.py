@@ -15,7 +15,7 @@ from faceveil.assure.traces import TraceLog, Tracer, grey_samples
 from faceveil.assure.verify import share_under, verify
 from faceveil.detect.analyzer import build_analyzer
 from faceveil.errors import CoverageError, InputError, UsageError, VerificationError
-from faceveil.faces import FaceSequence, FrameFaces
+from faceveil.faces import FaceSequence, FrameFaces, Provenance
 from faceveil.identity.select import Decision
 from faceveil.media.frames import BT709, EncodeOptions, Planes
 from faceveil.media.open import open_sink, open_source
@@ -300,7 +300,7 @@ def found(analyzer):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["round", "pixelate", "solid"])
+@pytest.mark.parametrize("name", ["round", "pixelate", "solid", "upper"])
 def test_veils_themselves_raise_no_alarm(found, analyzer, name):
     source, analysis = found
     style = VeilStyle(name)
@@ -342,6 +342,29 @@ def test_a_face_that_no_sequence_knows_is_uncovered(found, analyzer):
     assert uncovered == set(left_out.frames.tolist())
     for item in result.violations:
         assert np.allclose(item.box, left_out.box_at(item.frame), atol=12)
+
+
+@pytest.mark.slow
+def test_where_only_some_are_veiled_a_face_nobody_chose_is_only_doubtful(found, analyzer):
+    source, analysis = found
+    style = VeilStyle()
+    rows = zip(analysis.sequences, analysis.identities, strict=True)
+    mine, rest = [], []
+    for sequence, identity in rows:
+        (mine if identity == analysis.identities[0] else rest).append(sequence)
+    others = analysis_of(rest, source, 16)
+    output = rendered(source, others, style)
+    frames = {
+        frame
+        for sequence in mine
+        for frame in sequence.frames[sequence.provenance == Provenance.DETECTED].tolist()
+    }
+    for times, free in (([], set(range(16))), ([[0, 8]], set(range(8)))):
+        chosen = replace(others, parameters={"selection": {"mode": "only", "times": times}})
+        result = verify(output, chosen, analyzer, style, every=1)
+        assert {frame for frame, _ in result.doubtful} >= frames & free
+        assert {item.frame for item in result.violations} >= frames - free
+        assert not {item.frame for item in result.violations} & free
 
 
 @pytest.mark.slow
