@@ -7,7 +7,7 @@ Features are L2-normalised float32 rows; a row of zeros means "no feature was co
 from __future__ import annotations
 
 import base64
-import binascii
+import struct
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, TypeAlias
@@ -26,6 +26,9 @@ THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 48, 27
 LOW_SCORE = 0.2
 DETECTIONS_VERSION = 1
 MAX_FEATURE_SAMPLES = 32
+
+
+_NOT_THE_FORMAT = (KeyError, TypeError, ValueError, OverflowError, AttributeError, struct.error)
 
 
 class Provenance(IntEnum):
@@ -165,7 +168,7 @@ class FrameFaces:
             raise InputError(f"detections are not JSON: {problem}") from problem
         try:
             return _frame_faces(document)
-        except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as problem:
+        except _NOT_THE_FORMAT as problem:
             raise InputError(
                 f"detections do not follow version {DETECTIONS_VERSION} of the format: {problem!r}"
             ) from problem
@@ -177,20 +180,7 @@ def _frame_faces(document: dict[str, Any]) -> FrameFaces:
     error = document.get("error")
     if error is not None:
         return FrameFaces(0, 0, error=FrameError(str(error["code"]), str(error["message"])))
-    faces = document["faces"]
-    count = len(faces)
-    boxes = np.array([face["bbox"] for face in faces], np.float32).reshape(count, 4)
-    scores = np.array([face["score"] for face in faces], np.float32).reshape(count)
-    landmarks = np.array([face["landmarks"] for face in faces], np.float32).reshape(count, 5, 2)
-    if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
-        raise ValueError("a box or score is not a finite number")
-    size = max((len(face["feat"]) for face in faces if face["feat"] is not None), default=0)
-    features = np.zeros((count, size), np.float32)
-    for row, face in zip(features, faces, strict=True):
-        if face["feat"] is not None:
-            row[:] = face["feat"]
-    if not np.isfinite(features).all():
-        raise ValueError("a feature is not a finite number")
+    table = _face_table(document["faces"])
     thumbnail = None
     if document.get("thumbnail") is not None:
         raw = base64.b64decode(document["thumbnail"], validate=True)
@@ -199,12 +189,37 @@ def _frame_faces(document: dict[str, Any]) -> FrameFaces:
         width=int(document["width"]),
         height=int(document["height"]),
         models=Models.from_dict(document["models"]),
-        boxes=boxes,
-        scores=scores,
-        landmarks=landmarks,
-        features=features,
+        boxes=table[:, :4].copy(),
+        scores=table[:, 4].copy(),
+        landmarks=table[:, 5:15].reshape(-1, 5, 2),
+        features=table[:, 15:].copy(),
         thumbnail=thumbnail,
     )
+
+
+def _face_table(faces: list[dict[str, Any]]) -> Floats:
+    """The numbers of faces float32 [n, 4 + 1 + 10 + D]: box, score, landmarks, feature.
+
+    A detections answer is mostly these: `struct` turns them into floats three times as fast as
+    NumPy, and a job has millions of answers.
+    """
+    size = max((len(face["feat"]) for face in faces if face["feat"] is not None), default=0)
+    values: list[float] = []
+    for face in faces:
+        feature = [0.0] * size if face["feat"] is None else face["feat"]
+        box, points = face["bbox"], face["landmarks"]
+        if (len(box), len(points), len(feature)) != (4, 5, size):
+            raise ValueError("a box, landmarks or a feature has not as many numbers as it should")
+        values += box
+        values.append(face["score"])
+        for x, y in points:
+            values += x, y
+        values += feature
+    table = np.empty((len(faces), 15 + size), np.float32)
+    struct.pack_into(f"={len(values)}f", table.data, 0, *values)
+    if not np.isfinite(table).all():
+        raise ValueError("not all numbers are finite")
+    return table
 
 
 @dataclass(frozen=True, slots=True, eq=False)

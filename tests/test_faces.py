@@ -72,6 +72,22 @@ def test_an_unreadable_frame_comes_back_as_an_error():
     assert len(after) == 0
 
 
+ONE_FACE = '{"bbox":[1,2,3,4],"score":1,"landmarks":[[1,2],[1,2],[1,2],[1,2],[1,2]],"feat":[1,0]}'
+
+
+def one_face(**changed):
+    """The JSON of a frame with one face, some of its values replaced by other JSON."""
+    face = orjson.loads(ONE_FACE) | {key: orjson.Fragment(text) for key, text in changed.items()}
+    document = {"version": 1, "width": 9, "height": 9, "models": MODELS.to_dict(), "faces": [face]}
+    return orjson.dumps(document)
+
+
+def test_whole_numbers_are_numbers():
+    after = FrameFaces.from_json(one_face())
+    assert after.boxes.tolist() == [[1, 2, 3, 4]]
+    assert after.features.tolist() == [[1, 0]]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -85,6 +101,14 @@ def test_an_unreadable_frame_comes_back_as_an_error():
         faces().to_json()[:-20],
         b'{"version":1,"width":9,"height":9,"models":{"detector":"a","recognizer":"b","digest":"c",'
         b'"accept_score":0.5},"faces":[{"bbox":[1,2,3],"score":1,"landmarks":[],"feat":null}]}',
+        one_face(bbox="[1,2,3]"),
+        one_face(bbox='[1,2,3,"4"]'),
+        one_face(bbox="[1,2,3,1e300]"),
+        one_face(bbox="[[1,2,3,4]]"),
+        one_face(score="null"),
+        one_face(landmarks="[[1,2],[1,2],[1,2],[1,2]]"),
+        one_face(landmarks="[[1,2],[1,2],[1,2],[1,2],[1,2,3]]"),
+        one_face(feat="[0.5]").replace(b'"faces":[', b'"faces":[' + ONE_FACE.encode() + b","),
     ],
 )
 def test_json_from_elsewhere_is_refused(text):
