@@ -11,12 +11,12 @@ from pathlib import Path
 from PIL import Image as PillowImage
 
 from faceveil.errors import InputError
-from faceveil.faces import Image
 from faceveil.files import files_digest
-from faceveil.media.frames import Planes, Problem, SourceKind
+from faceveil.media.frames import Problem, SourceKind
 from faceveil.media.orientation import EXIF_ORIENTATIONS, UPRIGHT
 from faceveil.media.picture_encode import SUFFIXES
 from faceveil.media.pictures import FORMATS, StoredPicture, read_stored
+from faceveil.media.stored_frame import StoredFrame
 
 FRAME_SUFFIXES = (".png", ".jpg", ".jpeg")
 _NUMBERED = re.compile(r"(.*?)(\d+)")
@@ -24,28 +24,22 @@ _NAMED_AT_MOST = 5
 _ORIENTATION_TAG = 0x0112
 
 
-class PictureFrame:
-    """A picture as a frame; see `frames.Frame`. `path` is the file it comes from."""
+class PictureFrame(StoredFrame):
+    """A picture of a folder as a frame. `path` is the file it comes from."""
 
-    __slots__ = ("_planes", "height", "number", "path", "picture", "width")
+    __slots__ = ("_picture", "path")
 
     def __init__(self, number: int, path: Path, picture: StoredPicture) -> None:
-        self.number = number
+        super().__init__(number, path.name, picture.size)
         self.path = path
-        self.picture = picture
-        self.width, self.height = picture.size
-        self._planes: Planes | None = None
+        self._picture = picture
 
-    def rgb(self) -> Image:
-        """The upright picture, RGB uint8 [height, width, 3]."""
-        return self.picture.rgb()
+    @property
+    def picture(self) -> StoredPicture:
+        return self._picture
 
-    def planes(self) -> Planes:
-        """The upright samples as one plane, at the depth of the file."""
-        if self._planes is None:
-            view = self.picture.orientation.view(self.picture.samples)
-            self._planes = Planes((view,), self.picture.peak)
-        return self._planes
+    def content(self) -> bytes:
+        return self.path.read_bytes()
 
 
 class FolderSource:

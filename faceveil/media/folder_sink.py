@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from faceveil.errors import OutputError, UsageError
-from faceveil.media.folder import PictureFrame
 from faceveil.media.frames import Frame, FrameSource
-from faceveil.media.picture_encode import encode_like, encode_png
 from faceveil.media.publish import output_error, remove, temporary_beside
+from faceveil.media.stored_frame import encode_frame, frame_name
 
 
 class FolderSink:
@@ -44,16 +42,9 @@ class FolderSink:
 
     def write(self, frame: Frame, changed: bool) -> None:
         try:
-            if isinstance(frame, PictureFrame):
-                target = self._temporary / frame.path.name
-                if changed:
-                    target.write_bytes(encode_like(frame.picture, frame.path.read_bytes()))
-                else:
-                    shutil.copyfile(frame.path, target)
-            else:
-                target = self._temporary / f"img{frame.number + 1:07d}.png"
-                target.write_bytes(encode_png(frame.rgb()))
-            self._written += target.stat().st_size
+            content = encode_frame(frame, changed)
+            (self._temporary / frame_name(frame)).write_bytes(content)
+            self._written += len(content)
         except OSError as problem:
             raise self._failed(problem) from problem
         self._frames += 1

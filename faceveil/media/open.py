@@ -1,8 +1,13 @@
-"""From a path to frames, and from frames to a path: a video file or a folder of pictures."""
+"""From a path to frames, and from frames to a path: a video file or a folder of pictures.
+
+Frames are read from S3, too. Into S3 they are written by jobs alone (`s3_sink`): a local output is
+looked at under a hidden name and then renamed, and S3 cannot rename.
+"""
 
 from __future__ import annotations
 
 import mimetypes
+import re
 from pathlib import Path
 
 from faceveil.errors import InputError, UsageError
@@ -13,13 +18,20 @@ from faceveil.media.publish import check_destination
 from faceveil.media.video import VideoSource
 from faceveil.media.video_sink import CONTAINERS, VideoSink
 
+_S3 = re.compile(r"s3:/+(?=[^/])")  # pathlib makes one slash of the two in s3://
+
 
 def open_source(path: Path, stills: bool = False) -> FrameSource:
-    """A folder of pictures, or else a video file.
+    """A folder of pictures, frames under a prefix of S3 (s3://bucket/prefix), or a video file.
 
     `stills` says that the pictures are unrelated: any names, each its own size. Raises InputError
-    when there is nothing at the path or it cannot be used, UsageError for stills of a video.
+    when there is nothing at the path or it cannot be used, UsageError for stills of a video or
+    of S3.
     """
+    if _S3.match(str(path)):
+        if stills:
+            raise UsageError(f"{path}: stills are read from a folder, not from S3")
+        return _open_s3(_S3.sub("s3://", str(path), count=1))
     if not path.exists():
         raise InputError(f"{path}: there is no such file or folder")
     if path.is_dir():
@@ -35,6 +47,11 @@ def open_sink(path: Path, source: FrameSource, options: EncodeOptions | None = N
     Raises UsageError when the output would be the input, is not empty or of an unknown kind, and
     OutputError when it cannot be written.
     """
+    if _S3.match(str(path)):
+        raise UsageError(
+            f"{path}: this command writes a video file or a folder of this machine; jobs write to "
+            "S3, or copy the folder there"
+        )
     check_destination(path, source.path)
     if path.suffix.lower() in CONTAINERS:
         if path.is_dir():
@@ -49,3 +66,12 @@ def open_sink(path: Path, source: FrameSource, options: EncodeOptions | None = N
             "or as pictures into a folder"
         )
     return FolderSink(path, source)
+
+
+def _open_s3(address: str) -> FrameSource:
+    try:
+        from faceveil.media.s3 import S3Location
+        from faceveil.media.s3_frames import S3Frames
+    except ModuleNotFoundError as problem:
+        raise UsageError(f"{address}: S3 needs boto3: pip install 'faceveil[aws]'") from problem
+    return S3Frames(S3Location.open(address))

@@ -1,0 +1,137 @@
+"""Frames into S3: encoded and sent by several threads, or copied there by S3 itself."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from faceveil.errors import FaceveilError, InputError, OutputError, UsageError
+from faceveil.media.frames import Frame, FrameSource, Problem
+from faceveil.media.s3 import S3Location, Stored
+from faceveil.media.s3_errors import LostObjectError
+from faceveil.media.s3_frames import S3Frame, S3Frames, threads_for
+from faceveil.media.stored_frame import encode_frame, frame_name
+
+SUCCESS = "_SUCCESS"
+MOST_WRITERS = 16
+
+
+class S3FrameSink:
+    """Stores frames as pictures under a prefix; see `frames.FrameSink`.
+
+    Pictures keep their names and formats, as in `FolderSink`; a frame of S3 that did not change
+    is copied by S3 and not downloaded. Frames of a video become img0000001.png and so on.
+
+    Objects appear one by one, each whole. What says that all are there is the object `_SUCCESS`,
+    written last, and only when no frame of the source is missing. An exception deletes what was
+    written, as far as S3 still allows it. The prefix must be empty before.
+
+    With `part`, frames are added to what is there, an exception leaves what was written, which
+    the next attempt writes again, and whoever ordered the parts says when all are done.
+
+    `stored` lists the objects in the order of the frames. Raises UsageError where output would
+    mix with other objects or with the input, InputError and OutputError as `S3Location` does.
+    """
+
+    def __init__(self, location: S3Location, source: FrameSource, *, part: bool = False) -> None:
+        self.stored: list[Stored] = []
+        self._location = location
+        self._source = source
+        self._part = part
+        self._names: list[str] = []
+        self._threads = threads_for(source.width, source.height, MOST_WRITERS)
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="faceveil-s3")
+        self._pending: deque[tuple[Frame, Future[Stored]]] = deque()
+        self._check_apart()
+        if not part:
+            self._check_empty()
+
+    def expect(self, changed: NDArray[np.integer]) -> None:
+        """The numbers int [n] of all frames whose content somebody will use: the source need not
+        read the others."""
+        if isinstance(self._source, S3Frames) and self._can_copy(self._source.location):
+            self._source.expect(changed)
+
+    def __enter__(self) -> S3FrameSink:
+        return self
+
+    def write(self, frame: Frame, changed: bool) -> None:
+        self._names.append(frame_name(frame))
+        self._pending.append((frame, self._pool.submit(self._store, frame, changed)))
+        while len(self._pending) >= 2 * self._threads:
+            self._settle()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        done = False
+        try:
+            if kind is None:
+                self._finish()
+                done = True
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            if not done and not self._part:
+                # What went wrong first is worth more than that this goes wrong, too.
+                with suppress(FaceveilError):
+                    self._location.delete(self._names)
+
+    def _finish(self) -> None:
+        while self._pending:
+            self._settle()
+        if self._part:
+            return
+        if not self.stored:
+            raise OutputError(f"{self._location.uri()}: no frame was written to it")
+        if not self._source.problems:
+            self._location.write(SUCCESS, orjson.dumps({"version": 1, "frames": len(self.stored)}))
+
+    def _settle(self) -> None:
+        """Wait for the oldest frame; one that was lost joins what the source could not read."""
+        frame, future = self._pending.popleft()
+        try:
+            self.stored.append(future.result())
+        except LostObjectError as problem:
+            where = f"frame {frame.number} ({frame_name(frame)})"
+            self._source.problems.append(Problem(where, str(problem)))
+
+    def _store(self, frame: Frame, changed: bool) -> Stored:
+        if isinstance(frame, S3Frame) and not changed and self._can_copy(frame.location):
+            return self._location.copy(frame.location, frame.listed)
+        try:
+            content = encode_frame(frame, changed)
+        except OSError as problem:
+            reason = f"{self._source.path}: {frame_name(frame)} cannot be read ({problem.strerror})"
+            raise InputError(reason) from problem
+        return self._location.write(frame_name(frame), content)
+
+    def _can_copy(self, source: S3Location) -> bool:
+        return _endpoint(source) == _endpoint(self._location)
+
+    def _check_apart(self) -> None:
+        if not isinstance(self._source, S3Frames):
+            return
+        source, target = self._source.location, self._location
+        same = (_endpoint(source), source.bucket) == (_endpoint(target), target.bucket)
+        within = source.prefix and target.prefix.startswith(source.prefix)
+        if same and (within or source.prefix == target.prefix):
+            raise UsageError(
+                f"{target.uri()}: is the input or lies inside it ({source.uri()}); choose a "
+                "prefix outside"
+            )
+
+    def _check_empty(self) -> None:
+        pages = self._location.pages(recursive=True)
+        first = next((item for page in pages for item in page), None)
+        if first is not None:
+            raise UsageError(
+                f"{self._location.uri()}: holds objects already, such as {first.name}; delete "
+                "them or choose a new prefix, so that old and new pictures are never mixed"
+            )
+
+
+def _endpoint(location: S3Location) -> str:
+    return location.client.meta.endpoint_url
