@@ -79,7 +79,7 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=30,
         metavar="N",
-        help="the networks look at every Nth frame (default 30), and the middle of each sequence",
+        help="the networks look at every Nth frame (default 30), one at least of each sequence",
     )
     parser.add_argument("--json", type=Path, metavar="JSON", help="write what was found")
     _add_crops(parser)
@@ -98,7 +98,7 @@ def add_verification(parser: argparse.ArgumentParser) -> None:
         "--verify",
         choices=("sampled", "every", "off"),
         default="sampled",
-        help="frames the networks look at: every 30th and the middle of each sequence (default), "
+        help="frames the networks look at: every 30th and one at least of each sequence (default), "
         "every one, or off: nothing is looked at and nothing compared",
     )
     _add_crops(group)

@@ -11,12 +11,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.analysis import Analysis
+from faceveil.errors import OutputError
 from faceveil.faces import Ints
 from faceveil.media.frames import Frame, Planes
 from faceveil.veil.plan import VeilPlan
@@ -26,7 +27,7 @@ from faceveil.veil.styles import VeilStyle
 
 LATTICE = 16
 """Samples along each side of a veil's region: twice as fine as its cells."""
-_IN_MEMORY = 1 << 26
+_IN_MEMORY = 1 << 24
 _SLIVER = 4
 _HEADER = struct.Struct("<4i")
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -103,7 +104,7 @@ class Tracer:
 
 
 class TraceLog:
-    """The traces of all frames in order, in memory up to 64 MB, beyond that in a temporary file.
+    """The traces of all frames in order, in memory up to 16 MB, beyond that in a temporary file.
 
     The file has no name and is gone with the process: traces are small pictures of faces.
     """
@@ -113,10 +114,20 @@ class TraceLog:
         self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (lives as long as the log)
 
     def add(self, frame: Frame) -> None:
-        """Trace the next frame of the input; call it before the frame is written to."""
+        """Trace the next frame of the input; call it before the frame is written to.
+
+        Raises OutputError when the temporary file cannot be written.
+        """
         trace = self._tracer.trace(frame)
         header = _HEADER.pack(trace.number, trace.width, trace.height, len(trace.original))
-        self._file.write(header + trace.original.tobytes() + trace.veiled.tobytes())
+        try:
+            self._file.write(header + trace.original.tobytes() + trace.veiled.tobytes())
+        except OSError as problem:
+            raise OutputError(
+                f"{gettempdir()}: what verification needs cannot be stored there "
+                f"({problem.strerror}); free space, choose another folder with TMPDIR, or use "
+                "--verify off"
+            ) from problem
 
     def __iter__(self) -> Iterator[Trace]:
         self._file.seek(0)

@@ -62,11 +62,11 @@ def verify(
     """Look at an output rendered from an analysis in this style.
 
     analyzer (RGB uint8 [H, W, 3] to FrameFaces, called from several threads) sees every `every`-th
-    frame, and the middle of each veiled sequence. It need not be the one of the analysis: another
-    may find what that one missed. People are recognised where the sequences of the analysis hold
-    features. original is the input of the analysis, or what was traced of it while rendering: with
-    it, each veil of each frame is compared by pixels. crops is a folder for pictures of what was
-    found, confidential.
+    frame, and one frame at least of each veiled sequence. It need not be the one of the analysis:
+    another may find what that one missed. People are recognised where the sequences of the
+    analysis hold features. original is the input of the analysis, or what was traced of it while
+    rendering: with it, each veil of each frame is compared by pixels. crops is a folder for
+    pictures of what was found, confidential.
 
     Violations are returned, not raised: see `Verification.require`. Raises InputError when output,
     original and analysis do not have the same frames, UsageError for `every` below 1.
@@ -170,8 +170,7 @@ class _FrameCheck:
     analysis: Analysis
     analyzer: Analyzer
     tracer: Tracer
-    every: int
-    middles: frozenset[int]
+    sample: frozenset[int]
     kept: VeilPlan
     people: _People
     free: tuple[range, ...]
@@ -181,21 +180,17 @@ class _FrameCheck:
         cls, analysis: Analysis, analyzer: Analyzer, tracer: Tracer, every: int
     ) -> _FrameCheck:
         veiled = analysis.veiled
-        middles = frozenset(
-            int(sequence.frames[len(sequence) // 2])
-            for sequence, veil in zip(analysis.sequences, veiled, strict=True)
-            if veil
-        )
         kept = VeilPlan.build(analysis.sequences, ~veiled, secret="")
+        sample = _sample(analysis, every)
         people, free = _People.of(analysis), _free_frames(analysis)
-        return cls(analysis, analyzer, tracer, every, middles, kept, people, free)
+        return cls(analysis, analyzer, tracer, sample, kept, people, free)
 
     def __call__(self, pair: tuple[int, Frame, Trace | None]) -> _Found:
         number, frame, trace = pair
         found = _Found()
         if trace is not None and len(trace.original):
             self._compare(frame, trace, found)
-        found.looked_at = number % self.every == 0 or number in self.middles
+        found.looked_at = number in self.sample
         picture = frame.rgb() if found.looked_at or found.violations else None
         if picture is not None and found.looked_at:
             self._look(number, picture, found)
@@ -281,6 +276,19 @@ class _FrameCheck:
                 f"{seen.features.shape[1]} here: verify with the recogniser of the analysis"
             )
         return float((directions @ seen.features[row]).max())
+
+
+def _sample(analysis: Analysis, every: int) -> frozenset[int]:
+    """Every `every`-th frame, and the middle of each veiled sequence that has none of the others.
+
+    Short ones come first: their middles are likely to lie in longer ones.
+    """
+    sample = set(range(0, analysis.source.frame_count, every))
+    veiled = [analysis.sequences[index] for index in np.flatnonzero(analysis.veiled).tolist()]
+    for sequence in sorted(veiled, key=len):
+        if sample.isdisjoint(sequence.frames.tolist()):
+            sample.add(int(sequence.frames[len(sequence) // 2]))
+    return frozenset(sample)
 
 
 def _free_frames(analysis: Analysis) -> tuple[range, ...]:

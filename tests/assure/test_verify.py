@@ -257,10 +257,13 @@ def test_output_and_input_of_other_lengths_or_sizes_are_refused(scene):
         verify(output, analysis, blind, VeilStyle(), every=0)
 
 
-def test_every_nth_frame_and_the_middle_of_each_sequence_are_looked_at(scene):
-    source, analysis = scene
-    alone = [analysis.sequences[0]]
-    middle = int(alone[0].frames[len(alone[0]) // 2])
+@pytest.mark.parametrize(("first", "last", "more"), [(8, 12, {10}), (8, 14, set()), (0, 3, set())])
+def test_every_nth_frame_and_one_of_each_sequence_are_looked_at(scene, first, last, more):
+    source, _ = scene
+    frames = np.arange(first, last + 1, dtype=np.int32)
+    boxes = np.tile(np.array([[50, 50, 90, 90]], np.float32), (len(frames), 1))
+    ones = np.ones(len(frames), np.float32)
+    alone = [FaceSequence(frames, boxes, ones, np.zeros(len(frames), np.uint8))]
     looked = []
 
     def note(picture):
@@ -268,7 +271,7 @@ def test_every_nth_frame_and_the_middle_of_each_sequence_are_looked_at(scene):
         return blind(picture)
 
     result = verify(source, analysis_of(alone, source, COUNT), note, VeilStyle(), every=7)
-    assert result.looked_at == len(looked) == len({middle} | set(range(0, COUNT, 7)))
+    assert result.looked_at == len(looked) == len(more | set(range(0, COUNT, 7)))
     assert result.veils == 0  # there was no input to compare with
 
 
