@@ -163,7 +163,7 @@ class SequenceBuilder:
         nodes = Nodes.of(self._open, block, first, stop)
         window = Window.of(nodes, block.numbers[first:stop], block.shots[first:stop])
         max_gap = self._options.max_gap
-        links = guess(nodes, self._open, self._distance, max_gap)
+        links = guess(nodes, self._open, max_gap)
         known = states(nodes, links, self._open, self._distance.feature_memory, len(window))
         settled = settled_frames(nodes, links, known, window, self._distance, max_gap)
         if settled:

@@ -38,8 +38,11 @@ class Grid:
         start = int(self.start[group])
         return values[start : start + rows * columns].reshape(rows, columns)
 
-    def products(self, row_vectors: Floats, column_vectors: Floats) -> Floats:
-        """The dot product of each pair, float32 [n].
+    def products(
+        self, row_vectors: Floats, row_of: Indices, column_vectors: Floats, column_of: Indices
+    ) -> Floats:
+        """The dot product of each pair, float32 [n]: of row_vectors[row_of[row]] and
+        column_vectors[column_of[column]].
 
         Groups of one shape are multiplied together, which is many times faster than pair by pair.
         """
@@ -48,8 +51,9 @@ class Grid:
         for shape in np.unique(shapes).tolist():
             rows, columns = shape >> 32, shape & 0xFFFFFFFF
             groups = np.flatnonzero(shapes == shape)
-            left = row_vectors[self._row_start[groups, None] + np.arange(rows)]
-            right = column_vectors[self._column_start[groups, None] + np.arange(columns)]
+            left = row_vectors[row_of[self._row_start[groups, None] + np.arange(rows)]]
+            columns_of_group = self._column_start[groups, None] + np.arange(columns)
+            right = column_vectors[column_of[columns_of_group]]
             pairs = self.start[groups, None] + np.arange(rows * columns)
             # For matrices as small as those of most frames einsum has less overhead than BLAS.
             small = rows * columns <= SMALL

@@ -5,81 +5,92 @@ from __future__ import annotations
 import numpy as np
 
 from faceveil.faces import Floats
-from faceveil.sequence.block import Mask
 from faceveil.sequence.geometry import centres
 from faceveil.sequence.grid import Grid, Indices
-from faceveil.sequence.match import Distance, Pairs, costs
+from faceveil.sequence.match import MotionDistance, Pairs, costs
 from faceveil.sequence.nodes import NOBODY, Nodes
-from faceveil.sequence.tracks import LONGEST_MOTION, OpenTracks
+from faceveil.sequence.tracks import OpenTracks, predicted
 
 MOST_PASSES = 64
+LIKELY = MotionDistance()
+"""A guess needs no other distance, whichever the frames are matched with."""
 
 
-def guess(nodes: Nodes, tracks: OpenTracks, distance: Distance, max_gap: int) -> Indices:
+def guess(nodes: Nodes, tracks: OpenTracks, max_gap: int) -> Indices:
     """Links int64 [n] that following frame by frame would likely make.
 
     Faces of neighbouring frames that are each other's nearest are linked first, then what is left
-    over ever wider gaps. Nothing relies on the outcome: `settle` checks it.
+    over ever wider gaps. Nothing relies on the outcome: `settled_frames` checks it.
     """
     links = np.full(len(nodes), NOBODY, np.int64)
     has_next = np.zeros(len(nodes), bool)
     velocity = np.zeros((len(nodes), 2), np.float32)
     velocity[: nodes.carried] = tracks.velocity
-    free = np.arange(len(nodes)) >= nodes.carried
-    _link(nodes, links, has_next, velocity, distance, 1, ~nodes.low, free & ~nodes.low)
+    tails = np.flatnonzero(~nodes.low)
+    heads = tails[nodes.carried :]
     gap = 1
-    for _ in range(MOST_PASSES):
-        loose = ~has_next & (~nodes.low | (links != NOBODY))
-        found = _link(
-            nodes, links, has_next, velocity, distance, gap, loose, free & (links == NOBODY)
-        )
-        # A low score that was found may itself be continued in the next frame.
-        gap = 1 if nodes.low[found].any() else gap + 1
-        if gap > max_gap:
+    for attempt in range(MOST_PASSES):
+        found = _link(nodes, links, velocity, gap, tails, heads)
+        has_next[links[found]] = True
+        low = found[nodes.low[found]]
+        tails = np.concatenate([tails[~has_next[tails]], low])
+        if attempt == 0:
+            heads = np.sort(np.concatenate([heads, np.flatnonzero(nodes.low)]))
+        elif len(low):
+            gap = 1  # a low score that was found may be continued in the very next frame
+        else:
+            gap += 1
+        heads = heads[links[heads] == NOBODY]
+        if gap > max_gap or not len(heads):
             break
     return links
 
 
 def _link(
-    nodes: Nodes,
-    links: Indices,
-    has_next: Mask,
-    velocity: Floats,
-    distance: Distance,
-    gap: int,
-    before: Mask,
-    after: Mask,
+    nodes: Nodes, links: Indices, velocity: Floats, gap: int, tails: Indices, heads: Indices
 ) -> Indices:
-    """Link nodes `gap` frames apart that are each other's nearest; returns the later ones."""
-    tails, heads, grid = _facing(nodes, np.flatnonzero(before), np.flatnonzero(after), gap)
-    rows, columns = tails[grid.rows], heads[grid.columns]
-    similarity = grid.products(nodes.features[tails], nodes.features[heads])
-    similarity[similarity == 0] = np.nan
-    shift = velocity[rows] * np.float32(min(gap, LONGEST_MOTION))
-    boxes = nodes.boxes[rows]
-    pairs = Pairs(
-        before=boxes,
-        predicted=boxes + np.concatenate([shift, shift], axis=1),
-        after=nodes.boxes[columns],
-        gap=np.full(len(rows), gap),
-        similarity=similarity,
-    )
+    """Link tails with heads `gap` frames later that are each other's nearest; returns those."""
+    rows, columns = _facing(nodes, tails, heads, gap)
     low = nodes.low[columns]
-    cost = costs(distance, pairs, low)
-    cost[low] += distance.limit  # accepted faces have the first choice
-    likely = cost < np.where(low, 2, 1) * distance.limit
-    rows, columns = _each_others_nearest(rows[likely], columns[likely], cost[likely], len(nodes))
+    # Accepted faces have the first choice.
+    last_choice = np.where(low, np.float32(LIKELY.limit), np.float32(0))
+    unknown = np.full(len(rows), np.nan, np.float32)
+    cost = _costs(nodes, velocity, gap, rows, columns, unknown)
+    near = cost < LIKELY.limit
+    rows, columns, last_choice, cost = rows[near], columns[near], last_choice[near], cost[near]
+    # Who is who is asked only where more than one is near: features are long.
+    crowded = (np.bincount(rows)[rows] > 1) | (np.bincount(columns)[columns] > 1)
+    a, b = rows[crowded], columns[crowded]
+    similarity = np.einsum("ij,ij->i", nodes.features[a], nodes.features[b])
+    similarity[similarity == 0] = np.nan
+    cost[crowded] = _costs(nodes, velocity, gap, a, b, similarity)
+    rows, columns = _each_others_nearest(rows, columns, cost + last_choice)
     links[columns] = rows
-    has_next[rows] = True
-    step = centres(nodes.boxes[columns]) - centres(nodes.boxes[rows])
-    velocity[columns] = step / np.float32(gap)
+    velocity[columns] = (centres(nodes.boxes[columns]) - centres(nodes.boxes[rows])) / gap
     return columns
 
 
-def _facing(
-    nodes: Nodes, tails: Indices, heads: Indices, gap: int
-) -> tuple[Indices, Indices, Grid]:
-    """Tails in order of frames, and the pairs with heads of the same shot `gap` frames later."""
+def _costs(
+    nodes: Nodes,
+    velocity: Floats,
+    gap: int,
+    rows: Indices,
+    columns: Indices,
+    similarity: Floats,
+) -> Floats:
+    before, gaps = nodes.boxes[rows], np.full(len(rows), gap)
+    pairs = Pairs(
+        before=before,
+        predicted=predicted(before, velocity[rows], gaps),
+        after=nodes.boxes[columns],
+        gap=gaps,
+        similarity=similarity,
+    )
+    return costs(LIKELY, pairs, nodes.low[columns])
+
+
+def _facing(nodes: Nodes, tails: Indices, heads: Indices, gap: int) -> tuple[Indices, Indices]:
+    """The pairs of tails and heads of the same shot, `gap` frames apart."""
     tails = tails[np.argsort(nodes.frames[tails], kind="stable")]
     tail_frames, tail_start, tail_count = _runs(nodes.frames[tails])
     head_frames, head_start, head_count = _runs(nodes.frames[heads])
@@ -88,7 +99,8 @@ def _facing(
     )
     together = nodes.shots[tails[tail_start[a]]] == nodes.shots[heads[head_start[b]]]
     a, b = a[together], b[together]
-    return tails, heads, Grid(tail_start[a], tail_count[a], head_start[b], head_count[b])
+    grid = Grid(tail_start[a], tail_count[a], head_start[b], head_count[b])
+    return tails[grid.rows], heads[grid.columns]
 
 
 def _runs(values: Indices) -> tuple[Indices, Indices, Indices]:
@@ -97,16 +109,15 @@ def _runs(values: Indices) -> tuple[Indices, Indices, Indices]:
     return values[start], start, np.diff(start, append=len(values))
 
 
-def _each_others_nearest(
-    rows: Indices, columns: Indices, cost: Floats, count: int
-) -> tuple[Indices, Indices]:
-    best_of_row, best_of_column = np.full((2, count), np.inf, np.float32)
+def _each_others_nearest(rows: Indices, columns: Indices, cost: Floats) -> tuple[Indices, Indices]:
+    """Pairs, at a finite cost, of which neither has a cheaper one; each row and column once."""
+    size = max(rows.max(initial=0), columns.max(initial=0)) + 1
+    best_of_row, best_of_column = np.full((2, size), np.inf, np.float32)
     np.minimum.at(best_of_row, rows, cost)
     np.minimum.at(best_of_column, columns, cost)
-    nearest = (cost == best_of_row[rows]) & (cost == best_of_column[columns])
+    nearest = (cost == best_of_row[rows]) & (cost == best_of_column[columns]) & (cost < np.inf)
     rows, columns = rows[nearest], columns[nearest]
-    # Ties: each row and each column once.
-    first = np.unique(rows, return_index=True)[1]
-    rows, columns = rows[first], columns[first]
-    first = np.unique(columns, return_index=True)[1]
-    return rows[first], columns[first]
+    for _ in range(2):  # equals, first of the rows, then of the columns
+        first = np.unique(rows, return_index=True)[1]
+        rows, columns = columns[first], rows[first]
+    return rows, columns

@@ -45,6 +45,9 @@ class Nodes:
         frame = block.frame_of[faces]
         carried = len(tracks)
         nobody = np.full(carried, NOBODY, np.int64)
+        features = np.empty((carried + len(faces), tracks.features.shape[1]), np.float32)
+        features[:carried] = tracks.features
+        np.take(block.comparable, faces, axis=0, out=features[carried:])
         shot = np.full(carried, block.shots[first], np.int64)
         return cls(
             carried=carried,
@@ -53,7 +56,7 @@ class Nodes:
             frames=np.concatenate([tracks.frames, block.numbers[frame]]),
             shots=np.concatenate([shot, block.shots[frame]]),
             boxes=np.concatenate([tracks.boxes, block.boxes[faces]]),
-            features=np.concatenate([tracks.features, block.comparable[faces]]),
+            features=features,
             low=np.concatenate([np.zeros(carried, bool), block.low[faces]]),
         )
 

@@ -28,7 +28,8 @@ def settled_frames(
     grid = Grid(slots.first, slots.count, first_face, window.faces)
     before, after = slots.node[grid.rows], grid.columns
     gap = window.numbers[slots.position[grid.rows]] - nodes.frames[before]
-    similarity = grid.products(states.features[slots.node], nodes.features)
+    every = np.arange(len(nodes))
+    similarity = grid.products(states.features, slots.node, nodes.features, every)
     similarity[similarity == 0] = np.nan
     pairs = Pairs(
         before=nodes.boxes[before],

@@ -15,9 +15,9 @@ from faceveil.sequence.nodes import NOBODY, Nodes, chains
 from faceveil.sequence.tracks import (
     VELOCITY_MEMORY,
     OpenTracks,
-    has_feature,
     mixed_features,
     mixed_velocity,
+    shares,
 )
 
 PIECE = 96
@@ -96,19 +96,20 @@ class _State:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Walk:
-    """What each node adds to the state: the step to it float32 [n, 2] and its features."""
+    """What each node adds to the state: the step to it float32 [n, 2], and its features with
+    their `shares`."""
 
     steps: Floats
     features: Floats
-    has_feature: Mask
-    feature_memory: float
+    keep: Floats
+    take: Floats
 
     @classmethod
     def along(cls, nodes: Nodes, links: Indices, feature_memory: float) -> _Walk:
         step = centres(nodes.boxes) - centres(nodes.boxes[links])
         gap = np.maximum(nodes.frames - nodes.frames[links], 1)  # first nodes have no step
         step /= gap.astype(np.float32)[:, None]
-        return cls(step, nodes.features, has_feature(nodes.features), feature_memory)
+        return cls(step, nodes.features, *shares(nodes.features, feature_memory))
 
     def to(self, node: Indices, state: _State) -> _State:
         """The state of as many of its rows as nodes int64 [m] are given, after these."""
@@ -117,10 +118,7 @@ class _Walk:
             mixed_velocity(state.velocity[rows], state.moving[rows], self.steps[node]),
             np.ones(len(node), bool),
             mixed_features(
-                state.features[rows],
-                self.features[node],
-                self.has_feature[node],
-                self.feature_memory,
+                state.features[rows], self.features[node], self.keep[node], self.take[node]
             ),
         )
 

@@ -94,7 +94,7 @@ class OpenTracks:
     def remember(self, rows: NDArray[Any], features: Floats, memory: float) -> None:
         """Mix new features (normalised, zeros where none) into those remembered."""
         self.features[rows] = mixed_features(
-            self.features[rows], features, has_feature(features), memory
+            self.features[rows], features, *shares(features, memory)
         )
 
 
@@ -104,26 +104,27 @@ def mixed_velocity(velocity: Floats, moving: NDArray[np.bool_], step: Floats) ->
     return np.asarray(memory * velocity + (1 - memory) * step)
 
 
-def mixed_features(old: Floats, new: Floats, has_new: NDArray[np.bool_], memory: float) -> Floats:
+def mixed_features(old: Floats, new: Floats, keep: Floats, take: Floats) -> Floats:
     """Remembered features float32 [n, D] after new ones (both normalised, or zeros).
 
-    has_new bool [n]; the others stay. memory: share of the old; the first counts alone.
+    keep and take float32 [n, 1]: see `shares`. After zeros the new one counts alone.
     """
-    # Of a normalised row some number is not zero; of most rows the first is not.
-    has_old = (old[:, :1] != 0).any(axis=1)
-    has_old[~has_old] = old[~has_old].any(axis=1)
-    keep = np.where(has_new, np.where(has_old, memory, 0), 1).astype(np.float32)[:, None]
-    take = np.where(has_new, np.where(has_old, 1 - memory, 1), 0).astype(np.float32)[:, None]
     mixed = keep * old
     mixed += take * new
-    norm = np.sqrt(np.einsum("ij,ij->i", mixed, mixed))
-    mixed /= np.where(has_new, np.maximum(norm, np.float32(1e-12)), 1)[:, None]
+    norm = np.sqrt(np.einsum("ij,ij->i", mixed, mixed))[:, None]
+    norm[take == 0] = 1  # rows that stay
+    mixed /= np.maximum(norm, np.float32(1e-12))
     return np.asarray(mixed)
 
 
-def has_feature(features: Floats) -> NDArray[np.bool_]:
-    """bool [n]: which of features [n, D] are not all zeros."""
-    return np.asarray(features.any(axis=1), np.bool_)
+def shares(new: Floats, memory: float) -> tuple[Floats, Floats]:
+    """How much of the remembered stays, and how much of the new comes in; float32 [n, 1] each.
+
+    Where there is no new feature (zeros in `new` float32 [n, D]) all stays.
+    """
+    known = new.any(axis=1, keepdims=True)
+    keep, take = np.where(known, memory, 1.0), np.where(known, 1.0 - memory, 0.0)
+    return keep.astype(np.float32), take.astype(np.float32)
 
 
 def predicted(boxes: Floats, velocity: Floats, gap: NDArray[Any]) -> Floats:
