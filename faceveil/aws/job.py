@@ -40,10 +40,10 @@ OnViolation = Literal["fail", "report", "off"]
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Which networks made the detections; None is the default of faceveil."""
+    """Which networks made the detections."""
 
-    detector: str | None = None
-    recognizer: str | None = None
+    detector: str = "union"
+    recognizer: str = "arcface-mobilefacenet"
     accept_licence: bool = False
 
 

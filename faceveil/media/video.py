@@ -163,6 +163,19 @@ class DecodedFrame:
             self._planes = Planes(views, peak, self._layout.coding)
         return self._planes
 
+    def replace(self, image: Image) -> None:
+        """Show an upright picture RGB uint8 [height, width, 3] instead, at the time of this one."""
+        layout = self._layout
+        picture = layout.convert(
+            av.VideoFrame.from_ndarray(image, "rgb24"),
+            layout.pixel_format,
+            dst_colorspace=_SWSCALE[layout.matrix],
+            dst_color_range=_FULL if layout.coding.full_range else _LIMITED,
+        )
+        target = self.planes()
+        for samples, plane in zip(target.planes, picture.planes, strict=True):
+            samples[...] = _samples(plane, target.peak)
+
     def stored(self) -> av.VideoFrame:
         """The frame as it will be encoded: turned as in the source, `layout.pixel_format`."""
         frame, layout = self._frame, self._layout

@@ -12,6 +12,7 @@ from faceveil.aws.job import Job
 from faceveil.aws.postprocess.layout import CHUNKS
 from faceveil.errors import InputError
 from faceveil.identity.times import FrameRange
+from faceveil.media.s3_keys import FramePart
 
 MOST_CHUNKS = 10_000
 """Children an array job of AWS Batch can have; it has at least two."""
@@ -24,11 +25,14 @@ _RESULTS_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ChunkPlan:
-    """frame_count frames in chunks of `size`; `digest` (hex) stands for all that decides what the
-    frames will look like, so that results of another selection or style are never taken for these.
+    """frame_count frames in chunks of `size`, the first one called `first_name`.
+
+    `digest` (hex) stands for all that decides what the frames will look like, so that results of
+    another selection or style are never taken for these.
     """
 
     digest: str
+    first_name: str
     frame_count: int
     size: int
 
@@ -43,6 +47,10 @@ class ChunkPlan:
             raise InputError(f"there is no chunk {index}: the job has {self.count}")
         first = index * self.size
         return FrameRange(first, min(first + self.size, self.frame_count))
+
+    def part(self, index: int) -> FramePart:
+        """The frames of a chunk, to list them without the others."""
+        return FramePart(self.first_name, self.frames(index))
 
     @property
     def folder(self) -> str:
@@ -72,7 +80,7 @@ class ChunkPlan:
 
 
 def plan_chunks(
-    job: Job, analysis_json: bytes, frame_count: int, size: int | None = None
+    job: Job, analysis_json: bytes, first_name: str, frame_count: int, size: int | None = None
 ) -> ChunkPlan:
     """Share out the frames of an analysis: at least two chunks where there are two frames, at most
     10,000. size: frames of a chunk, None to choose.
@@ -80,6 +88,7 @@ def plan_chunks(
     size = size or min(CHUNK_FRAMES, -(-frame_count // 2))
     return ChunkPlan(
         digest=results_digest(job, analysis_json),
+        first_name=first_name,
         frame_count=frame_count,
         size=max(size, -(-frame_count // MOST_CHUNKS)),
     )
