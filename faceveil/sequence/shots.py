@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from scenedetect import ContentDetector, FrameTimecode
@@ -33,8 +35,7 @@ class ShotDetector:
     """
 
     def __init__(self) -> None:
-        self._change = ContentDetector(threshold=FAINT_CHANGE, min_scene_len=0)
-        self._previous: Image | None = None
+        self._previous: _Seen | None = None
 
     def push(self, thumbnail: Image | None) -> bool:
         """Whether this frame starts a new shot; never the first.
@@ -44,30 +45,42 @@ class ShotDetector:
         """
         if thumbnail is None:
             return False
-        previous, self._previous = self._previous, thumbnail
-        changed = bool(self._change.process_frame(_NO_TIME, _bgr(thumbnail)))
-        if previous is None:
+        before, self._previous = self._previous, _Seen.of(thumbnail)
+        if before is None:
             return False
-        if previous.max() < BLACK <= thumbnail.max():
+        if before.brightest < BLACK <= self._previous.brightest:
             return True
-        return changed and _is_transition(previous, thumbnail)
+        return _is_transition(before, self._previous)
 
 
-def _is_transition(before: Image, after: Image) -> bool:
-    """Whether two frames with a change of content belong to different shots."""
-    old, new = (
-        cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) for image in (before, after)
-    )
-    if np.abs(new - old).mean() < LEAST_BRIGHTNESS_CHANGE:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A thumbnail, its luma uint8 [27, 48] and its largest value."""
+
+    picture: Image
+    grey: Image
+    brightest: int
+
+    @classmethod
+    def of(cls, picture: Image) -> _Seen:
+        grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+        return cls(picture, grey, int(picture.max()))
+
+
+def _is_transition(before: _Seen, after: _Seen) -> bool:
+    """Whether two frames belong to different shots. What is cheap is asked first."""
+    if cv2.norm(before.grey, after.grey, cv2.NORM_L1) < LEAST_BRIGHTNESS_CHANGE * after.grey.size:
         return False  # noise in the dark changes hue and saturation, which mean nothing there
-    likeness = _correlation(old, new)
+    if not _has_changed(before.picture, after.picture, FAINT_CHANGE):
+        return False
+    likeness = _correlation(before.grey.astype(np.float32), after.grey.astype(np.float32))
     if likeness < FAINT_LIKENESS:
         return True
-    return likeness < CLEAR_LIKENESS and _is_clear_change(before, after)
+    return likeness < CLEAR_LIKENESS and _has_changed(before.picture, after.picture, CLEAR_CHANGE)
 
 
-def _is_clear_change(before: Image, after: Image) -> bool:
-    detector = ContentDetector(threshold=CLEAR_CHANGE, min_scene_len=0)
+def _has_changed(before: Image, after: Image, threshold: float) -> bool:
+    detector = ContentDetector(threshold=threshold, min_scene_len=0)
     detector.process_frame(_NO_TIME, _bgr(before))
     return bool(detector.process_frame(_NO_TIME, _bgr(after)))
 
