@@ -107,33 +107,28 @@ resource "aws_sqs_queue" "this" {
   message_retention_seconds = 1209600
   # Events name buckets, keys and jobs: SQS's own key is enough, and EventBridge can write.
   sqs_managed_sse_enabled = true
+  policy                  = jsonencode({ Version = "2012-10-17", Statement = local.queue_statements[each.key] })
   tags                    = local.tags
 }
 
-resource "aws_sqs_queue_policy" "this" {
-  for_each = aws_sqs_queue.this
-
-  queue_url = each.value.id
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      [{
-        Sid       = "TlsOnly"
-        Effect    = "Deny"
-        Principal = "*"
-        Action    = "sqs:*"
-        Resource  = each.value.arn
-        Condition = { Bool = { "aws:SecureTransport" = "false" } }
-      }],
-      [for rules in ["arn:${local.partition}:events:${local.region}:${local.account}:rule/${var.name}-*"] : {
-        Sid       = "UndeliveredEvents"
-        Effect    = "Allow"
-        Principal = { Service = "events.amazonaws.com" }
-        Action    = "sqs:SendMessage"
-        Resource  = each.value.arn
-        Condition = { ArnLike = { "aws:SourceArn" = rules } }
-      } if each.key == "dead-letters"],
-    )
-  })
+locals {
+  tls_only_queue = { for name, arn in { dead-letters = local.dead_letters_arn, failures = local.failures_arn } : name => {
+    Sid       = "TlsOnly"
+    Effect    = "Deny"
+    Principal = "*"
+    Action    = "sqs:*"
+    Resource  = arn
+    Condition = { Bool = { "aws:SecureTransport" = "false" } }
+  } }
+  queue_statements = {
+    failures = [local.tls_only_queue.failures]
+    dead-letters = [local.tls_only_queue.dead-letters, {
+      Sid       = "UndeliveredEvents"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sqs:SendMessage"
+      Resource  = local.dead_letters_arn
+      Condition = { ArnLike = { "aws:SourceArn" = "arn:${local.partition}:events:${local.region}:${local.account}:rule/${var.name}-*" } }
+    }]
+  }
 }

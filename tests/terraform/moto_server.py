@@ -1,0 +1,173 @@
+"""moto's server, so that Terraform can apply the module, plan again without a diff, and destroy.
+
+`python moto_server.py --port N`. Each patch below names what moto lacks: mostly it forgets
+something it was sent, which Terraform then sees as a difference. moto only pretends: nothing runs
+here, and nothing is proven about AWS beyond what Terraform asks it to remember.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+from moto.awslambda.models import LambdaFunction
+from moto.batch.models import BatchBackend
+from moto.budgets.responses import BudgetsResponse
+from moto.core.config import default_user_config
+from moto.core.exceptions import JsonRESTError
+from moto.iam.models import iam_backends
+from moto.s3.responses import S3Response
+from moto.sagemaker.models import Model
+from moto.sagemaker.responses import SageMakerResponse
+from moto.server import main
+
+BATCH_SERVICE_ROLE = "AWSServiceRoleForBatch"
+
+
+def patched(owner: type, name: str) -> Callable[[Callable[..., Any]], None]:
+    """Decorator: `patch(original, self, ...)` takes the place of `owner.name`."""
+
+    def replace(patch: Callable[..., Any]) -> None:
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return patch(original, self, *args, **kwargs)
+
+        setattr(owner, name, method)
+
+    return replace
+
+
+def patch_lambda() -> None:
+    """moto forgets a function's DeadLetterConfig and LoggingConfig."""
+
+    @patched(LambdaFunction, "__init__")
+    def remember(original, self, account_id, spec, *args, **kwargs):
+        original(self, account_id, spec, *args, **kwargs)
+        self.forgotten = {
+            name: spec[name] for name in ("DeadLetterConfig", "LoggingConfig") if name in spec
+        }
+
+    @patched(LambdaFunction, "get_configuration")
+    def answer(original, self, *args, **kwargs):
+        return {**original(self, *args, **kwargs), **self.forgotten}
+
+
+def patch_sagemaker() -> None:
+    """moto forgets EnableNetworkIsolation, and answers a VpcConfig, Containers and Environment
+    that are empty where there are none."""
+
+    @patched(SageMakerResponse, "create_model")
+    def remember(original, self):
+        answer = original(self)
+        model = self.sagemaker_backend.describe_model(self._get_param("ModelName"))
+        model.enable_network_isolation = bool(self._get_param("EnableNetworkIsolation"))
+        return answer
+
+    original = Model.response_object.fget
+
+    def response_object(self):
+        answer = {
+            name: value
+            for name, value in original(self).items()
+            if value or name not in ("VpcConfig", "Containers")
+        }
+        answer["PrimaryContainer"] = {
+            name: value
+            for name, value in answer["PrimaryContainer"].items()
+            if value or name != "Environment"
+        }
+        return answer
+
+    Model.response_object = property(response_object)
+
+
+def patch_s3() -> None:
+    """moto remembers that events go to EventBridge, and does not answer it."""
+
+    @patched(S3Response, "get_bucket_notification")
+    def answer(original, self):
+        kept = self.backend.get_bucket_notification_configuration(self.bucket_name)
+        if kept is None or kept.event_bridge is None:
+            return original(self)
+        self.data["Action"] = "GetBucketNotificationConfiguration"
+        xml = "http://s3.amazonaws.com/doc/2006-03-01/"
+        body = f'<NotificationConfiguration xmlns="{xml}"><EventBridgeConfiguration/>'
+        return 200, {}, f"{body}</NotificationConfiguration>"
+
+
+def patch_batch() -> None:
+    """moto wants a service role named; AWS makes and takes its service-linked one."""
+
+    @patched(BatchBackend, "create_compute_environment")
+    def create(original, self, **settings):
+        if not settings["service_role"]:
+            settings["service_role"] = service_linked_role(self.account_id, self.partition)
+        return original(self, **settings)
+
+
+def service_linked_role(account: str, partition: str) -> str:
+    """ARN of Batch's service-linked role, which is made on first use."""
+    backend = iam_backends[account][partition]
+    path = "/aws-service-role/batch.amazonaws.com/"
+    for role in backend.get_roles():
+        if role.name == BATCH_SERVICE_ROLE:
+            return role.arn
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Principal": {"Service": "batch.amazonaws.com"},
+            }
+        ],
+    }
+    role = backend.create_role(
+        BATCH_SERVICE_ROLE, json.dumps(trust), path, None, "", [], None, "batch.amazonaws.com"
+    )
+    return role.arn
+
+
+def patch_budgets() -> None:
+    """moto has no DescribeSubscribersForNotification, and no tags on budgets."""
+
+    @patched(BudgetsResponse, "create_budget")
+    def remember(original, self):
+        answer = original(self)
+        budget = self.backend.budgets[self._get_param("AccountId")][
+            self._get_param("Budget")["BudgetName"]
+        ]
+        budget.resource_tags = self._get_param("ResourceTags", [])
+        return answer
+
+    def list_tags_for_resource(self):
+        _, _, _, _, account, name = self._get_param("ResourceARN").split(":")
+        budget = self.backend.budgets[account][name.removeprefix("budget/")]
+        return json.dumps({"ResourceTags": budget.resource_tags})
+
+    def describe_subscribers_for_notification(self):
+        budgets = self.backend.budgets[self._get_param("AccountId")]
+        wanted = self._get_param("Notification")
+        for kept in budgets[self._get_param("BudgetName")].notifications:
+            if all(wanted[name] == value for name, value in kept.details.items()):
+                return json.dumps({"Subscribers": kept.subscribers})
+        raise JsonRESTError("NotFoundException", "Unable to get notification")
+
+    BudgetsResponse.list_tags_for_resource = list_tags_for_resource
+    BudgetsResponse.describe_subscribers_for_notification = describe_subscribers_for_notification
+
+
+if __name__ == "__main__":
+    # Nothing is to run: functions and jobs are remembered, not executed.
+    default_user_config["lambda"]["use_docker"] = False
+    default_user_config["batch"]["use_docker"] = False
+    patch_lambda()
+    patch_sagemaker()
+    patch_s3()
+    patch_batch()
+    patch_budgets()
+    main()
