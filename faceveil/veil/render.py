@@ -20,6 +20,8 @@ from faceveil.veil.region import SOFT_EDGE, Geometry, core, grid, outer
 from faceveil.veil.styles import VeilStyle, enlargement, noisy_cells, veil_noise
 
 _BAND_SAMPLES = 1 << 14
+_LUMA = (0.299, 0.587, 0.114)
+"""How bright red, green and blue look (Rec. 601)."""
 
 
 def veil_frame(planes: Planes, boxes: Floats, seeds: NDArray[np.int64], style: VeilStyle) -> bool:
@@ -32,9 +34,9 @@ def veil_frame(planes: Planes, boxes: Floats, seeds: NDArray[np.int64], style: V
     cores = core(boxes, style)
     regions = list(zip(cores, outer(cores, style), grid(cores, style), strict=True))
     changed = False
-    layers = _layers(planes, style)
-    for region, seed in zip(regions, seeds.tolist(), strict=True):
-        changed |= _cover(layers, _Region(*region, style.is_round), seed, style)
+    for layer in _layers(planes, style):
+        for region, seed in zip(regions, seeds.tolist(), strict=True):
+            changed |= _cover(layer, _Region(*region, style.is_round), seed, style)
     return changed
 
 
@@ -42,7 +44,8 @@ def veil_whole(planes: Planes, seed: int, style: VeilStyle) -> None:
     """Veil the whole frame in place: where nobody knows what it shows (policy 1)."""
     height, width = planes.planes[0].shape[:2]
     frame = np.array([0, 0, width, height], np.float64)
-    _cover(_layers(planes, style), _Region(frame, frame, frame, is_round=False), seed, style)
+    for layer in _layers(planes, style):
+        _cover(layer, _Region(frame, frame, frame, is_round=False), seed, style)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,31 +92,34 @@ def _colour_channels(plane: NDArray[Any]) -> NDArray[Any]:
     return plane[:, :, : count - (count in (2, 4))]
 
 
-def _cover(layers: list[_Layer], region: _Region, seed: int, style: VeilStyle) -> bool:
-    """Veil a region of all layers, luma first; False where all of it lies outside the frame."""
-    brightness = None
-    changed = False
-    for layer in layers:
-        bounds = _bounds(layer, region)
-        if bounds is None:
-            continue
-        changed = True
-        x1, y1, x2, y2 = bounds
-        parts = [plane[y1:y2, x1:x2] for plane in layer.planes]
-        if style.name == "solid":
-            for part, fill in zip(parts, layer.fills, strict=True):
-                part[...] = fill
-            continue
-        colours = [_mean_colour(part) for part in parts]
-        if brightness is None:
-            brightness = float(colours[0].mean())
-        noise = veil_noise(seed, style, layer.peak, chroma=layer.chroma)
-        cells = [
-            noisy_cells(colour, noise[number : number + len(colour)], brightness, layer.peak)
-            for number, colour in enumerate(colours)
-        ]
-        _lay(layer, parts, cells, region, bounds, style)
-    return changed
+def _cover(layer: _Layer, region: _Region, seed: int, style: VeilStyle) -> bool:
+    """Veil a region of one layer; False where all of it lies outside the frame."""
+    bounds = _bounds(layer, region)
+    if bounds is None:
+        return False
+    x1, y1, x2, y2 = bounds
+    parts = [plane[y1:y2, x1:x2] for plane in layer.planes]
+    if style.name == "solid":
+        for part, fill in zip(parts, layer.fills, strict=True):
+            part[...] = fill
+        return True
+    left, top, right, bottom = _in_samples(region.grid, layer, region).tolist()
+    rows = enlargement(top, bottom, y1, y2, style)
+    columns = enlargement(left, right, x1, x2, style)
+    if layer.chroma:
+        cells = np.full((len(rows), len(columns)), (layer.peak + 1) / 2, np.float32)
+    else:
+        noise = veil_noise(seed, style, layer.peak)[: len(rows), : len(columns)]
+        cells = noisy_cells(_brightness(parts[0]), noise, layer.peak)
+    # The half makes cutting off decimals round.
+    veil = (cells + np.float32(0.5)) @ columns
+    edge = _edge(_in_samples(region.core, layer, region), bounds) if region.is_round else None
+    for band in _bands(parts[0]):
+        opacity = None if edge is None else _opacity(edge[0][band], edge[1])
+        shown = np.asarray(rows[:, band].T @ veil, np.float32)
+        for part in parts:
+            _blend(part[band], shown, opacity)
+    return True
 
 
 def _bounds(layer: _Layer, region: _Region) -> tuple[int, int, int, int] | None:
@@ -134,31 +140,6 @@ def _in_samples(rectangle: Geometry, layer: _Layer, region: _Region) -> Geometry
     return np.asarray(rectangle / np.array(layer.span * 2) + pad)
 
 
-def _lay(
-    layer: _Layer,
-    parts: list[NDArray[Any]],
-    cells: list[Floats],
-    region: _Region,
-    bounds: tuple[int, int, int, int],
-    style: VeilStyle,
-) -> None:
-    """Enlarge the cells float32 [channels, 8, 8] of each plane over its part, in place."""
-    x1, y1, x2, y2 = bounds
-    left, top, right, bottom = _in_samples(region.grid, layer, region).tolist()
-    rows = enlargement(top, bottom, y1, y2, style)
-    columns = enlargement(left, right, x1, x2, style)
-    # The half makes cutting off decimals round.
-    veils = [
-        np.asarray((part[:, : len(rows), : len(columns)] + np.float32(0.5)) @ columns, np.float32)
-        for part in cells
-    ]
-    edge = _edge(_in_samples(region.core, layer, region), bounds) if region.is_round else None
-    for band in _bands(parts[0]):
-        opacity = None if edge is None else _opacity(edge[0][band], edge[1])
-        for part, veil in zip(parts, veils, strict=True):
-            _blend(part[band], np.matmul(rows[:, band].T, veil), opacity)
-
-
 def _bands(part: NDArray[Any]) -> list[slice]:
     """Rows taken together: so few samples that what is computed on the way stays in the cache."""
     height, width = part.shape[:2]
@@ -173,21 +154,23 @@ def _channels(part: NDArray[Any]) -> Floats:
     return np.asarray(cv2.split(np.ascontiguousarray(part)), np.float32)
 
 
-def _mean_colour(part: NDArray[Any]) -> Floats:
-    """The mean of samples [h, w, channels], float32 [channels]."""
-    return np.array(cv2.mean(np.ascontiguousarray(part))[: part.shape[2]], np.float32)
+def _brightness(part: NDArray[Any]) -> float:
+    """The mean brightness of luma or RGB samples [h, w, channels]."""
+    mean = cv2.mean(np.ascontiguousarray(part))[: part.shape[2]]
+    return mean[0] if len(mean) == 1 else float(np.dot(mean, _LUMA))
 
 
 def _blend(part: NDArray[Any], veil: Floats, opacity: Floats | None) -> None:
-    """Lay a veil float32 [channels, h, w] over the samples [h, w, channels], in place."""
-    if opacity is not None:
+    """Lay a grey veil float32 [h, w] over the samples [h, w, channels], in place."""
+    if opacity is None:
+        samples = [veil.astype(part.dtype)] * part.shape[2]
+    else:
         # Exact at both ends: nothing of the original where opaque, all of it where clear.
-        original = _channels(part)
-        original *= 1 - opacity
-        veil *= opacity
-        veil += original
-    samples = veil.astype(part.dtype)
-    part[...] = samples[0, :, :, None] if len(samples) == 1 else cv2.merge(list(samples))
+        blended = _channels(part)
+        blended *= 1 - opacity
+        blended += veil * opacity
+        samples = list(blended.astype(part.dtype))
+    part[...] = samples[0][:, :, None] if len(samples) == 1 else cv2.merge(samples)
 
 
 def _edge(ellipse: Geometry, bounds: tuple[int, int, int, int]) -> tuple[Floats, Floats]:

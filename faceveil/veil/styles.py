@@ -1,14 +1,15 @@
 """What a veil looks like: its options, and the samples that replace a face (DESIGN policy 3).
 
-All that is measured of the picture is the mean colour under the veil. Noise is laid over it in at
-most 8 x 8 cells, and only then are they enlarged. Cells that showed means of their own would still
-tell whose face it is (benchmarks/reports/attack.md): noise averages out over photos of a person,
-and noise that is fixed per sequence is the same in all frames, so that it cancels between two of
-them where a face moves under its veil. What is not measured cannot come back.
+All that is measured of the picture is the mean brightness under the veil. Noise is laid over it in
+at most 8 x 8 cells, and only then are they enlarged. Cells that showed means of their own would
+still tell whose face it is (benchmarks/reports/attack.md): noise averages out over photos of a
+person, and noise that is fixed per sequence is the same in all frames, so that it cancels between
+two of them where a face moves under its veil. Colour tells too, and would need so much noise to
+hide it that veils look garish: they are grey. What is not measured cannot come back.
 
 The noise is fixed per sequence and laid over the *box*, to fractions of a pixel: a veil is steady
 while it follows a face, and averaging frames leaves it as it is. Its strength follows the
-brightness, so that dark scenes stay quiet and a fade does not tell colour from noise.
+brightness, so that dark scenes stay quiet and a fade does not tell one from the other.
 """
 
 from __future__ import annotations
@@ -25,8 +26,6 @@ STYLE_NAMES = ("round", "square", "pixelate", "solid", "upper")
 MAX_CELLS = 8
 MIN_CELL_SIZE = 4.0
 """Samples along a side of a cell: a small face gets fewer cells, never cells of one sample."""
-_COLOUR_NOISE = np.float32(0.15)
-"""Noise of single channels, as a share of the noise of the brightness: more would look garish."""
 _DARKEST = 1 / 16
 """Share of the sample range from which the noise follows the brightness: video black."""
 
@@ -104,30 +103,21 @@ def enlargement(low: float, high: float, start: int, stop: int, style: VeilStyle
     return weights
 
 
-def noisy_cells(colour: Floats, noise: Floats, brightness: float, peak: int) -> Floats:
-    """Cells float32 [channels, rows, columns] of one colour float32 [channels] with their noise.
+def noisy_cells(brightness: float, noise: Floats, peak: int) -> Floats:
+    """Cells float32 [8, 8] of one brightness with the noise of `veil_noise` at its strength.
 
-    All in sample units, noise as `veil_noise` gives it; peak is the largest sample value.
+    In sample units; peak is the largest sample value.
     """
     strength = np.float32(2 * max(brightness / peak, _DARKEST))
-    return np.asarray((colour[:, None, None] + strength * noise).clip(0, peak), np.float32)
+    return np.asarray((np.float32(brightness) + strength * noise).clip(0, peak), np.float32)
 
 
 @lru_cache(maxsize=1024)
-def veil_noise(seed: int, style: VeilStyle, peak: int, *, chroma: bool) -> Floats:
-    """The noise of a sequence at medium brightness in sample units, float32 [3, 8, 8].
-
-    One layer per channel. All channels of RGB share most of it (brightness, as luma); chroma planes
-    have their own.
-    """
+def veil_noise(seed: int, style: VeilStyle, peak: int) -> Floats:
+    """The noise of a sequence at medium brightness, float32 [8, 8] in sample units."""
     random = np.random.default_rng(seed)
-    layers = random.standard_normal((4, MAX_CELLS, MAX_CELLS), np.float32)
-    layers += random.standard_normal((4, 1, 1), np.float32)
-    noise: Floats = layers[1:] * _COLOUR_NOISE
-    if chroma:
-        noise = np.roll(noise, -1, axis=0)
-    else:
-        noise += layers[0]
+    noise: Floats = random.standard_normal((MAX_CELLS, MAX_CELLS), np.float32)
+    noise += random.standard_normal(dtype=np.float32)
     noise *= np.float32(style.noise * peak)
     noise.flags.writeable = False
     return noise
