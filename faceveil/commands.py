@@ -27,6 +27,7 @@ from faceveil.command_options import (
     selection_parameters,
     sequence_options_of,
     style_of,
+    verifier_options_of,
 )
 from faceveil.detect.analyzer import build_analyzer
 from faceveil.errors import InputError, UsageError
@@ -202,7 +203,10 @@ def _render(
     if verification:
         say(options, verification.summary())
         if not options.accept_violations:
-            verification.require(f"{options.output}: not published, kept as {sink.path}")
+            verification.require(
+                f"{options.output}: not published, kept as {sink.path}",
+                "; if it is nothing that matters, render with --accept-violations",
+            )
     return code
 
 
@@ -216,7 +220,7 @@ def _verification_step(
     return VerificationStep(
         analysis,
         style,
-        build_analyzer(analyzer_options_of(options)),
+        build_analyzer(verifier_options_of(options)),
         every=1 if options.verify == "every" else EVERY,
         workers=options.workers or usable_cores(),
         crops=options.crops,

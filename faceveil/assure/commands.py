@@ -11,7 +11,7 @@ from faceveil.analysis import Analysis, read_analysis
 from faceveil.assure.evaluate_command import evaluate_files, summary
 from faceveil.assure.step import check_recognizer
 from faceveil.assure.verify import verify as look_at
-from faceveil.command_options import analyzer_options_of, say, style_of
+from faceveil.command_options import say, style_of, verifier_options_of
 from faceveil.detect.analyzer import build_analyzer
 from faceveil.files import replace_file
 from faceveil.identity.features import read_features
@@ -47,7 +47,7 @@ def verify(options: Namespace) -> int:
     if options.features:
         features = read_features(analysis.sequences, analysis.source.digest, options.features)
         analysis = replace(analysis, sequences=features)
-    analyzer = build_analyzer(analyzer_options_of(options))
+    analyzer = build_analyzer(verifier_options_of(options))
     check_recognizer(analysis, analyzer)
     verification = look_at(
         output,

@@ -73,10 +73,10 @@ class Verification:
             lines.append(f"{len(self.doubtful)} may be faces, not veiled; look at frames {named}")
         return "\n".join(lines)
 
-    def require(self, where: str) -> None:
+    def require(self, where: str, advice: str = "") -> None:
         """Raise VerificationError naming what is wrong, first what is worst; else return.
 
-        where: the output, as the message names it.
+        where: the output, as the message names it. advice: what else to do, at its end.
         """
         if not self.violations:
             return
@@ -84,8 +84,7 @@ class Verification:
         named = "; ".join(str(item) for item in _worst_of_each(self.violations)[:_NAMED])
         raise VerificationError(
             f"{where}: shows what must be veiled, on {frames} of {self.frames} frames: {named}. "
-            "Faces that were missed: analyse again with a lower --min-face-size. Nothing that "
-            "matters: --accept-violations"
+            f"For faces that were missed, analyse again with a lower --min-face-size{advice}"
         )
 
     def to_dict(self) -> dict[str, Any]:

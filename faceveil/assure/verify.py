@@ -206,7 +206,7 @@ class _FrameCheck:
         found.veils = len(regions)
         for row in np.flatnonzero(missing).tolist():
             sequence = int(sequences[row]) if sequences[row] >= 0 else None
-            found.add("unveiled", trace.number, regions[row], float(share[row]), sequence)
+            found.add("unveiled", trace.number, regions[row], min(1.0, float(share[row])), sequence)
 
     def _look(self, number: int, picture: Image, found: _Found) -> None:
         """Are there faces or people that may not be seen?"""
