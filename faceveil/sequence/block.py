@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from faceveil.faces import LOW_SCORE, Floats, FrameFaces
 from faceveil.sequence.geometry import iou, sides
 from faceveil.sequence.grid import Grid, Indices
+from faceveil.sequence.tracks import has_feature
 
 DUPLICATE_IOU = 0.6
 SHADOWED_IOU = 0.4
@@ -78,10 +79,10 @@ class FaceBlock:
         features = _features(faces, feature_size)
         thresholds = [one.models.accept_score if one.models else 0.0 for one in faces]
         accepted = scores >= np.repeat(np.array(thresholds, np.float32), counts)
-        has_feature = (features != 0).any(axis=1)
+        known = has_feature(features)
         shorter = sides(boxes).min(axis=1)
         comparable = features
-        misleading = has_feature & ~(accepted & (shorter >= np.float32(min_feature_size)))
+        misleading = known & ~(accepted & (shorter >= np.float32(min_feature_size)))
         if misleading.any():
             comparable = features.copy()
             comparable[misleading] = 0
@@ -95,7 +96,7 @@ class FaceBlock:
             scores=scores,
             features=features,
             comparable=comparable,
-            quality=np.where(has_feature, shorter * scores, np.float32(0)),
+            quality=np.where(known, shorter * scores, np.float32(0)),
             accepted=accepted,
             leader=leader,
             low=low if low_scores else np.zeros_like(low),

@@ -26,11 +26,12 @@ def guess(nodes: Nodes, tracks: OpenTracks, max_gap: int) -> Indices:
     has_next = np.zeros(len(nodes), bool)
     velocity = np.zeros((len(nodes), 2), np.float32)
     velocity[: nodes.carried] = tracks.velocity
+    look = np.arange(len(nodes))
     tails = np.flatnonzero(~nodes.low)
     heads = tails[nodes.carried :]
     gap = 1
     for attempt in range(MOST_PASSES):
-        found = _link(nodes, links, velocity, gap, tails, heads)
+        found = _link(nodes, links, velocity, look, gap, tails, heads)
         has_next[links[found]] = True
         low = found[nodes.low[found]]
         tails = np.concatenate([tails[~has_next[tails]], low])
@@ -47,26 +48,36 @@ def guess(nodes: Nodes, tracks: OpenTracks, max_gap: int) -> Indices:
 
 
 def _link(
-    nodes: Nodes, links: Indices, velocity: Floats, gap: int, tails: Indices, heads: Indices
+    nodes: Nodes,
+    links: Indices,
+    velocity: Floats,
+    look: Indices,
+    gap: int,
+    tails: Indices,
+    heads: Indices,
 ) -> Indices:
-    """Link tails with heads `gap` frames later that are each other's nearest; returns those."""
+    """Link tails with heads `gap` frames later that are each other's nearest; returns those.
+
+    Writes links, velocity float32 [n, 2], and look int64 [n]: the node whose feature tells what
+    each looks like, since low scores have none.
+    """
     rows, columns = _facing(nodes, tails, heads, gap)
     low = nodes.low[columns]
     # Accepted faces have the first choice.
     last_choice = np.where(low, np.float32(LIKELY.limit), np.float32(0))
+    # Features are long: only those of faces near each other are compared.
     unknown = np.full(len(rows), np.nan, np.float32)
     cost = _costs(nodes, velocity, gap, rows, columns, unknown)
     near = cost < LIKELY.limit
-    rows, columns, last_choice, cost = rows[near], columns[near], last_choice[near], cost[near]
-    # Who is who is asked only where more than one is near: features are long.
-    crowded = (np.bincount(rows)[rows] > 1) | (np.bincount(columns)[columns] > 1)
-    a, b = rows[crowded], columns[crowded]
-    similarity = np.einsum("ij,ij->i", nodes.features[a], nodes.features[b])
+    rows, columns, last_choice = rows[near], columns[near], last_choice[near]
+    similarity = np.einsum("ij,ij->i", nodes.features[look[rows]], nodes.features[columns])
     similarity[similarity == 0] = np.nan
-    cost[crowded] = _costs(nodes, velocity, gap, a, b, similarity)
+    cost = _costs(nodes, velocity, gap, rows, columns, similarity)
     rows, columns = _each_others_nearest(rows, columns, cost + last_choice)
     links[columns] = rows
     velocity[columns] = (centres(nodes.boxes[columns]) - centres(nodes.boxes[rows])) / gap
+    unseen = nodes.low[columns]
+    look[columns[unseen]] = look[rows[unseen]]
     return columns
 
 

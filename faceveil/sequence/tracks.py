@@ -117,12 +117,21 @@ def mixed_features(old: Floats, new: Floats, keep: Floats, take: Floats) -> Floa
     return np.asarray(mixed)
 
 
+def has_feature(features: Floats) -> NDArray[np.bool_]:
+    """bool [n]: which of features float32 [n, D] are not all zeros."""
+    # Of nearly all that are not, the very first number is not.
+    known = np.asarray(features[:, :1].any(axis=1))
+    rest = np.flatnonzero(~known)
+    known[rest] = features[rest].any(axis=1)
+    return known
+
+
 def shares(new: Floats, memory: float) -> tuple[Floats, Floats]:
     """How much of the remembered stays, and how much of the new comes in; float32 [n, 1] each.
 
     Where there is no new feature (zeros in `new` float32 [n, D]) all stays.
     """
-    known = new.any(axis=1, keepdims=True)
+    known = has_feature(new)[:, None]
     keep, take = np.where(known, memory, 1.0), np.where(known, 1.0 - memory, 0.0)
     return keep.astype(np.float32), take.astype(np.float32)
 
