@@ -12,6 +12,7 @@ attacked, then the other way round, so that no picture is in both.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +96,8 @@ def crossed(faces: Faces, guess: Guess, galleries: list[Floats], probes: Floats)
     return Outcome(hits, len(faces))
 
 
-def audit(faces: Faces, way: Way) -> dict[str, Outcome]:
-    """Every attack on one way to hide faces."""
+def audit(faces: Faces, known: Floats, way: Way) -> dict[str, Outcome]:
+    """Every attack on one way to hide faces; known [n, D] are the features of the clear photos."""
     cv2.setNumThreads(1)
     recognizer = build_analyzer().recognizer
     seeds = [len(faces) * (number + 1) for number in range(VEILINGS)]
@@ -108,7 +109,7 @@ def audit(faces: Faces, way: Way) -> dict[str, Outcome]:
     average, change = sequences(faces, way, PROBE)
     followed = [sequences(faces, way, seed) for seed in seeds[:FEW_VEILINGS]]
     outcomes = {
-        "recogniser": crossed(faces, nearest_template, [clear_features(faces, recognizer)], seen),
+        "recogniser": crossed(faces, nearest_template, [known], seen),
         "recogniser, parrot": crossed(faces, discriminant, seen_parrots, seen),
         "cells": crossed(faces, nearest, [clear_pixels(faces, way)], small),
         "pixels, parrot": crossed(faces, discriminant, parrots, probes),
@@ -129,8 +130,8 @@ def audit(faces: Faces, way: Way) -> dict[str, Outcome]:
             features(faces, recognizer, way, seed, context=True)
             for seed in (PROBE, *seeds[:FEW_VEILINGS])
         ]
-        for name, (asked, *known) in zip(CONTEXT, (open_view, whole), strict=True):
-            outcomes[f"{name}, context"] = crossed(faces, discriminant, known, asked)
+        for name, (asked, *gallery) in zip(CONTEXT, (open_view, whole), strict=True):
+            outcomes[f"{name}, context"] = crossed(faces, discriminant, gallery, asked)
     return outcomes
 
 
@@ -155,9 +156,11 @@ def verdict(way: Way, outcomes: dict[str, Outcome], chance: float) -> str:
 
 
 def report() -> str:
-    faces = load_faces(FOLDER, build_analyzer())
+    analyzer = build_analyzer()
+    faces = load_faces(FOLDER, analyzer)
+    known = clear_features(faces, analyzer.recognizer)
     ways = all_ways()
-    found = Parallel(n_jobs=2)(delayed(audit)(faces, way) for way in ways)
+    found = Parallel(n_jobs=2)(delayed(audit)(faces, known, way) for way in ways)
     return "\n".join(_lines(faces, dict(zip([way.name for way in ways], found, strict=True)), ways))
 
 
@@ -196,6 +199,11 @@ def _lines(faces: Faces, found: dict[str, dict[str, Outcome]], ways: list[Way]) 
         )
     lines += [
         "",
+        "![Three portraits, hidden in each way](attack.jpg)",
+        "",
+        f"*Clear, {', '.join(way.name for way in ways[:-1])}; the last row in the dark. Portraits: "
+        "NASA and the White House, public domain.*",
+        "",
         "`upper` leaves the mouth to see and is not for people who must not be recognised: the "
         "table judges only what it covers.",
         "",
@@ -226,6 +234,10 @@ def _lines(faces: Faces, found: dict[str, dict[str, Outcome]], ways: list[Way]) 
 
 def main() -> None:
     publish(report, needs_data="FACEVEIL_ATTACK_FACES" not in os.environ)
+    if len(sys.argv) > 1:
+        from attack_montage import write_montage
+
+        write_montage(Path(sys.argv[1]).with_suffix(".jpg"))
 
 
 if __name__ == "__main__":

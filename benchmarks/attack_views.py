@@ -12,9 +12,9 @@ from faceveil.detect.analyzer import Recognizer
 from faceveil.faces import Floats, Image
 from faceveil.veil.region import Geometry
 
-PIXELS, CELLS = 24, 8
+PIXELS, CELLS = 16, 8
 """Samples along a side of what the attacker takes of a picture."""
-FRAMES = 12
+FRAMES = 8
 _MOTION = np.array([0.03, 0.03, 0.015])
 """How far a face moves within its box: in x and y and in size, shares of the box, deviation."""
 _DARKEST_FRAME = 0.5
@@ -46,7 +46,7 @@ def pixels(picture: Image, part: Geometry, side: int, *, is_round: bool) -> Floa
     seen = cv2.resize(samples.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
     if is_round:
         middle = (np.arange(side) + 0.5) / side * 2 - 1
-        seen[np.add.outer(middle**2, middle**2) > (1 - 2 / side) ** 2] = _GREY
+        seen[np.add.outer(middle**2, middle**2) > (1 - 2**0.5 / side) ** 2] = _GREY
     return np.asarray(seen.ravel(), np.float32)
 
 
@@ -113,7 +113,7 @@ def _inside(part: Geometry, size: tuple[int, int], *, is_round: bool) -> NDArray
     return np.asarray(np.logical_and.outer(y <= 1, x <= 1))
 
 
-def sequences(faces: Faces, way: Way, seed: int, side: int = 12) -> tuple[Floats, Floats]:
+def sequences(faces: Faces, way: Way, seed: int, side: int = CELLS) -> tuple[Floats, Floats]:
     """What frames of a face show together: their average [n, d], and what changes [n, 4 d].
 
     The face moves under its veil by fractions of a pixel and the light fades, by amounts the
