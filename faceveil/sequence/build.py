@@ -239,17 +239,17 @@ class SequenceBuilder:
         )
         self._sequence.append(ids[known], len(known))
 
-    def _sequence_of(self, number: int, rows: NDArray[Any]) -> FaceSequence:
+    def _sequence_of(self, shot: int, rows: NDArray[Any], samples: FeatureSamples) -> FaceSequence:
         frames, boxes = self._frames.values[rows], self._boxes.values[rows]
         first = np.flatnonzero(np.diff(frames, prepend=-1))  # doubles share a frame
         low, high = (f.reduceat(boxes, first) for f in (np.minimum, np.maximum))
-        sample_frames, quality, features = self._samples[number].columns(self._feature_size)
+        sample_frames, quality, features = samples.columns(self._feature_size)
         return FaceSequence(
             frames=frames[first],
             boxes=np.concatenate([low[:, :2], high[:, 2:]], axis=1),
             scores=np.maximum.reduceat(self._scores.values[rows], first),
             provenance=self._provenance.values[rows][first],
-            shot=self._shots[number],
+            shot=shot,
             feature_frames=sample_frames,
             feature_quality=quality,
             features=features,
