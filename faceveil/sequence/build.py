@@ -115,7 +115,12 @@ class SequenceBuilder:
         order = np.argsort(sequence, kind="stable")
         ends = np.searchsorted(sequence[order], np.arange(len(self._samples)), side="right")
         rows_of = np.split(order, ends[:-1]) if len(ends) else []
-        sequences = [self._sequence_of(number, rows) for number, rows in enumerate(rows_of)]
+        # Samples are most of the memory: each is let go as it becomes columns.
+        self._samples.reverse()
+        sequences = [
+            self._sequence_of(shot, rows, self._samples.pop())
+            for shot, rows in zip(self._shots, rows_of, strict=True)
+        ]
         return Built(sequences, log, np.array(self._shot_starts, np.int32))
 
     def _check_features(self, faces: FrameFaces) -> None:
