@@ -151,7 +151,7 @@ faces_of_a_frame = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(faces_of_a_frame, max_size=14),
     st.sets(st.integers(0, 13)),
