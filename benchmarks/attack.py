@@ -204,6 +204,11 @@ def _lines(faces: Faces, found: dict[str, dict[str, Outcome]], ways: list[Way]) 
         f"*Clear, {', '.join(way.name for way in ways[:-1])}; the last row in the dark. Portraits: "
         "NASA and the White House, public domain.*",
         "",
+        "Of our veils a frame shows one number of the face, its mean brightness, under noise that "
+        "is fixed for a sequence (but for `solid`, which shows none). `8x8 cell means and fixed "
+        "noise` is what they were before this audit: the parrot learns the cells through the "
+        "noise, and in a sequence the noise cancels, whatever its strength.",
+        "",
         "`upper` leaves the mouth to see and is not for people who must not be recognised: the "
         "table judges only what it covers.",
         "",
