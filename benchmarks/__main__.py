@@ -21,6 +21,7 @@ NAMES = (
     "whole_command",
     "serving",
     "quality",
+    "attack",
 )
 
 
