@@ -22,6 +22,7 @@ NAMES = (
     "serving",
     "quality",
     "attack",
+    "verification",
 )
 
 
