@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from faceveil.aws.clients import S3Uri, is_s3
 from faceveil.aws.transform.manifest import parse_manifest
 from faceveil.errors import InputError, UsageError
+from faceveil.media.s3_errors import BROKEN_BODY
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -170,11 +172,12 @@ def _read_object(client: S3Client, uri: S3Uri, limit: int | None) -> bytes:
     while True:
         try:
             answer = client.get_object(Bucket=uri.bucket, Key=uri.key)
-            with answer["Body"] as body:
+            # Not `with answer["Body"]`: that is urllib3's stream, with errors of its own.
+            with closing(answer["Body"]) as body:
                 _check_size(answer["ContentLength"], limit)
                 return body.read()
         except (ClientError, BotoCoreError) as problem:
-            if attempt == READ_ATTEMPTS or not isinstance(problem, HTTPClientError):
+            if attempt == READ_ATTEMPTS or not isinstance(problem, BROKEN_BODY):
                 raise InputError(f"cannot be read ({problem})") from problem
         attempt += 1
 

@@ -8,6 +8,7 @@ import os
 
 import boto3
 import pytest
+from faults import TRUNCATE, fail_first
 
 from faceveil.aws.clients import S3Uri, s3_client
 from faceveil.aws.transform.inputs import MEGABYTE, open_source
@@ -155,6 +156,16 @@ def test_s3_objects_over_the_limit_or_gone_are_named(s3, bucket, s3_url):
         source.read("big", MEGABYTE)
     with pytest.raises(InputError, match="NoSuchKey"):
         source.read("gone", None)
+
+
+def test_a_body_that_breaks_off_is_read_again_and_given_up_in_words(s3, bucket, faulty):
+    s3.put_object(Bucket=bucket, Key="a.png", Body=bytes(range(256)) * 100)
+    source = open_source(f"s3://{bucket}/", False, s3_client(faulty.url))
+    faulty.rule = fail_first(TRUNCATE)
+    assert source.read("a.png", None) == bytes(range(256)) * 100
+    faulty.rule = fail_first(TRUNCATE, 1000)
+    with pytest.raises(InputError, match="cannot be read"):
+        source.read("a.png", None)
 
 
 def test_a_manifest_in_s3(s3, bucket, s3_url):
