@@ -19,10 +19,14 @@ class EditList:
         self._cuts = cuts
         self._frame = -1
 
-    def push(self, thumbnail: Image | None) -> bool:
-        """Asked once a frame, in order."""
+    def push(self, thumbnail: Image | None) -> list[bool]:
+        """Asked once a frame, in order; the answers may also come some frames later."""
         self._frame += 1
-        return self._frame in self._cuts
+        return [self._frame in self._cuts]
+
+    def finish(self) -> list[bool]:
+        """The answers that are still owed."""
+        return []
 
 
 def main(video: Path, output: Path, *cuts: int) -> None:

@@ -237,6 +237,19 @@ def _add_detection(parser: argparse.ArgumentParser) -> None:
 
 def _add_sequences(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("following faces")
+    group.add_argument(
+        "--sampling",
+        choices=("every", "adaptive"),
+        default="every",
+        help="look for faces in every frame, or in as few as tell the same: one in 4 to 12 where "
+        "little happens, more where faces come, go or move fast, always at both sides of a cut",
+    )
+    group.add_argument(
+        "--tracking",
+        choices=("on", "off"),
+        default="on",
+        help="follow faces by their pixels for up to 2 seconds where they were not detected",
+    )
     group.add_argument("--thesis", action="store_true", help="the 2022 thesis's own parameters")
     group.add_argument("--distance", help="motion or thesis")
     group.add_argument(

@@ -21,6 +21,8 @@ from faceveil.identity.select import (
 from faceveil.identity.times import FrameRange
 from faceveil.media.frames import EncodeOptions
 from faceveil.sequence.options import THESIS, SequenceOptions
+from faceveil.sequence.sampling import SamplingOptions
+from faceveil.sequence.track import TrackOptions
 from faceveil.veil.styles import VeilStyle
 
 
@@ -109,6 +111,16 @@ def sequence_options_of(options: Namespace) -> SequenceOptions:
         "min_length",
     )
     return replace(THESIS if options.thesis else SequenceOptions(), **given)
+
+
+def sampling_of(options: Namespace) -> SamplingOptions | None:
+    """None for every frame."""
+    return SamplingOptions() if options.sampling == "adaptive" else None
+
+
+def tracking_of(options: Namespace) -> TrackOptions | None:
+    """None where nothing is to be tracked; the thesis did not."""
+    return TrackOptions() if options.tracking == "on" and not options.thesis else None
 
 
 def style_of(options: Namespace) -> VeilStyle:

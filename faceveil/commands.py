@@ -22,11 +22,13 @@ from faceveil.command_options import (
     analyzer_options_of,
     encode_options_of,
     mode_of,
+    sampling_of,
     say,
     selection_of,
     selection_parameters,
     sequence_options_of,
     style_of,
+    tracking_of,
     verifier_options_of,
 )
 from faceveil.detect.analyzer import build_analyzer
@@ -128,6 +130,7 @@ def weights_verify(options: Namespace) -> int:
 
 def _analyse(source: FrameSource, options: Namespace, clock: _Clock) -> Analysis:
     sequence_options = sequence_options_of(options)
+    sampling, tracking = sampling_of(options), tracking_of(options)
     analyzer_options = analyzer_options_of(options)
     mode = mode_of(options)
     with clock.stage("load"):
@@ -138,12 +141,17 @@ def _analyse(source: FrameSource, options: Namespace, clock: _Clock) -> Analysis
             source,
             analyzer,
             sequence_options,
+            sampling=sampling,
+            tracking=tracking,
             workers=options.workers or usable_cores(),
             progress=choose_progress(options.progress, options.quiet),
         )
     parameters = {
         "networks": asdict(analyzer_options),
         "sequences": asdict(sequence_options),
+        "sampling": sampling and asdict(sampling),
+        "tracking": tracking and asdict(tracking),
+        "frames_looked_at": found.looked_at,
         "selection": selection_parameters(selection),
     }
     with clock.stage("decide"):

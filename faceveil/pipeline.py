@@ -7,9 +7,10 @@ Each stage is an argument or a function of its own, so that any of them can be r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -18,50 +19,41 @@ from faceveil.assure.contact_sheet import ContactSheet
 from faceveil.assure.coverage import Coverage, check_coverage
 from faceveil.assure.traces import TraceLog
 from faceveil.errors import InputError
-from faceveil.faces import DetectionLog, FaceSequence, FrameFaces, Image, Ints, Models
+from faceveil.faces import DetectionLog, FaceSequence, FrameFaces, Ints, Models
 from faceveil.identity.cluster import cluster
 from faceveil.identity.limit import limit
 from faceveil.identity.select import Selection
 from faceveil.identity.select import decide as decide_each
+from faceveil.looking import (
+    Analyzer,
+    PixelTracker,
+    in_shots,
+    look_adaptively,
+    look_at_every,
+)
 from faceveil.media.frames import Frame, FrameSink, FrameSource
-from faceveil.parallel import ordered_map
 from faceveil.progress import Progress, QuietProgress
-from faceveil.resources import release_freed_memory
 from faceveil.sequence.build import SequenceBuilder
 from faceveil.sequence.options import SequenceOptions
 from faceveil.sequence.process import finish
-from faceveil.sequence.shots import ShotDetector
+from faceveil.sequence.sampling import Sampled, SamplingOptions
+from faceveil.sequence.track import TrackOptions
+from faceveil.sequence.transitions import EveryFrame, Shots, TransitionDetector, TransNet
 from faceveil.veil.draw import draw_boxes
 from faceveil.veil.plan import VeilPlan
 from faceveil.veil.render import veil_frame, veil_whole
 from faceveil.veil.styles import VeilStyle
 
-FRAMES_BETWEEN_RELEASES = 64
-
-Analyzer = Callable[[Image], FrameFaces]
-"""A frame, RGB uint8 [H, W, 3], in; its faces out. Called from several threads."""
-
-
-class Shots(Protocol):
-    """Says for each frame, in order, whether it starts a new shot."""
-
-    def push(self, thumbnail: Image | None) -> bool:
-        """`thumbnail` RGB uint8 [27, 48, 3] of the next frame, None where it is unknown."""
-        ...
-
-
-class EveryFrame:
-    """Shots for unrelated pictures: each is a shot of its own, so no sequence joins two."""
-
-    def push(self, thumbnail: Image | None) -> bool:
-        return True
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What analyse() found, features included: kept in memory, never in analysis.json."""
+    """What analyse() found, features included: kept in memory, never in analysis.json.
+
+    looked_at: the number of frames in which faces were looked for.
+    """
 
     frame_count: int
+    looked_at: int
     models: Models | None
     shot_starts: Ints
     unknown_frames: Ints
@@ -75,22 +67,32 @@ def analyse(
     options: SequenceOptions | None = None,
     *,
     shots: Shots | None = None,
+    sampling: SamplingOptions | None = None,
+    tracking: TrackOptions | None = None,
     workers: int = 2,
     progress: Progress | None = None,
 ) -> Found:
-    """Detect the faces of every frame and follow each through its shot.
+    """Detect the faces of every frame, or with `sampling` of as many as needed, and follow each
+    through its shot; with `tracking` also by its pixels, where it was not detected.
 
     Memory is bounded by the sequences, not by the frames. Raises InputError when the source has
     no frame that can be read.
     """
-    if shots is None:
-        shots = EveryFrame() if source.kind == "stills" else ShotDetector()
-    faces = _detect(source, analyzer, workers, progress or QuietProgress())
-    return follow(faces, options, shots=shots, size=(source.width, source.height))
+    progress = progress or QuietProgress()
+    stills = source.kind == "stills"
+    shots = shots or (EveryFrame() if stills else TransitionDetector(TransNet()))
+    if sampling is None or stills:
+        looked = look_at_every(source, analyzer, shots, workers, progress)
+    else:
+        looked = look_adaptively(source, analyzer, shots, sampling, workers, progress)
+    tracker = None
+    if tracking is not None and not stills:
+        tracker = PixelTracker(source, tracking, workers, progress)
+    return _connect(looked, options or SequenceOptions(), (source.width, source.height), tracker)
 
 
 def follow(
-    frames: Iterator[tuple[int, FrameFaces]],
+    frames: Iterable[tuple[int, FrameFaces]],
     options: SequenceOptions | None = None,
     *,
     size: tuple[int, int],
@@ -99,44 +101,46 @@ def follow(
     """Build finished sequences from (frame number, faces) in frame order.
 
     `size` is the width and height of the upright frame. The batch path enters here, with
-    detections read from JSON.
+    detections read from JSON. Raises InputError when there is no frame.
     """
-    options = options or SequenceOptions()
-    shots = shots or ShotDetector()
+    looked = in_shots(frames, shots or TransitionDetector(TransNet()))
+    return _connect(looked, options or SequenceOptions(), size, None)
+
+
+def _connect(
+    looked: Iterable[Sampled[int]],
+    options: SequenceOptions,
+    size: tuple[int, int],
+    tracker: PixelTracker | None,
+) -> Found:
     builder = SequenceBuilder(options)
-    models, number, unknown = None, -1, []
-    for number, faces in frames:
-        builder.push(number, faces, shots.push(faces.thumbnail))
-        models = models or faces.models
-        if faces.error is not None:
-            unknown.append(number)
-    if number < 0:
+    models, unknown, seen = None, [], bytearray()
+    for frame in looked:
+        seen.extend(bytes(frame.item + 1 - len(seen)))
+        if frame.faces is None:
+            continue
+        seen[frame.item] = 1
+        builder.push(frame.item, frame.faces, frame.new_shot)
+        models = models or frame.faces.models
+        if frame.faces.error is not None:
+            unknown.append(frame.item)
+    if not seen:
         raise InputError("the input has no frame that can be read")
+    looked_at = np.frombuffer(seen, np.bool_)
+    track = None
+    if tracker is not None:
+        track = partial(tracker, looked=looked_at)
     built = builder.finish()
-    sequences, detections = finish(built, options, number + 1, *size)
+    sequences, detections = finish(built, options, len(seen), *size, track=track)
     return Found(
-        frame_count=number + 1,
+        frame_count=len(seen),
+        looked_at=int(looked_at.sum()),
         models=models,
         shot_starts=built.shot_starts,
         unknown_frames=np.array(unknown, np.int32),
         sequences=sequences,
         detections=detections,
     )
-
-
-def _detect(
-    source: FrameSource, analyzer: Analyzer, workers: int, progress: Progress
-) -> Iterator[tuple[int, FrameFaces]]:
-    def detect(frame: Frame) -> tuple[int, FrameFaces]:
-        return frame.number, analyzer(frame.rgb())
-
-    with progress.stage("analyse", source.frame_count) as stage:
-        for count, result in enumerate(ordered_map(detect, source, workers), 1):
-            yield result
-            stage.advance()
-            if count % FRAMES_BETWEEN_RELEASES == 0:
-                release_freed_memory()
-    release_freed_memory()
 
 
 def decide(

@@ -261,7 +261,7 @@ def test_progress_as_json_lines(video, tmp_path, capsys):
     assert main(["veil", str(video), str(tmp_path / "o.mp4"), "--progress", "json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     finished = {line["stage"]: line for line in lines if line["finished"]}
-    assert set(finished) == {"analyse", "render", "verify"}
+    assert set(finished) == {"analyse", "track", "render", "verify"}
     assert finished["render"]["frames"] == finished["render"]["total"] == FRAME_COUNT
     assert finished["render"]["eta_seconds"] == 0
 

@@ -22,15 +22,18 @@ def extend(
     *,
     frames: int = 10,
 ) -> FaceSequence:
-    """The sequence with up to `frames` boxes more at both ends, within a span of frames.
+    """The sequence with boxes at both ends, `frames` beyond what was detected, within a span.
 
     first_frame and last_frame (inclusive) are the bounds of its shot; width and height those of
     the picture in pixels. The face goes on at its last speed and comes to rest, its box growing
     a little as its place gets less sure. A face that is leaving the picture keeps its speed and
-    is followed until it is out. The new boxes have score 0 and provenance EXTENDED.
+    is followed until it is out. An end that was followed by its pixels less far goes on from there.
+    The new boxes have score 0 and provenance EXTENDED.
     """
-    ahead = np.arange(sequence.last + 1, min(sequence.last + frames, last_frame) + 1)
-    back = np.arange(sequence.first - 1, max(sequence.first - frames, first_frame) - 1, -1)
+    sure = sequence.frames[sequence.provenance != Provenance.EXTENDED]
+    furthest, earliest = int(sure[-1]) + frames, int(sure[0]) - frames
+    ahead = np.arange(sequence.last + 1, min(furthest, last_frame) + 1)
+    back = np.arange(sequence.first - 1, max(earliest, first_frame) - 1, -1)
     picture = np.array([width, height], np.float32)
     end = slice(None, -BOXES_AT_AN_END - 1, -1)
     start = slice(BOXES_AT_AN_END)

@@ -3,6 +3,7 @@ trimmed, smoothed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,9 @@ from faceveil.sequence.rts import RTS, fill_and_smooth
 from faceveil.sequence.smooth import smooth
 from faceveil.sequence.trim import trim
 
+Track = Callable[[Sequence[FaceSequence], Ints], list[FaceSequence]]
+"""Sequences and the first frames of the shots in, the sequences with more boxes out."""
+
 
 def finish(
     built: Built,
@@ -29,16 +33,20 @@ def finish(
     height: int,
     *,
     distance: Distance | None = None,
+    track: Track | None = None,
 ) -> tuple[list[FaceSequence], DetectionLog]:
     """Every stage after building, and the detections with the numbers of the final sequences.
 
     frame_count bounds the last shot; width and height are the picture's, in pixels.
-    `distance` replaces the one named in the options; give the builder the same.
+    `distance` replaces the one named in the options; give the builder the same. `track` adds boxes
+    in gaps and at ends by looking at pixels; where it finds none, they are computed from boxes.
     """
     distance = distance or distance_by_name(options.distance)
     sequences, absorbed = absorb(built.sequences)
     sequences, joined = join(sequences, options.join_gap, distance)
     sequences, pruned = prune(sequences, options.min_length, options.prune_detected)
+    if track is not None:
+        sequences = track(sequences, built.shot_starts)
     last_of_shot = np.append(built.shot_starts[1:], frame_count) - 1
     extended = []
     for sequence in sequences:

@@ -1,0 +1,134 @@
+"""In which frames faces are looked for: in every one, or in as few as tell the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.faces import FaceSequence, FrameFaces, Image, Ints
+from faceveil.media.frames import Frame, FrameSource
+from faceveil.media.reduced import grey, thumbnail
+from faceveil.parallel import ordered_map
+from faceveil.progress import Progress
+from faceveil.resources import release_freed_memory
+from faceveil.sequence.sampling import Sampled, SamplingOptions, sample
+from faceveil.sequence.track import TrackOptions, shrink_factor, track
+from faceveil.sequence.transitions import Shots, mark
+
+FRAMES_BETWEEN_RELEASES = 64
+
+Item = TypeVar("Item")
+
+Analyzer = Callable[[Image], FrameFaces]
+"""A frame, RGB uint8 [H, W, 3], in; its faces out. Called from several threads."""
+
+
+def in_shots(frames: Iterable[tuple[int, FrameFaces]], shots: Shots) -> Iterator[Sampled[int]]:
+    """Frames with their faces, each with whether it starts a new shot; some frames late."""
+    with_thumbnails = (((number, faces), faces.thumbnail) for number, faces in frames)
+    for (number, faces), new_shot in mark(with_thumbnails, shots):
+        yield Sampled(number, new_shot, faces)
+
+
+def look_at_every(
+    source: FrameSource, analyzer: Analyzer, shots: Shots, workers: int, progress: Progress
+) -> Iterator[Sampled[int]]:
+    """The faces of every frame, in one pass."""
+
+    def look(frame: Frame) -> tuple[int, FrameFaces]:
+        return frame.number, analyzer(frame.rgb())
+
+    with progress.stage("analyse", source.frame_count) as stage:
+
+        def detected() -> Iterator[tuple[int, FrameFaces]]:
+            for found in _releasing(ordered_map(look, source, workers)):
+                yield found
+                stage.advance()
+
+        yield from in_shots(detected(), shots)
+
+
+def look_adaptively(
+    source: FrameSource,
+    analyzer: Analyzer,
+    shots: Shots,
+    options: SamplingOptions,
+    workers: int,
+    progress: Progress,
+) -> Iterator[Sampled[int]]:
+    """The faces of as many frames as needed (see sampling.sample), in two passes: shots are known
+    some frames late, and frames are too large to wait for that."""
+    with progress.stage("shots", source.frame_count) as stage:
+        small = ordered_map(lambda frame: (frame.number, thumbnail(frame)), source, workers)
+        starts, count = set(), 0
+        for number, new_shot in mark(small, shots):
+            if new_shot:
+                starts.add(number)
+            count = number + 1
+            stage.advance()
+    with progress.stage("analyse", count) as stage:
+        frames = ((frame, frame.number in starts) for frame in source)
+        looked = sample(
+            frames,
+            lambda frame: analyzer(frame.rgb()),
+            options,
+            rate=source.rate,
+            workers=workers,
+        )
+        for found in _releasing(looked):
+            yield Sampled(found.item.number, found.new_shot, found.faces)
+            stage.advance()
+
+
+def _releasing(items: Iterable[Item]) -> Iterator[Item]:
+    """The items; memory that was freed goes back to the system now and then."""
+    for count, item in enumerate(items, 1):
+        yield item
+        if count % FRAMES_BETWEEN_RELEASES == 0:
+            release_freed_memory()
+    release_freed_memory()
+
+
+@dataclass(frozen=True, slots=True)
+class PixelTracker:
+    """Follows the ends of sequences and gaps in them through the pixels of their source."""
+
+    source: FrameSource
+    options: TrackOptions
+    workers: int
+    progress: Progress
+
+    def __call__(
+        self, sequences: Sequence[FaceSequence], shot_starts: Ints, looked: NDArray[np.bool_]
+    ) -> list[FaceSequence]:
+        """The sequences with the boxes that were found; see track.track."""
+        source = self.source
+        problems = list(source.problems)
+        tracked = track(
+            sequences,
+            shot_starts,
+            len(looked),
+            self._pictures,
+            (source.width, source.height),
+            self.options,
+            rate=source.rate,
+            looked=looked,
+            workers=self.workers,
+        )
+        source.problems[:] = problems  # not all of it was read this time
+        return tracked
+
+    def _pictures(self, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, Image]]:
+        factor = shrink_factor(self.source.height)
+        last = int(np.flatnonzero(wanted)[-1])
+        with self.progress.stage("track", last + 1) as stage:
+            for frame in self.source:
+                if wanted[frame.number]:
+                    yield frame.number, grey(frame, factor)
+                stage.advance()
+                if frame.number >= last:
+                    break
