@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from faceveil.faces import Image
@@ -52,6 +53,14 @@ class Change:
         )
 
 
+def differ(before: Image, after: Image) -> bool:
+    """Whether two thumbnails, as the ends of a transition, are a faint change at least.
+
+    Takes a microsecond, where `change_at` takes many: ask this first.
+    """
+    return cv2.norm(before, after, cv2.NORM_L1) >= FAINT_CHANGE * before.size
+
+
 def change_at(thumbnails: Image) -> Change | None:
     """The change around the frame in the middle of uint8 [2 * REACH + 1, 27, 48, 3].
 
@@ -81,10 +90,12 @@ def _change(frames: Image, half: int) -> Change | None:
     if likeness > FAINT_LIKENESS:
         return None
     between = frames[first + 1 : last].astype(np.float32)
+    if _largest_step(before, after, between) > LARGEST_STEP:
+        return None
     above = np.maximum(between - np.maximum(before, after), 0)
     below = np.maximum(np.minimum(before, after) - between, 0)
     outside = float((above + below).mean(axis=(1, 2)).max()) / change
-    if outside > FAINT_OUTSIDE or _largest_step(before, after, between) > LARGEST_STEP:
+    if outside > FAINT_OUTSIDE:
         return None
     return Change(change, outside, unrest, likeness)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from faceveil.errors import WeightsError
 from faceveil.faces import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, Floats, Image
-from faceveil.sequence.gradual import REACH, Change, change_at
+from faceveil.sequence.gradual import HALF_LENGTHS, REACH, Change, change_at, differ
 from faceveil.sequence.shots import BLACK, ShotDetector
 
 Item = TypeVar("Item")
@@ -113,10 +113,11 @@ class TransitionDetector:
     def _look_for_change(self, middle: int) -> None:
         if middle < REACH:
             return
-        index = np.arange(middle - REACH, middle + REACH + 1) % _HELD
-        change = change_at(self._frames[index])
-        if change is not None:
-            self._open.append((middle, change))
+        if any(differ(self._frame(middle - n), self._frame(middle + n)) for n in HALF_LENGTHS):
+            index = np.arange(middle - REACH, middle + REACH + 1) % _HELD
+            change = change_at(self._frames[index])
+            if change is not None:
+                self._open.append((middle, change))
         if self._open and (
             middle - self._open[-1][0] >= 3 or middle - self._open[0][0] >= LONGEST_CHANGE
         ):
