@@ -39,7 +39,7 @@ def analysed(frames: int) -> dict[str, float]:
     from faceveil import pipeline
     from faceveil.faces import FrameFaces
     from faceveil.sequence.build import SequenceBuilder
-    from faceveil.sequence.shots import ShotDetector
+    from faceveil.sequence.transitions import TransitionDetector
 
     cv2.setNumThreads(1)
     spent: dict[str, float] = defaultdict(float)
@@ -63,7 +63,7 @@ def analysed(frames: int) -> dict[str, float]:
     with ExitStack() as stack:
         for label, owner, name in (
             ("JSON", FrameFaces, "from_json"),
-            ("shots", ShotDetector, "push"),
+            ("shots", TransitionDetector, "push"),
             ("matching", SequenceBuilder, "push"),
             ("matching", SequenceBuilder, "finish"),
             ("finishing", pipeline, "finish"),

@@ -95,13 +95,12 @@ def _change(frames: Image, half: int) -> Change | None:
     above = np.maximum(between - np.maximum(before, after), 0)
     below = np.maximum(np.minimum(before, after) - between, 0)
     outside = float((above + below).mean(axis=(1, 2)).max()) / change
-    if outside > FAINT_OUTSIDE:
-        return None
-    return Change(change, outside, unrest, likeness)
+    return Change(change, outside, unrest, likeness) if outside <= FAINT_OUTSIDE else None
 
 
 def _largest_step(before: np.ndarray, after: np.ndarray, between: np.ndarray) -> float:
     """The largest part of the whole change that happens from one frame to the next."""
-    way = after - before
-    gone = ((between - before) * way).sum(axis=(1, 2)) / (way * way).sum()
+    way = (after - before).ravel()
+    start = float(before.ravel() @ way)
+    gone = (between.reshape(len(between), -1) @ way - start) / float(way @ way)
     return float(np.diff(gone, prepend=0.0, append=1.0).max())

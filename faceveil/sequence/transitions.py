@@ -113,7 +113,8 @@ class TransitionDetector:
     def _look_for_change(self, middle: int) -> None:
         if middle < REACH:
             return
-        if any(differ(self._frame(middle - n), self._frame(middle + n)) for n in HALF_LENGTHS):
+        held, at = self._frames, middle % _HELD
+        if any(differ(held[at - n], held[(at + n) % _HELD]) for n in HALF_LENGTHS):
             index = np.arange(middle - REACH, middle + REACH + 1) % _HELD
             change = change_at(self._frames[index])
             if change is not None:
