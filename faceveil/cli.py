@@ -27,6 +27,8 @@ Veil the right faces in video, without missing one.
   faceveil veil pictures/ veiled/ --stills --veil upper   unrelated pictures, each on its own
   faceveil analyse talk.mp4 analysis.json                 find the faces; edit the file …
   faceveil render talk.mp4 analysis.json out.mp4          … and veil without detecting again
+  faceveil verify out.mp4 analysis.json --input talk.mp4  look whether the output shows a face
+  faceveil evaluate truth.json analysis.json              compare what is veiled with the truth
 """
 
 EXIT_CODES = """\

@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from faceveil.detect.analyzer import FAST, UNION, AnalyzerOptions, FaceAnalyzer
+from faceveil.detect.analyzer import DEFAULT, FAST, UNION, AnalyzerOptions, FaceAnalyzer
 from faceveil.errors import UsageError
 from faceveil.identity.points import Point
 from faceveil.identity.references import load_references
@@ -96,7 +96,8 @@ def analyzer_options_of(options: Namespace) -> AnalyzerOptions:
 def verifier_options_of(options: Namespace) -> AnalyzerOptions:
     """The networks of the analysis, each looking once: verification looks again itself."""
     chosen = analyzer_options_of(options)
-    return replace(chosen, profile=FAST) if chosen.detector == UNION else chosen
+    doubts = chosen.detector == UNION and chosen.profile == DEFAULT
+    return replace(chosen, profile=FAST) if doubts else chosen
 
 
 def sequence_options_of(options: Namespace) -> SequenceOptions:
