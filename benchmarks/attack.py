@@ -53,7 +53,7 @@ TARGET = 0.02
 """Above chance."""
 PROBE = 10**6
 """Seeds from here on are the probes'; the attacker does not know them."""
-WITH_CONTEXT = ("round", "solid")
+WITH_CONTEXT = ("round", "solid", "upper")
 ATTACKS = {
     "recogniser": "ArcFace, gallery of clear photos, mean feature of a person",
     "recogniser, parrot": f"ArcFace, gallery veiled {FEW_VEILINGS} times, trained discriminant",
@@ -152,6 +152,8 @@ def verdict(way: Way, outcomes: dict[str, Outcome], chance: float) -> str:
     worst = max(outcomes[name].share for name in ATTACKS)
     if way.must_hide:
         return "within" if worst <= chance + TARGET else "**not within**"
+    if way.name == "upper":
+        return "not judged: leaves the mouth"
     return f"broken, {worst / chance:.0f}x chance" if worst > chance + TARGET else "within"
 
 
@@ -206,18 +208,19 @@ def _lines(faces: Faces, found: dict[str, dict[str, Outcome]], ways: list[Way]) 
         "",
         "Of our veils a frame shows one number of the face, its mean brightness, under noise that "
         "is fixed for a sequence (but for `solid`, which shows none). `8x8 cell means and fixed "
-        "noise` is what they were before this audit: the parrot learns the cells through the "
+        "noise` is how our square one worked before this audit: the parrot learns the cells through the "
         "noise, and in a sequence the noise cancels, whatever its strength.",
         "",
-        "`upper` leaves the mouth to see and is not for people who must not be recognised: the "
-        "table judges only what it covers.",
+        "`upper` leaves the mouth to see and is not for people who must not be recognised: this "
+        "table attacks only what it covers, the last one all of it.",
         "",
         "## The same photo",
         "",
         f"The attacker has the {len(faces)} very photos and veils each {VEILINGS} times to learn "
         "what it looks like under a veil; then one is shown veiled with an unknown seed. By pixels "
         "or by mean colour, whichever does better; top-1 "
-        f"among all photos; chance is {photo:.2%}.",
+        f"among all photos; chance is {photo:.2%}. Who has the very video, clear, needs no attack: "
+        "what lies beside the veil tells them which it is.",
         "",
         "| way | same photo |",
         "|---|---:|",
@@ -225,8 +228,9 @@ def _lines(faces: Faces, found: dict[str, dict[str, Outcome]], ways: list[Way]) 
         "",
         "## What lies beside the veil",
         "",
-        "No veil hides hair, clothes and background: the same attackers with the whole picture. A "
-        "solid veil shows what of it is owed to these alone.",
+        "No veil hides hair, clothes and background: the same attackers with the whole picture, "
+        f"the gallery veiled {FEW_VEILINGS} times. A solid veil shows what of it is owed to these "
+        "alone.",
         "",
         "| way | " + " | ".join(CONTEXT) + " |",
         "|---|" + "---:|" * len(CONTEXT),
