@@ -208,8 +208,8 @@ def _lines(faces: Faces, found: dict[str, dict[str, Outcome]], ways: list[Way]) 
         "",
         "Of our veils a frame shows one number of the face, its mean brightness, under noise that "
         "is fixed for a sequence (but for `solid`, which shows none). `8x8 cell means and fixed "
-        "noise` is how our square one worked before this audit: the parrot learns the cells through the "
-        "noise, and in a sequence the noise cancels, whatever its strength.",
+        "noise` is how our square one worked before this audit: the parrot learns the cells "
+        "through the noise, and in a sequence the noise cancels, whatever its strength.",
         "",
         "`upper` leaves the mouth to see and is not for people who must not be recognised: this "
         "table attacks only what it covers, the last one all of it.",
