@@ -18,8 +18,11 @@ from faceveil.media.s3_errors import LostObjectError
 from faceveil.media.s3_keys import FramePart, list_frames, list_part
 from faceveil.media.stored_frame import StoredFrame
 from faceveil.parallel import ordered_map
+from faceveil.resources import usable_cores
 
-MOST_READERS = 8
+MOST_THREADS = usable_cores() + 2
+"""That read, or encode: S3 answers in about the time a frame is worked on, and frames that wait in
+memory beyond what keeps the cores busy cost more than they gain."""
 MEMORY = 256 << 20
 """What frames read ahead may take, and those being written as much again."""
 _PIXEL_BYTES = 6
@@ -120,7 +123,7 @@ class S3Frames:
 
     def __iter__(self) -> Iterator[S3Frame]:
         self.problems.clear()
-        readers = threads_for(self.width, self.height, MOST_READERS)
+        readers = threads_for(self.width, self.height)
         for outcome in ordered_map(self._frame, self._numbers, readers):
             if isinstance(outcome, Problem):
                 self.problems.append(outcome)
@@ -161,10 +164,10 @@ class S3Frames:
         raise InputError(f"{self.location.uri()}: none of its first {tried} frames can be read")
 
 
-def threads_for(width: int, height: int, most: int) -> int:
+def threads_for(width: int, height: int) -> int:
     """How many threads may have two frames each at a time within MEMORY: 2 at least."""
     frame = width * height * _PIXEL_BYTES
-    return max(2, min(most, MEMORY // (2 * frame)))
+    return max(2, min(MOST_THREADS, MEMORY // (2 * frame)))
 
 
 def _holds(ordered: NDArray[np.int64], value: int) -> bool:

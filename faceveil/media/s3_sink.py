@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 import orjson
@@ -18,7 +19,16 @@ from faceveil.media.s3_frames import S3Frame, S3Frames, threads_for
 from faceveil.media.stored_frame import encode_frame, frame_name
 
 SUCCESS = "_SUCCESS"
-MOST_WRITERS = 16
+REQUESTS = 16
+"""At a time. Copies wait for S3 and take no memory; frames to encode are fewer."""
+
+
+class _Pending(NamedTuple):
+    """A frame on its way; `held` says that its samples are in memory for it."""
+
+    frame: Frame
+    future: Future[Stored]
+    held: bool
 
 
 class S3FrameSink:
@@ -44,9 +54,10 @@ class S3FrameSink:
         self._source = source
         self._part = part
         self._names: list[str] = []
-        self._threads = threads_for(source.width, source.height, MOST_WRITERS)
-        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="faceveil-s3")
-        self._pending: deque[tuple[Frame, Future[Stored]]] = deque()
+        self._pool = ThreadPoolExecutor(REQUESTS, thread_name_prefix="faceveil-s3")
+        self._pending: deque[_Pending] = deque()
+        self._held = 0
+        self._most_held = 2 * threads_for(source.width, source.height)
         self._check_apart()
         if not part:
             self._check_empty()
@@ -61,10 +72,16 @@ class S3FrameSink:
         return self
 
     def write(self, frame: Frame, changed: bool) -> None:
-        self._names.append(frame_name(frame))
-        self._pending.append((frame, self._pool.submit(self._store, frame, changed)))
-        while len(self._pending) >= 2 * self._threads:
+        while len(self._pending) >= 2 * REQUESTS or self._held >= self._most_held:
             self._settle()
+        self._names.append(frame_name(frame))
+        if isinstance(frame, S3Frame) and not changed and self._can_copy(frame.location):
+            future = self._pool.submit(self._location.copy, frame.location, frame.listed)
+            self._pending.append(_Pending(frame, future, held=False))
+        else:
+            future = self._pool.submit(self._encode, frame, changed)
+            self._pending.append(_Pending(frame, future, held=True))
+            self._held += 1
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         done = False
@@ -91,16 +108,15 @@ class S3FrameSink:
 
     def _settle(self) -> None:
         """Wait for the oldest frame; one that was lost joins what the source could not read."""
-        frame, future = self._pending.popleft()
+        frame, future, held = self._pending.popleft()
+        self._held -= held
         try:
             self.stored.append(future.result())
         except LostObjectError as problem:
             where = f"frame {frame.number} ({frame_name(frame)})"
             self._source.problems.append(Problem(where, str(problem)))
 
-    def _store(self, frame: Frame, changed: bool) -> Stored:
-        if isinstance(frame, S3Frame) and not changed and self._can_copy(frame.location):
-            return self._location.copy(frame.location, frame.listed)
+    def _encode(self, frame: Frame, changed: bool) -> Stored:
         try:
             content = encode_frame(frame, changed)
         except OSError as problem:

@@ -119,7 +119,7 @@ def test_only_expected_frames_are_read_ahead_and_others_when_asked_for(shaky, fa
 
 
 def test_reading_ahead_is_bounded_and_leaves_no_thread(shaky, faulty, monkeypatch):
-    monkeypatch.setattr(s3_frames, "MOST_READERS", 2)
+    monkeypatch.setattr(s3_frames, "MOST_THREADS", 2)
     put_frames(shaky, 30)
     source = S3Frames(shaky, size=(WIDTH, HEIGHT))
     frames = iter(source)
@@ -132,8 +132,9 @@ def test_reading_ahead_is_bounded_and_leaves_no_thread(shaky, faulty, monkeypatc
 
 
 @pytest.mark.parametrize(("width", "height", "readers"), [(640, 360, 8), (7680, 4320, 2)])
-def test_large_frames_are_read_by_fewer_threads(width, height, readers):
-    assert s3_frames.threads_for(width, height, 8) == readers
+def test_large_frames_are_read_by_fewer_threads(monkeypatch, width, height, readers):
+    monkeypatch.setattr(s3_frames, "MOST_THREADS", 8)
+    assert s3_frames.threads_for(width, height) == readers
 
 
 @pytest.mark.parametrize("fault", [SLOW_DOWN, DROP, TRUNCATE])

@@ -12,7 +12,7 @@ from faceveil import pipeline
 from faceveil.errors import InputError, OutputError, UsageError
 from faceveil.faces import FaceSequence
 from faceveil.identity.times import FrameRange
-from faceveil.media import s3, s3_sink
+from faceveil.media import s3, s3_frames, s3_sink
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
 from faceveil.media.s3 import S3Location
@@ -211,29 +211,31 @@ def test_no_frame_is_no_output(frames, veiled):
     assert written(veiled) == {}
 
 
-def test_writing_is_bounded(frames, veiled, faulty, monkeypatch):
-    """However slow S3 is: nothing is taken beyond what the threads have under way."""
-    monkeypatch.setattr(s3_sink, "MOST_WRITERS", 2)
+@pytest.mark.parametrize(("module", "name"), [(s3_sink, "REQUESTS"), (s3_frames, "MOST_THREADS")])
+def test_writing_is_bounded(frames, veiled, faulty, monkeypatch, module, name):
+    """However slow S3 is: two copies at a time and two that wait, or as many frames in memory."""
+    monkeypatch.setattr(module, name, 2)
     put_frames(frames, 20)
     passed, going_on = [], threading.Event()
-    faulty.rule = lambda request: (
-        going_on.wait(10) and None if request.operation == "COPY" else None
-    )
+    stopped = ("COPY", "PUT")
+    faulty.rule = lambda request: going_on.wait(10) and None if request[0] in stopped else None
     source = S3Frames(frames)
     sink = S3FrameSink(veiled, source)
 
     def write():
         with sink:
             for frame in source:
-                sink.write(frame, changed=False)
+                sink.write(frame, changed=module is s3_frames)
                 passed.append(frame.number)
 
     writer = threading.Thread(target=write)
     writer.start()
-    assert wait_until(lambda: len(passed) == 3)
-    assert not wait_until(lambda: len(passed) > 3, seconds=0.3)
-    going_on.set()
-    writer.join()
+    try:
+        assert wait_until(lambda: len(passed) == 4)
+        assert not wait_until(lambda: len(passed) > 4, seconds=0.3)
+    finally:
+        going_on.set()
+        writer.join()
     assert len(written(veiled)) == 21
 
 
