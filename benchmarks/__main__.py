@@ -20,6 +20,7 @@ NAMES = (
     "hamilton",
     "whole_command",
     "serving",
+    "scale",
     "quality",
     "attack",
     "verification",
