@@ -7,6 +7,8 @@ cuttings of a picture together cost less than one more look at the whole.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from faceveil.detect.boxes import overlaps, suppress
@@ -26,11 +28,19 @@ _KNOWN_IOU = 0.3
 _MIRROR = np.diag([-1.0, 1.0])
 _TURNS = [np.array([[c, -s], [s, c]], float) for c, s in ((0, 1), (-1, 0), (0, -1))]
 """By a quarter, a half and three quarters."""
-_MIRRORED_ACCEPT, _TURNED_ACCEPT = 0.5, 0.6
+_MIRRORED_ACCEPT, _TURNED_ACCEPT = 0.6, 0.7
 """The score from which a face counts where CenterFace itself was in doubt: hands and cloth look
 like faces more often when they are turned."""
 _SWAPPED = [1, 0, 2, 4, 3]
 """Landmarks of a mirrored face, left to right again."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """What is seen in one way of looking, and the score from which it counts."""
+
+    found: Detected
+    accept: float
 
 
 class ThoroughCenterFace:
@@ -54,29 +64,38 @@ class ThoroughCenterFace:
     def detect_in(self, pyramid: Pyramid) -> Detected:
         """Faces of a picture whose halvings are already made."""
         first = self._detector.detect_in(pyramid, _DOUBT)
-        parts = [first.select(first.scores >= np.float32(LOW_SCORE))]
+        views = [_View(first.select(first.scores >= np.float32(LOW_SCORE)), self.accept_score)]
         if self._everywhere:
-            parts += self._whole_views(pyramid.levels[0])
-        doubtful = self._doubtful(first, Detected.joined(parts))
+            views += _whole_views(self._detector, pyramid.levels[0])
+        known = [view.found.select(view.found.scores >= np.float32(view.accept)) for view in views]
+        doubtful = self._doubtful(first, Detected.joined(known).boxes)
         if len(doubtful):
-            parts.append(self._closer(pyramid, doubtful))
-        found = Detected.joined(parts)
-        return found.select(suppress(found.boxes, found.scores, _KNOWN_IOU))
+            views += self._closer(pyramid, doubtful)
+        return self._joined(views)
 
-    def _doubtful(self, first: Detected, found: Detected) -> Floats:
+    def _joined(self, views: list[_View]) -> Detected:
+        """Each face once, as it is in the view that sees it most clearly, best score first."""
+        raw = Detected.joined([view.found for view in views])
+        scores = np.concatenate(
+            [rescale(view.found.scores, view.accept, self.accept_score) for view in views]
+        )
+        accepted = scores >= np.float32(self.accept_score)
+        kept = suppress(raw.boxes, raw.scores + accepted, _KNOWN_IOU)
+        kept = kept[np.argsort(-scores[kept], kind="stable")]
+        return Detected(raw.boxes[kept], scores[kept], raw.landmarks[kept])
+
+    def _doubtful(self, first: Detected, known: Floats) -> Floats:
         """Boxes [n, 4] of what is not a face yet but may be one, the most likely first."""
-        accept = np.float32(self.accept_score)
-        known = found.boxes[found.scores >= accept]
-        boxes = first.boxes[first.scores < accept]
+        boxes = first.boxes[first.scores < np.float32(self.accept_score)]
         free: Floats = boxes[overlaps(boxes, known).max(axis=1, initial=0) < _KNOWN_IOU]
         return free[:_MOST]
 
-    def _closer(self, pyramid: Pyramid, boxes: Floats) -> Detected:
+    def _closer(self, pyramid: Pyramid, boxes: Floats) -> list[_View]:
         """Faces at the places of boxes [n, 4]: each cut out mirrored and turned, all at once."""
-        centre = np.repeat((boxes[:, :2] + boxes[:, 2:]) / 2, 1 + len(_TURNS), axis=0)
-        side = np.repeat((boxes[:, 2:] - boxes[:, :2]).max(axis=1), 1 + len(_TURNS))
-        turns = np.tile([_MIRROR, *_TURNS], (len(boxes), 1, 1))
-        turns *= (side * _WIDE / _TILE)[:, None, None]
+        ways = np.array([_MIRROR, *_TURNS])
+        centre = np.repeat((boxes[:, :2] + boxes[:, 2:]) / 2, len(ways), axis=0)
+        side = np.repeat((boxes[:, 2:] - boxes[:, :2]).max(axis=1), len(ways))
+        turns = np.tile(ways, (len(boxes), 1, 1)) * (side * _WIDE / _TILE)[:, None, None]
         corner = centre - turns.sum(axis=2) * _TILE / 2
         matrices = np.concatenate([turns, corner[:, :, None]], axis=2).astype(np.float32)
         found = self._detector.look_once(_mosaic(pyramid.warp(matrices, _TILE)))
@@ -84,42 +103,44 @@ class ThoroughCenterFace:
         tile = row * _COLUMNS + column
         origin = np.stack([column, row], axis=1).astype(np.float32) * _STRIDE
         boxes = found.boxes - np.tile(origin, 2)
+        cut = Detected(boxes, found.scores, found.landmarks - origin[:, None])
         # A face that the edge of its cutting cuts was not what is being looked at.
         whole = (tile < len(matrices)) & (boxes > -2).all(axis=1) & (boxes < _TILE + 2).all(axis=1)
-        cut = Detected(boxes, found.scores, found.landmarks - origin[:, None]).select(whole)
-        return self._upright(cut, matrices[tile[whole]])
+        mirrored = tile % len(ways) == 0
+        return [
+            _View(_in_picture(cut.select(rows), matrices[tile[rows]]), accept)
+            for rows, accept in (
+                (np.flatnonzero(whole & mirrored), _MIRRORED_ACCEPT),
+                (np.flatnonzero(whole & ~mirrored), _TURNED_ACCEPT),
+            )
+        ]
 
-    def _whole_views(self, image: Image) -> list[Detected]:
-        """Faces of the whole picture mirrored and turned."""
-        height, width = image.shape[:2]
-        views = [(_MIRROR, image[:, ::-1])]
-        views += [(turn, np.rot90(image, steps)) for steps, turn in enumerate(_TURNS, 1)]
-        parts = []
-        for turn, view in views:
-            middle = np.array(view.shape[1::-1]) / 2
-            corner = np.array([width, height]) / 2 - turn @ middle
-            matrix = np.concatenate([turn, corner[:, None]], axis=1).astype(np.float32)
-            found = self._detector.detect(np.ascontiguousarray(view))
-            parts.append(self._upright(found, np.tile(matrix, (len(found), 1, 1))))
-        return parts
 
-    def _upright(self, found: Detected, matrices: Floats) -> Detected:
-        """Faces of views in pixels of the picture, on the scale of scores of upright ones.
+def _whole_views(detector: CenterFace, image: Image) -> list[_View]:
+    """Faces of the whole picture mirrored and turned."""
+    ways = [(_MIRROR, image[:, ::-1], _MIRRORED_ACCEPT)]
+    ways += [(turn, np.rot90(image, n), _TURNED_ACCEPT) for n, turn in enumerate(_TURNS, 1)]
+    views = []
+    for turn, view, accept in ways:
+        middles = [np.array(picture.shape[1::-1]) / 2 for picture in (image, view)]
+        corner = middles[0] - turn @ middles[1]
+        matrix = np.concatenate([turn, corner[:, None]], axis=1).astype(np.float32)
+        found = detector.detect(np.ascontiguousarray(view))
+        views.append(_View(_in_picture(found, np.tile(matrix, (len(found), 1, 1))), accept))
+    return views
 
-        matrices float32 [n, 2, 3] map points of each face's view to points of the picture.
-        """
-        corners = np.stack([found.boxes[:, :2], found.boxes[:, 2:]], axis=1)
-        corners, landmarks = (_mapped(points, matrices) for points in (corners, found.landmarks))
-        mirrored = np.linalg.det(matrices[:, :, :2]) < 0
-        landmarks[mirrored] = landmarks[mirrored][:, _SWAPPED]
-        scores = np.where(
-            mirrored,
-            rescale(found.scores, _MIRRORED_ACCEPT, self.accept_score),
-            rescale(found.scores, _TURNED_ACCEPT, self.accept_score),
-        )
-        return Detected(
-            np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1), scores, landmarks
-        )
+
+def _in_picture(found: Detected, matrices: Floats) -> Detected:
+    """Faces of views in pixels of the picture.
+
+    matrices float32 [n, 2, 3] map points of each face's view to points of the picture.
+    """
+    corners = np.stack([found.boxes[:, :2], found.boxes[:, 2:]], axis=1)
+    corners, landmarks = (_mapped(points, matrices) for points in (corners, found.landmarks))
+    mirrored = np.linalg.det(matrices[:, :, :2]) < 0
+    landmarks[mirrored] = landmarks[mirrored][:, _SWAPPED]
+    boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    return Detected(boxes, found.scores, landmarks)
 
 
 def _mapped(points: Floats, matrices: Floats) -> Floats:
