@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from faceveil.faces import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, Image
 from faceveil.media.frames import ColourCoding, Frame, Planes
 
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
 
 def thumbnail(frame: Frame) -> Image:
     """The upright frame as RGB uint8 [27, 48, 3], for the shot transitions."""
@@ -32,9 +34,7 @@ def grey(frame: Frame, factor: int) -> Image:
     first = planes.planes[0]
     small = _shrunk(first, size) if factor > 1 else np.ascontiguousarray(first)
     if small.ndim == 3:
-        rgb = small[..., :3]
-        small = rgb @ np.array([0.299, 0.587, 0.114], np.float32) if small.shape[2] > 2 else rgb
-        small = small.reshape(small.shape[:2]) if small.shape[-1] == 1 else small
+        small = small[..., :3] @ LUMA if small.shape[2] > 2 else small[..., 0]
     return small if small.dtype == np.uint8 else _rounded(small / np.float32(planes.peak))
 
 

@@ -25,6 +25,7 @@ NEAR = 8
 SAME_TRANSITION = 12
 SAME_FADE = 16
 LONGEST_CHANGE = 24
+SAME_DOUBT = 0.02
 DELAY = WINDOW // 2 + LONGEST_CHANGE + REACH
 _HELD = 256
 
@@ -125,9 +126,12 @@ class TransitionDetector:
             self._close_change()
 
     def _close_change(self) -> None:
-        """Of neighbouring frames that may be the middle of a transition, the likeliest is."""
+        """Of neighbouring frames that may be the middle of a transition, the middle one of the
+        likeliest is."""
         if self._open:
-            self._gradual.append(min(self._open, key=lambda one: one[1].doubt))
+            least = min(change.doubt for _, change in self._open)
+            likeliest = [one for one in self._open if one[1].doubt <= least + SAME_DOUBT]
+            self._gradual.append(likeliest[len(likeliest) // 2])
             self._open.clear()
 
     def _decide(self, known: int) -> None:
