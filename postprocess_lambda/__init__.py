@@ -1,0 +1,1 @@
+"""AWS Lambda's and Batch's entrypoints of post-processing: parse, call the library, answer."""

@@ -1,0 +1,35 @@
+"""The function that runs when a SageMaker transform job has changed its state.
+
+Its detections are analysed, and the frames rendered here where that fits well into the time left,
+else by an AWS Batch array job.
+"""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, event_source
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from faceveil.aws.postprocess import steps
+from faceveil.aws.postprocess.settings import Settings
+from faceveil.aws.postprocess.state_changes import NotOursError, transform_end
+from postprocess_lambda.function import Answer, budget_of, ignored, logger, metrics, work
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context(clear_state=True)
+@event_source(data_class=EventBridgeEvent)
+def handler(event: EventBridgeEvent, context: LambdaContext) -> Answer:
+    """Lambda's entrypoint. The same event may come several times."""
+    try:
+        ended = transform_end(event.detail)
+    except NotOursError as problem:
+        return ignored(problem)
+    if ended.seconds is not None:
+        metrics.add_metric("TransformSeconds", MetricUnit.Seconds, ended.seconds)
+    return work(
+        ended.job_id,
+        "analyse",
+        context.aws_request_id,
+        lambda run: steps.start(run, ended, budget_of(context), Settings.of().batch()),
+    )

@@ -1,0 +1,91 @@
+"""What both functions share: their budget, their logs and metrics, and how an error is answered."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from faceveil.aws.events import Stage
+from faceveil.aws.postprocess.budget import MIB, Budget
+from faceveil.aws.postprocess.fail import fail
+from faceveil.aws.postprocess.layout import JobRun, UnknownJobError, load_job
+from faceveil.aws.postprocess.settings import Settings
+from faceveil.aws.postprocess.state_changes import NotOursError
+from faceveil.errors import FaceveilError, VerificationError
+
+SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "postprocess")
+NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "faceveil")
+
+logger = Logger(service=SERVICE)
+metrics = Metrics(service=SERVICE, namespace=NAMESPACE)
+
+# What the library says carries the job's id, too.
+library = logging.getLogger("faceveil")
+library.handlers = logger.handlers
+library.setLevel(logging.INFO)
+library.propagate = False
+
+Answer = dict[str, Any]
+
+
+def budget_of(context: LambdaContext) -> Budget:
+    """What this invocation may use."""
+    return Budget(
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        memory=context.memory_limit_in_mb * MIB,
+        scratch=shutil.disk_usage(tempfile.gettempdir()).free,
+    )
+
+
+def work(job_id: str, stage: Stage, owner: str, step: Callable[[JobRun], str]) -> Answer:
+    """Do a step of a job; gives the function's answer.
+
+    An error of faceveil is final: the job says that it has failed, and the function answers, so
+    that nobody tries in vain. Any other is raised: Lambda tries again, then the dead-letter queue
+    has it. stage: what a job.json that cannot be used has stopped.
+    """
+    logger.append_keys(job_id=job_id)
+    settings = Settings.of()
+    bucket = settings.open_bucket()
+    try:
+        job = load_job(bucket, job_id)
+    except UnknownJobError as problem:
+        return ignored(problem)
+    except FaceveilError as problem:
+        fail(bucket, job_id, stage, problem, settings.announce())
+        return _failed(job_id, problem)
+    try:
+        outcome = step(settings.run_of(bucket, job, owner))
+    except FaceveilError as problem:
+        return _failed(job_id, problem)
+    logger.info("job %s: %s", job_id, outcome)
+    if outcome == "completed":
+        metrics.add_metric("JobsCompleted", MetricUnit.Count, 1)
+    return {"job_id": job_id, "outcome": outcome}
+
+
+def ignored(problem: NotOursError | UnknownJobError) -> Answer:
+    """The answer to an event that asks for nothing."""
+    logger.info("nothing to do: %s", problem)
+    return {"outcome": "ignored", "reason": str(problem)}
+
+
+def _failed(job_id: str, problem: FaceveilError) -> Answer:
+    logger.error("job %s has failed: %s", job_id, problem)
+    metrics.add_metric("JobsFailed", MetricUnit.Count, 1)
+    if isinstance(problem, VerificationError):
+        metrics.add_metric("VerificationFailures", MetricUnit.Count, 1)
+    return {
+        "job_id": job_id,
+        "outcome": "failed",
+        "error": type(problem).__name__,
+        "reason": str(problem),
+    }
