@@ -37,7 +37,6 @@ from faceveil.parallel import ordered_map
 
 CLAIM = "finish"
 _READERS = 16
-_NAMED = 5
 
 
 def missing_chunks(run: JobRun, analysed: Analysed) -> list[int]:
@@ -55,9 +54,8 @@ def finish(run: JobRun, analysed: Analysed, claim_seconds: float) -> bool:
     """Bring the chunks together, unless somebody else is at it. Gives whether the job is done.
 
     claim_seconds: after which this finisher is given up for dead. Raises InputError when chunks
-    are missing, or frames were lost and the job refuses that; VerificationError when a face shows
-    and the job refuses that; OutputError when something cannot be kept. The claim is given back
-    then.
+    are missing, VerificationError when a face shows and the job refuses that, OutputError when
+    something cannot be kept. The claim is given back then.
     """
     if run.is_done:
         announce_done(run)
@@ -105,9 +103,6 @@ def _finish(run: JobRun, analysed: Analysed) -> None:
     run.folder.write(REPORT, _report(run, analysed, whole, manifest))
     if run.job.verification == "fail" and whole.verification is not None:
         whole.verification.require(str(run.bucket.uri(run.job.output_prefix)))
-    if run.job.on_failure == "refuse" and whole.problems:
-        named = "; ".join(problem.message for problem in whole.problems[:_NAMED])
-        raise InputError(f"{len(whole.problems)} frames could not be rendered: {named}")
     if run.job.video is not None:
         plan = analysed.plan
         digest = assemble(run, run.job.video, plan.first_name, plan.frame_count)

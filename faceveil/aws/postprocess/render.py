@@ -25,6 +25,8 @@ from faceveil.media.s3_keys import FramePart, parse_frame_name
 from faceveil.media.s3_sink import S3FrameSink
 from faceveil.veil.styles import VeilStyle
 
+_NAMED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkResult:
@@ -52,13 +54,16 @@ def render_chunk(run: JobRun, analysed: Analysed, index: int) -> bool:
 
     Frames without veils are copied by S3 and not downloaded. Raises CoverageError when a detected
     face would stay visible, VerificationError when the output cannot be looked at, InputError and
-    OutputError when frames cannot be had or kept; what was written is then written again by the
-    next attempt.
+    OutputError when frames cannot be had or kept (InputError also for a single one that is gone or
+    broken, where the job refuses that); what was written is then written again by the next attempt.
     """
     plan, folder = analysed.plan, run.folder
     if folder.find(plan.result(index)) is not None:
         return False
     result = _rendered(run, analysed.analysis, plan.part(index))
+    if result.problems and run.job.on_failure == "refuse":
+        named = "; ".join(problem["message"] for problem in result.problems[:_NAMED])
+        raise InputError(f"{len(result.problems)} frames could not be rendered: {named}")
     folder.write(plan.result(index), result.to_json())
     folder.delete([plan.error(index)])
     return True
