@@ -10,18 +10,22 @@ from unittest.mock import patch
 
 import numpy as np
 from quality_detections import Detections
+from quality_source import HeldSource, KnownShots
 
 from faceveil.assure.evaluate_output import Output, output_of_boxes, planned_boxes
 from faceveil.faces import FaceSequence, FrameFaces, Ints
 from faceveil.identity.cluster import cluster
-from faceveil.pipeline import follow
+from faceveil.pipeline import analyse
 from faceveil.sequence import process
 from faceveil.sequence.options import THESIS, SequenceOptions
+from faceveil.sequence.sampling import SamplingOptions
+from faceveil.sequence.track import TrackOptions
 from faceveil.veil.region import core
 from faceveil.veil.styles import VeilStyle
 
 STYLE = VeilStyle()
 DEFAULT = SequenceOptions()
+TRACKING = TrackOptions()
 
 
 @dataclass(frozen=True)
@@ -32,22 +36,34 @@ class Variant:
     """
 
     name: str
-    detector: str = "union"
+    detector: str = "default"
     options: SequenceOptions | None = DEFAULT
+    sampling: SamplingOptions | None = None
+    tracking: TrackOptions | None = TRACKING
     without: tuple[str, ...] = ()
 
-    def output(self, detections: Detections, size: tuple[int, int]) -> tuple[Output, float]:
-        """What is veiled, and the processor seconds of it all, detection included."""
+    def output(
+        self, detections: Detections, source: HeldSource, shot_starts: list[bool]
+    ) -> tuple[Output, float]:
+        """What is veiled, and the processor seconds of it all but the search for shots."""
         if self.options is None:
             return _each_frame_alone(detections.frames), detections.seconds
         start = process_time()
         with ExitStack() as stack:
             for name in self.without:
                 stack.enter_context(patch.object(process, name, WITHOUT[name]))
-            numbered = iter(enumerate(detections.frames))
-            sequences = follow(numbered, self.options, size=size).sequences
-        output = _output(sequences, cluster(sequences))
-        return output, process_time() - start + detections.seconds
+            found = analyse(
+                source,
+                source.remembered(detections),
+                self.options,
+                shots=KnownShots(shot_starts),
+                sampling=self.sampling,
+                tracking=self.tracking,
+                workers=1,
+            )
+        output = output_of_sequences(found.sequences, cluster(found.sequences))
+        detection = detections.seconds * found.looked_at / found.frame_count
+        return output, process_time() - start + detection
 
 
 def _absorb_nothing(sequences: Sequence[FaceSequence]) -> tuple[list[FaceSequence], Ints]:
@@ -61,30 +77,38 @@ WITHOUT: dict[str, Callable] = {
 
 VARIANTS = (
     Variant("faceveil, every frame"),
+    Variant("faceveil, adaptive", sampling=SamplingOptions()),
+    Variant("faceveil, high-recall", detector="high-recall"),
+    Variant("faceveil, fast: no second look", detector="fast"),
     Variant("faceveil, MTCNN alone", detector="mtcnn"),
-    Variant("faceveil, CenterFace alone", detector="centerface"),
+    Variant("without tracking", tracking=None),
     Variant("without low scores", options=replace(DEFAULT, low_scores=False)),
     Variant("without joining", options=replace(DEFAULT, join_gap=0)),
     Variant("without extension", options=replace(DEFAULT, extension=0)),
     Variant("without smoothing", options=replace(DEFAULT, smoothing="none")),
+    Variant("smoothed by RTS", options=replace(DEFAULT, smoothing="rts")),
     Variant("without absorbing", without=("absorb",)),
     Variant("without trimming", without=("trim",)),
-    Variant("the thesis's parameters", options=THESIS),
+    Variant("the thesis's parameters", options=THESIS, tracking=None),
     Variant("accepted detections alone, no sequences", options=None),
 )
 
 
-def _output(sequences: Sequence[FaceSequence], identities: Ints) -> Output:
+def output_of_sequences(
+    sequences: Sequence[FaceSequence], identities: Ints | None = None
+) -> Output:
+    """What veiling all of them in the default style covers."""
     frames, boxes, sequence = planned_boxes(sequences)
     order = np.argsort(frames, kind="stable")
     frames, boxes, sequence = frames[order], boxes[order], sequence[order]
+    unknown = np.full(len(frames), -1, np.int32)
     return Output(
         frames=frames,
         boxes=boxes,
         regions=core(boxes, STYLE).astype(np.float32),
         veiled=np.ones(len(frames), bool),
         sequence=sequence,
-        identity=np.asarray(identities)[sequence],
+        identity=unknown if identities is None else np.asarray(identities)[sequence],
         is_round=STYLE.is_round,
     )
 

@@ -19,6 +19,7 @@ from faceveil.assure.verification import Verification
 from faceveil.faces import Provenance
 from faceveil.files import replace_file
 from faceveil.media.frames import Problem
+from faceveil.sequence.doubt import is_doubtful
 from faceveil.veil.styles import VeilStyle
 
 FORMAT = "faceveil-report"
@@ -62,6 +63,7 @@ def build_report(
         "unknown_frames": analysis.unknown_frames,
         "identities": _identities(analysis),
         "uncertain": _uncertain(analysis),
+        "doubtful": _doubtful(analysis),
         "problems": [asdict(problem) for problem in problems],
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
     }
@@ -116,4 +118,19 @@ def _uncertain(analysis: Analysis) -> list[dict[str, Any]]:
             zip(analysis.sequences, analysis.identities, analysis.decisions, strict=True)
         )
         if decision.uncertain
+    ]
+
+
+def _doubtful(analysis: Analysis) -> list[dict[str, Any]]:
+    """Sequences that are probably no face: nothing was added to where they were seen."""
+    return [
+        {
+            "sequence": index,
+            "first_frame": sequence.first,
+            "last_frame": sequence.last,
+            "seen_in_frames": int((sequence.provenance == Provenance.DETECTED).sum()),
+            "best_score": float(sequence.scores.max(initial=0)),
+        }
+        for index, sequence in enumerate(analysis.sequences)
+        if is_doubtful(sequence)
     ]

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import compress
 
 import numpy as np
 
 from faceveil.faces import DetectionLog, FaceSequence, Ints
 from faceveil.sequence.absorb import absorb
 from faceveil.sequence.build import Built
+from faceveil.sequence.doubt import is_doubtful
 from faceveil.sequence.extend import extend
 from faceveil.sequence.interpolate import interpolate
 from faceveil.sequence.join import join
@@ -45,14 +47,20 @@ def finish(
     sequences, absorbed = absorb(built.sequences)
     sequences, joined = join(sequences, options.join_gap, distance)
     sequences, pruned = prune(sequences, options.min_length, options.prune_detected)
+    sure = [not is_doubtful(sequence) for sequence in sequences]
     if track is not None:
-        sequences = track(sequences, built.shot_starts)
+        tracked = iter(track(list(compress(sequences, sure)), built.shot_starts))
+        sequences = [
+            next(tracked) if is_sure else sequence
+            for sequence, is_sure in zip(sequences, sure, strict=True)
+        ]
     last_of_shot = np.append(built.shot_starts[1:], frame_count) - 1
     extended = []
-    for sequence in sequences:
+    for sequence, is_sure in zip(sequences, sure, strict=True):
         bounds = int(built.shot_starts[sequence.shot]), int(last_of_shot[sequence.shot])
         filled = _filled(sequence, options)
-        extended.append(extend(filled, *bounds, width, height, frames=options.extension))
+        frames = options.extension if is_sure else 0
+        extended.append(extend(filled, *bounds, width, height, frames=frames))
     finished = [_smoothed(sequence, options) for sequence in trim(extended)]
     return finished, _renumbered(built.detections, absorbed, joined, pruned)
 

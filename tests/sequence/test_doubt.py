@@ -1,0 +1,63 @@
+"""What was hardly seen is veiled where it was seen, and nowhere else; all else is followed on."""
+
+import numpy as np
+import pytest
+from synthetic_people import HEIGHT, WIDTH, Face, build, sequence, still_box
+
+from faceveil.faces import Provenance
+from faceveil.sequence.doubt import is_doubtful
+from faceveil.sequence.options import SequenceOptions
+from faceveil.sequence.process import finish
+
+FRAMES = 60
+
+
+def test_few_and_unclear_looks_are_in_doubt():
+    two = sequence([3, 7], still_box(2))
+    two.scores[:] = 0.65
+    assert is_doubtful(two)
+    two.scores[1] = 0.71
+    assert not is_doubtful(two)
+    three = sequence([3, 7, 8], still_box(3))
+    three.scores[:] = 0.55
+    assert not is_doubtful(three)
+    three.provenance[0] = Provenance.LOW_SCORE
+    assert is_doubtful(three)
+
+
+@pytest.mark.parametrize(
+    ("score", "seen", "span"), [(0.65, [30], (30, 30)), (0.65, [30, 34], (30, 34))]
+)
+def test_the_doubtful_is_veiled_where_it_was_seen_only(score, seen, span):
+    options = SequenceOptions()
+    built = build(FRAMES, lambda t: [Face(300, 300, score=score)] if t in seen else [])
+    (only,), log = finish(built, options, FRAMES, WIDTH, HEIGHT)
+    assert (only.first, only.last) == span
+    assert len(log) == len(seen) and (log.sequence == 0).all()
+
+
+@pytest.mark.parametrize(("score", "seen"), [(0.75, [30]), (0.65, [28, 29, 30])])
+def test_a_confident_or_repeated_look_is_followed_on(score, seen):
+    built = build(FRAMES, lambda t: [Face(300, 300, score=score)] if t in seen else [])
+    (only,), _ = finish(built, SequenceOptions(), FRAMES, WIDTH, HEIGHT)
+    assert only.first < seen[0] and only.last > seen[-1]
+
+
+def test_pixels_of_the_doubtful_are_not_followed_and_the_order_stays():
+    def faces(t):
+        sure = [Face(900, 300)] if 10 <= t < 50 else []
+        return [*([Face(300, 300, score=0.65)] if t == 5 else []), *sure]
+
+    given = []
+
+    def track(sequences, shot_starts):
+        given.extend(sequences)
+        return list(sequences)
+
+    built = build(FRAMES, faces)
+    sequences, log = finish(built, SequenceOptions(), FRAMES, WIDTH, HEIGHT, track=track)
+    assert [sequence.first for sequence in given] == [10]
+    assert len(sequences) == 2 and sequences[0].first == 5
+    for frame, box, index in zip(log.frames, log.boxes, log.sequence, strict=True):
+        held = sequences[index].box_at(int(frame))
+        assert np.all(held[:2] <= box[:2]) and np.all(held[2:] >= box[2:])
