@@ -40,7 +40,7 @@ def budget_of(context: LambdaContext) -> Budget:
     """What this invocation may use."""
     return Budget(
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
-        memory=context.memory_limit_in_mb * MIB,
+        memory=int(context.memory_limit_in_mb) * MIB,  # awslambdaric gives it as text
         scratch=shutil.disk_usage(tempfile.gettempdir()).free,
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceveil.aws.events import JobEvent
-from faceveil.aws.job import MAX_BYTES, Job, job_prefix, read_job
+from faceveil.aws.job import Job, job_prefix, read_job
 from faceveil.errors import InputError
 from faceveil.media.s3 import S3Location
 from faceveil.media.s3_errors import LostObjectError
@@ -71,11 +71,8 @@ def load_job(bucket: S3Location, job_id: str) -> Job:
     """
     folder = bucket.folder(job_prefix(job_id))
     try:
-        listed = folder.find(JOB)
-        if listed is None:
-            raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job")
-        if listed.size > MAX_BYTES:
-            raise InputError(f"{folder.uri(JOB)}: is larger than {MAX_BYTES} bytes, so no job.json")
-        return read_job(folder.read(JOB), str(folder.uri(JOB)))
+        # Not asked for first: S3 says more about why it refuses a GET than a HEAD.
+        content = folder.read(JOB)
     except LostObjectError as problem:
-        raise UnknownJobError(str(problem)) from problem
+        raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job") from problem
+    return read_job(content, str(folder.uri(JOB)))

@@ -55,12 +55,13 @@ def start(run: JobRun, ended: TransformEnd, budget: Budget, batch: BatchQueue | 
 
     Raises FaceveilError when the job has failed by it, after saying so.
     """
-    settled = _settled(run)
-    if settled:
-        return settled
-    claims = Claims(run.folder, run.owner)
-    if not claims.take(START, budget.seconds_left() + _GRACE_SECONDS):
-        return "elsewhere"
+    with failing(run, "analyse"):
+        settled = _settled(run)
+        if settled:
+            return settled
+        claims = Claims(run.folder, run.owner)
+        if not claims.take(START, budget.seconds_left() + _GRACE_SECONDS):
+            return "elsewhere"
     with failing(run, "detect"):
         _check_transform(run, ended)
     try:
@@ -105,26 +106,26 @@ def finish_now(run: JobRun, analysed: Analysed) -> Outcome:
 
 def ended(run: JobRun, end: BatchEnd, budget: Budget, batch: BatchQueue | None) -> Outcome:
     """After the array job."""
-    settled = _settled(run)
-    if settled:
-        return settled
-    analysed = load_analysed(run)
-    plan = analysed.plan
-    if plan.digest != end.digest:
-        log.info("%s is not the array job of the analysis as it is now", end.digest)
-        return "elsewhere"
-    missing = missing_chunks(run, analysed)
-    if missing:
-        forget(run, plan)
-        with failing(run, "render"):
+    with failing(run, "render"):
+        settled = _settled(run)
+        if settled:
+            return settled
+        analysed = load_analysed(run)
+        plan = analysed.plan
+        if plan.digest != end.digest:
+            log.info("%s is not the array job of the analysis as it is now", end.digest)
+            return "elsewhere"
+        missing = missing_chunks(run, analysed)
+        if missing:
+            forget(run, plan)
             raise InputError(
                 f"{len(missing)} of {plan.count} chunks could not be rendered "
                 f"({end.reason}): {_notes(run, analysed, missing)}"
             )
-    if batch is not None and not budget.can_finish(run, analysed):
-        log.info("finished in Batch: %s", batch.finish(run, plan))
-        return "rendering"
     with failing(run, "finish"):
+        if batch is not None and not budget.can_finish(run, analysed):
+            log.info("finished in Batch: %s", batch.finish(run, plan))
+            return "rendering"
         is_done = finish(run, analysed, budget.seconds_left() + _GRACE_SECONDS)
     return "completed" if is_done else "elsewhere"
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 MAX_PAYLOAD = 6 * 1024 * 1024
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:faceveil-postprocess"
 
@@ -44,6 +44,7 @@ class LambdaFunction:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _api(self))
         self._server.daemon_threads = True
         self._server.block_on_close = False
+        self._server.handle_error = lambda *_: None  # a killed process says nothing more
         self._process = None
         self._log = folder / f"lambda-{uuid.uuid4().hex[:8]}.log"
 
