@@ -1,0 +1,240 @@
+# What the module makes of its variables. Nothing is asked of AWS: the provider is a stand-in.
+# Run with `terraform init -backend=false && terraform test`.
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { name = "eu-west-1" }
+  }
+  mock_data "aws_subnets" {
+    defaults = { ids = ["subnet-0000000000000000a", "subnet-0000000000000000b"] }
+  }
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["eu-west-1a", "eu-west-1b", "eu-west-1c"] }
+  }
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/mock" }
+  }
+  mock_resource "aws_iam_instance_profile" {
+    defaults = { arn = "arn:aws:iam::123456789012:instance-profile/mock" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:eu-west-1:123456789012:mock" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:mock" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:mock" }
+  }
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = { arn = "arn:aws:events:eu-west-1:123456789012:rule/mock" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:mock" }
+  }
+  mock_resource "aws_batch_compute_environment" {
+    defaults = { arn = "arn:aws:batch:eu-west-1:123456789012:compute-environment/mock" }
+  }
+  mock_resource "aws_batch_job_definition" {
+    defaults = { arn = "arn:aws:batch:eu-west-1:123456789012:job-definition/mock:1" }
+  }
+  mock_resource "aws_launch_template" {
+    defaults = { id = "lt-00000000000000000", latest_version = 1 }
+  }
+}
+
+variables {
+  images = {
+    server      = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/faceveil-server@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    postprocess = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/faceveil-postprocess@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+  }
+}
+
+run "first_apply_needs_no_images" {
+  variables {
+    images = null
+  }
+
+  assert {
+    condition     = length(aws_lambda_function.this) == 0 && length(aws_sagemaker_model.this) == 0 && length(aws_cloudwatch_event_rule.function) == 0
+    error_message = "Nothing that runs an image may be made before there are images."
+  }
+  assert {
+    condition     = length(aws_ecr_repository.this) == 2 && aws_s3_bucket.this.bucket == "faceveil-123456789012-eu-west-1"
+    error_message = "The registry and the bucket come first."
+  }
+}
+
+run "defaults" {
+  assert {
+    condition     = toset(keys(aws_lambda_function.this)) == toset(["submit", "postprocess", "finish"]) && alltrue([for function in aws_lambda_function.this : function.image_uri == var.images.postprocess && function.reserved_concurrent_executions == 10])
+    error_message = "Three functions of one image, each with reserved concurrency."
+  }
+  assert {
+    condition     = length(distinct([for function in aws_iam_role.this : function.name])) == 7
+    error_message = "Each of the seven things that run has a role of its own."
+  }
+  assert {
+    condition     = aws_lambda_function.this["submit"].environment[0].variables.FACEVEIL_MODEL_NAME == aws_sagemaker_model.this[0].name
+    error_message = "The submit function is told the model."
+  }
+  assert {
+    condition     = aws_sagemaker_model.this[0].enable_network_isolation && length(aws_sagemaker_model.this[0].vpc_config) == 0
+    error_message = "The model's container has no way out."
+  }
+  assert {
+    condition     = toset([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.id]) == toset(["unfinished-uploads", "expire-detections", "expire-frames"])
+    error_message = "Detections and frames expire, outputs stay."
+  }
+  assert {
+    condition     = one([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule if rule.id == "expire-detections"]).expiration[0].days == 7
+    error_message = "Detections expire after seven days."
+  }
+  assert {
+    condition     = [for environment in aws_batch_job_queue.render.compute_environment_order : environment.order] == [1, 2] && toset([for environment in aws_batch_compute_environment.render : environment.compute_resources[0].type]) == toset(["FARGATE_SPOT", "FARGATE"])
+    error_message = "Spare Fargate capacity first, then what is always there."
+  }
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.function["submit"].event_pattern).detail.object.key[0].wildcard == "jobs/*/job.json"
+    error_message = "A job starts with its job.json."
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" && length(alarm.alarm_actions) == 1]) && length(aws_cloudwatch_metric_alarm.this) == 10
+    error_message = "Ten alarms that tell somebody, and are quiet while nothing runs."
+  }
+  assert {
+    condition     = strcontains(output.backend_policy, "jobs/*/job.json") && !strcontains(output.backend_policy, "detections/")
+    error_message = "A backend may start jobs and see no features."
+  }
+  assert {
+    condition     = length(aws_vpc.this) == 0 && length(aws_sagemaker_notebook_instance.this) == 0 && length(aws_launch_template.render) == 0
+    error_message = "What costs money at rest is made on request only."
+  }
+}
+
+run "private_network" {
+  variables {
+    name                   = "private"
+    kms_key_arn            = "arn:aws:kms:eu-west-1:123456789012:key/11111111-1111-1111-1111-111111111111"
+    network                = { create = true }
+    rendering              = { platform = "EC2" }
+    retention              = { outputs_days = 90 }
+    notebook_instance_type = "ml.t3.medium"
+    monthly_budget_usd     = null
+  }
+
+  assert {
+    condition     = length(aws_subnet.this) == 2 && length(aws_vpc_endpoint.interface) == 11 && length(aws_kms_key.this) == 0
+    error_message = "Two zones, the endpoints that functions, Batch and a notebook need, no second key."
+  }
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.this : length(function.vpc_config) == 1]) && length(aws_sagemaker_model.this[0].vpc_config) == 1
+    error_message = "Functions and transforms are in the VPC."
+  }
+  assert {
+    condition     = toset([for environment in aws_batch_compute_environment.render : environment.compute_resources[0].type]) == toset(["SPOT", "EC2"]) && one(aws_launch_template.render).metadata_options[0].http_tokens == "required"
+    error_message = "Spot machines first, with the metadata service that needs a token."
+  }
+  assert {
+    condition     = one(aws_sagemaker_notebook_instance.this).direct_internet_access == "Disabled" && one(aws_sagemaker_notebook_instance.this).root_access == "Disabled"
+    error_message = "The notebook has no way to the internet and no root."
+  }
+  assert {
+    condition     = length(aws_s3_bucket_lifecycle_configuration.this.rule) == 4 && length(aws_budgets_budget.this) == 0
+    error_message = "Outputs expire on request; a budget can be left out."
+  }
+}
+
+run "another_image_is_another_model" {
+  command = plan
+
+  variables {
+    transform = { environment = { FACEVEIL_DETECTOR = "centerface" } }
+  }
+
+  assert {
+    condition     = aws_sagemaker_model.this[0].name != run.defaults.model_name && startswith(aws_sagemaker_model.this[0].name, "faceveil-")
+    error_message = "Models cannot be changed, so a model that differs needs another name."
+  }
+}
+
+run "refuses_bad_names" {
+  command = plan
+  variables {
+    name        = "Face_Veil"
+    bucket_name = "No.Such.Bucket"
+    kms_key_arn = "alias/my-key"
+  }
+  expect_failures = [var.name, var.bucket_name, var.kms_key_arn]
+}
+
+run "refuses_images_by_tag" {
+  command = plan
+  variables {
+    images = { server = "example/server:latest", postprocess = "example/postprocess:latest" }
+  }
+  expect_failures = [var.images]
+}
+
+run "refuses_features_that_stay" {
+  command = plan
+  variables {
+    retention = { detections_days = 365 }
+  }
+  expect_failures = [var.retention]
+}
+
+run "refuses_unknown_log_period" {
+  command = plan
+  variables {
+    retention = { logs_days = 8 }
+  }
+  expect_failures = [var.retention]
+}
+
+run "refuses_bad_transforms" {
+  command = plan
+  variables {
+    transform              = { instance_type = "c5.xlarge", instance_count = 0, environment = { PATH = "/" } }
+    notebook_instance_type = "t3.medium"
+    reserved_concurrency   = 0
+    postprocess            = { memory_mb = 20000, timeout_seconds = 3600 }
+    alarm_emails           = ["nobody"]
+    monthly_budget_usd     = 0
+  }
+  expect_failures = [var.transform, var.notebook_instance_type, var.reserved_concurrency, var.postprocess, var.alarm_emails, var.monthly_budget_usd]
+}
+
+run "refuses_sizes_that_fargate_lacks" {
+  command = plan
+  variables {
+    rendering = { vcpus = 4, memory_mb = 4096 }
+  }
+  expect_failures = [var.rendering]
+}
+
+run "refuses_unknown_platforms" {
+  command = plan
+  variables {
+    rendering = { platform = "EKS" }
+    network   = { create = true, subnet_ids = ["subnet-0000000000000000a"] }
+  }
+  expect_failures = [var.rendering, var.network]
+}
+
+run "refuses_a_notebook_without_a_network" {
+  command = plan
+  variables {
+    notebook_instance_type = "ml.t3.medium"
+  }
+  expect_failures = [var.notebook_instance_type]
+}
