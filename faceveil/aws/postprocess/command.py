@@ -90,9 +90,10 @@ def _run(options: argparse.Namespace) -> str:
     job_id = options.job or getattr(options, "job_id", None)
     if not job_id:
         raise UsageError("which job? Give its id with --job")
+    index = _index(options.index) if options.command == "chunk" else 0
     run = settings.run(job_id, owner=os.environ.get(BATCH_JOB))
     if options.command == "chunk":
-        return steps.chunk(run, _index(options.index))
+        return steps.chunk(run, index)
     if options.command == "finish":
         return steps.finish_now(run, load_analysed(run))
     start_again(run.bucket, run.job.id)
