@@ -1,4 +1,5 @@
-"""Where the time of the default command goes, stage by stage, everything on one thread."""
+"""Where the time of the default command goes, stage by stage, everything on one thread; tracking
+and verification, which read the video once more each, are not in it."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from faceveil.faces import FrameFaces
 from faceveil.media.frames import EncodeOptions
 from faceveil.media.video import DecodedFrame, VideoSource
 from faceveil.media.video_sink import VideoSink
-from faceveil.sequence.shots import ShotDetector
+from faceveil.sequence.transitions import TransitionDetector
 
 STAGES = (
     ("to RGB", DecodedFrame, "rgb"),
@@ -35,7 +36,7 @@ STAGES = (
     ("detect, CenterFace", CenterFace, "detect_in"),
     ("recognise: align", analyzer_module, "aligned"),
     ("recognise: ArcFace", ArcFace, "features"),
-    ("follow: shots", ShotDetector, "push"),
+    ("follow: shots", TransitionDetector, "push"),
     ("follow: match", pipeline.SequenceBuilder, "push"),
     ("follow: join, fill, extend, smooth", pipeline, "finish"),
     ("decide who is who", pipeline, "cluster"),
