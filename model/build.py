@@ -20,7 +20,7 @@ import orjson
 
 from faceveil.errors import FaceveilError, OutputError
 from faceveil.weights.cache import INDEX
-from faceveil.weights.catalogue import DEFAULT_NETWORKS, fetch
+from faceveil.weights.catalogue import ANALYZER_NETWORKS, fetch
 from faceveil.weights.store import Located
 from model.card import model_card
 
@@ -30,7 +30,7 @@ COMPRESSION = 6
 
 
 def build(
-    output: Path, names: Iterable[str] = DEFAULT_NETWORKS, accept_licence: bool = False
+    output: Path, names: Iterable[str] = ANALYZER_NETWORKS, accept_licence: bool = False
 ) -> str:
     """Write the artifact with these networks; returns its sha256.
 
@@ -107,12 +107,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("model.tar.gz"))
     parser.add_argument(
-        "--network", action="append", help=f"default: {', '.join(DEFAULT_NETWORKS)}"
+        "--network", action="append", help=f"default: {', '.join(ANALYZER_NETWORKS)}"
     )
     parser.add_argument("--accept-licence", action="store_true")
     options = parser.parse_args(arguments)
     try:
-        digest = build(options.output, options.network or DEFAULT_NETWORKS, options.accept_licence)
+        digest = build(options.output, options.network or ANALYZER_NETWORKS, options.accept_licence)
     except FaceveilError as problem:
         print(f"model.build: {problem}", file=sys.stderr)
         return problem.exit_code

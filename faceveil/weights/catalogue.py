@@ -10,7 +10,10 @@ from faceveil.weights.fetch import Progress
 from faceveil.weights.manifest import Network, load_manifest
 from faceveil.weights.store import Located, cache_entry, locate
 
-DEFAULT_NETWORKS = ("mtcnn", "centerface", "arcface-mobilefacenet")
+ANALYZER_NETWORKS = ("mtcnn", "centerface", "arcface-mobilefacenet")
+"""What the default analyzer runs on each frame, here and in the server."""
+DEFAULT_NETWORKS = (*ANALYZER_NETWORKS, "transnetv2")
+"""What `faceveil veil` uses without options."""
 
 
 @dataclass(frozen=True, slots=True)
