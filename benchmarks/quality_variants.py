@@ -15,7 +15,7 @@ from quality_source import HeldSource, KnownShots
 from faceveil.assure.evaluate_output import Output, output_of_boxes, planned_boxes
 from faceveil.faces import FaceSequence, FrameFaces, Ints
 from faceveil.identity.cluster import cluster
-from faceveil.pipeline import analyse
+from faceveil.pipeline import Found, analyse
 from faceveil.sequence import process
 from faceveil.sequence.options import THESIS, SequenceOptions
 from faceveil.sequence.sampling import SamplingOptions
@@ -42,17 +42,12 @@ class Variant:
     tracking: TrackOptions | None = TRACKING
     without: tuple[str, ...] = ()
 
-    def output(
-        self, detections: Detections, source: HeldSource, shot_starts: list[bool]
-    ) -> tuple[Output, float]:
-        """What is veiled, and the processor seconds of it all but the search for shots."""
-        if self.options is None:
-            return _each_frame_alone(detections.frames), detections.seconds
-        start = process_time()
+    def found(self, detections: Detections, source: HeldSource, shot_starts: list[bool]) -> Found:
+        """What the pipeline makes of these detections."""
         with ExitStack() as stack:
             for name in self.without:
                 stack.enter_context(patch.object(process, name, WITHOUT[name]))
-            found = analyse(
+            return analyse(
                 source,
                 source.remembered(detections),
                 self.options,
@@ -61,6 +56,15 @@ class Variant:
                 tracking=self.tracking,
                 workers=1,
             )
+
+    def output(
+        self, detections: Detections, source: HeldSource, shot_starts: list[bool]
+    ) -> tuple[Output, float]:
+        """What is veiled, and the processor seconds of it all but the search for shots."""
+        if self.options is None:
+            return _each_frame_alone(detections.frames), detections.seconds
+        start = process_time()
+        found = self.found(detections, source, shot_starts)
         output = output_of_sequences(found.sequences, cluster(found.sequences))
         detection = detections.seconds * found.looked_at / found.frame_count
         return output, process_time() - start + detection
@@ -72,6 +76,7 @@ def _absorb_nothing(sequences: Sequence[FaceSequence]) -> tuple[list[FaceSequenc
 
 WITHOUT: dict[str, Callable] = {
     "absorb": _absorb_nothing,
+    "is_doubtful": lambda sequence: False,
     "trim": list,
 }
 
@@ -89,6 +94,7 @@ VARIANTS = (
     Variant("smoothed by RTS", options=replace(DEFAULT, smoothing="rts")),
     Variant("without absorbing", without=("absorb",)),
     Variant("without trimming", without=("trim",)),
+    Variant("without doubt", without=("is_doubtful",)),
     Variant("the thesis's parameters", options=THESIS, tracking=None),
     Variant("accepted detections alone, no sequences", options=None),
 )
