@@ -59,7 +59,7 @@ def test_nothing_in_it_tells_when_or_by_whom_it_was_made(artifact):
 
 
 def test_card_and_manifest_name_licence_source_and_training_data_of_every_network():
-    located = fetch()
+    located = fetch(ANALYZER_NETWORKS)
     files = contents(located)
     card = files["MODEL_CARD.md"].decode()
     entries = json.loads(files["manifest.json"])["networks"]
