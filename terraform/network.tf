@@ -38,12 +38,6 @@ data "aws_subnet" "given" {
   id = var.network.subnet_ids[0]
 }
 
-data "aws_availability_zones" "this" {
-  count = var.network.create ? 1 : 0
-
-  state = "available"
-}
-
 resource "aws_security_group" "this" {
   count = 1
 

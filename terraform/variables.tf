@@ -175,11 +175,11 @@ variable "rendering" {
 }
 
 variable "network" {
-  description = "Where things run. By default the functions and transforms are in AWS's own network and rendering is in the default VPC. create: a private VPC with endpoints, no way to the internet. subnet_ids: yours, with a way to S3, ECR, logs, events, Batch and SageMaker."
+  description = "Where things run. By default the functions and transforms are in AWS's own network and rendering is in the default VPC. create: a private VPC with endpoints in the zones with these letters, no way to the internet. subnet_ids: yours, with a way to S3, ECR, logs, events, Batch and SageMaker."
   type = object({
     create     = optional(bool, false)
     cidr       = optional(string, "10.42.0.0/20")
-    zones      = optional(number, 2)
+    zones      = optional(list(string), ["a", "b"])
     subnet_ids = optional(list(string), [])
   })
   default  = {}
@@ -196,8 +196,8 @@ variable "network" {
   }
 
   validation {
-    condition     = contains([1, 2, 3], var.network.zones)
-    error_message = "network.zones must be 1, 2 or 3."
+    condition     = length(var.network.zones) >= 1 && length(var.network.zones) <= 3 && length(distinct(var.network.zones)) == length(var.network.zones) && alltrue([for zone in var.network.zones : can(regex("^[a-f]$", zone))])
+    error_message = "network.zones must be one to three different letters of the region's zones, such as [\"a\", \"b\"]."
   }
 }
 

@@ -18,11 +18,11 @@ resource "aws_default_security_group" "this" {
 }
 
 resource "aws_subnet" "this" {
-  count = var.network.create ? var.network.zones : 0
+  count = var.network.create ? length(var.network.zones) : 0
 
   vpc_id            = aws_vpc.this[0].id
   cidr_block        = cidrsubnet(var.network.cidr, 4, count.index)
-  availability_zone = data.aws_availability_zones.this[0].names[count.index]
+  availability_zone = "${local.region}${var.network.zones[count.index]}"
   tags              = merge(local.tags, { Name = "${var.name}-${count.index}" })
 }
 
@@ -34,7 +34,7 @@ resource "aws_route_table" "this" {
 }
 
 resource "aws_route_table_association" "this" {
-  count = var.network.create ? var.network.zones : 0
+  count = var.network.create ? length(var.network.zones) : 0
 
   subnet_id      = aws_subnet.this[count.index].id
   route_table_id = aws_route_table.this[0].id

@@ -14,9 +14,6 @@ mock_provider "aws" {
   mock_data "aws_subnets" {
     defaults = { ids = ["subnet-0000000000000000a", "subnet-0000000000000000b"] }
   }
-  mock_data "aws_availability_zones" {
-    defaults = { names = ["eu-west-1a", "eu-west-1b", "eu-west-1c"] }
-  }
   mock_resource "aws_kms_key" {
     defaults = { arn = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000" }
   }
@@ -133,7 +130,7 @@ run "private_network" {
   }
 
   assert {
-    condition     = length(aws_subnet.this) == 2 && length(aws_vpc_endpoint.interface) == 11 && length(aws_kms_key.this) == 0
+    condition     = aws_subnet.this[*].availability_zone == ["eu-west-1a", "eu-west-1b"] && length(aws_vpc_endpoint.interface) == 11 && length(aws_kms_key.this) == 0
     error_message = "Two zones, the endpoints that functions, Batch and a notebook need, no second key."
   }
   assert {
@@ -226,7 +223,7 @@ run "refuses_unknown_platforms" {
   command = plan
   variables {
     rendering = { platform = "EKS" }
-    network   = { create = true, subnet_ids = ["subnet-0000000000000000a"] }
+    network   = { create = true, subnet_ids = ["subnet-0000000000000000a"], zones = ["a", "a"] }
   }
   expect_failures = [var.rendering, var.network]
 }

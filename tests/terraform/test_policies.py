@@ -1,0 +1,182 @@
+"""Each role has what it needs and no more; the reader of policies decides as IAM does."""
+
+import pytest
+
+from terraform.policies import allows, resources_of, roles_of, statements_of
+
+BUCKET = "arn:aws:s3:::faceveil-123456789012-eu-west-1"
+HERE = "eu-west-1:123456789012"
+FRAME = f"{BUCKET}/frames/1/img0000001.png"
+DETECTION = f"{BUCKET}/detections/1/img0000001.png.out"
+BUS = f"arn:aws:events:{HERE}:event-bus/default"
+FAILURES = f"arn:aws:sqs:{HERE}:faceveil-failures"
+QUEUE = f"arn:aws:batch:{HERE}:job-queue/faceveil-render"
+DEFINITION = f"arn:aws:batch:{HERE}:job-definition/faceveil-render"
+IMAGES = f"arn:aws:ecr:{HERE}:repository/faceveil"
+MODEL = f"arn:aws:sagemaker:{HERE}:model"
+TRANSFORM = f"arn:aws:sagemaker:{HERE}:transform-job/faceveil-1"
+# Actions that AWS cannot limit to a resource (its service authorization reference says so).
+UNLIMITED = {
+    "cloudwatch:PutMetricData",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+    "ecr:GetAuthorizationToken",
+    "ecs:DiscoverPollEndpoint",
+}
+
+
+def policy(*statements):
+    return statements_of({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def statement(effect, action, resource, **more):
+    return {"Effect": effect, "Action": action, "Resource": resource, **more}
+
+
+def test_a_deny_wins_and_silence_is_a_deny():
+    role = policy(
+        statement("Allow", ["s3:PutObject"], ["arn:aws:s3:::b/jobs/*"]),
+        statement("Deny", "s3:PutObject", "arn:aws:s3:::b/jobs/*/job.json"),
+    )
+    assert allows(role, "s3:PutObject", "arn:aws:s3:::b/jobs/1/veiled/a.png")
+    assert allows(role, "S3:putobject", "arn:aws:s3:::b/jobs/1/report.json")
+    assert not allows(role, "s3:PutObject", "arn:aws:s3:::b/jobs/1/job.json")
+    assert not allows(role, "s3:PutObject", "arn:aws:s3:::b/frames/1")
+    assert not allows(role, "s3:DeleteObject", "arn:aws:s3:::b/jobs/1/report.json")
+
+
+def test_wildcards_are_only_the_star_and_the_question_mark():
+    role = policy(statement("Allow", "s3:Get*", "arn:aws:s3:::b/[ab]/?.png"))
+    assert allows(role, "s3:GetObject", "arn:aws:s3:::b/[ab]/1.png")
+    assert not allows(role, "s3:GetObject", "arn:aws:s3:::b/a/1.png")
+    assert not allows(role, "s3:GetObject", "arn:aws:s3:::b/[ab]/11.png")
+
+
+def test_conditions_need_their_key():
+    role = policy(
+        statement(
+            "Allow", "s3:ListBucket", "b", Condition={"StringLike": {"s3:prefix": ["jobs/*"]}}
+        )
+    )
+    assert allows(role, "s3:ListBucket", "b", {"s3:prefix": "jobs/1/"})
+    assert not allows(role, "s3:ListBucket", "b", {"s3:prefix": "frames/1/"})
+    assert not allows(role, "s3:ListBucket", "b")
+
+
+def test_what_is_not_understood_is_an_error():
+    with pytest.raises(ValueError, match="NotAction"):
+        policy({"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"})
+    with pytest.raises(ValueError, match="DateLessThan"):
+        policy(statement("Allow", "s3:GetObject", "*", Condition={"DateLessThan": {"k": "v"}}))
+
+
+@pytest.fixture(scope="session")
+def roles(module_test):
+    return roles_of(module_test.states["defaults"])
+
+
+@pytest.fixture(scope="session")
+def all_roles(module_test):
+    """Of the smallest and the largest deployment."""
+    return [
+        (name, statements)
+        for run in ("defaults", "private_network")
+        for name, statements in roles_of(module_test.states[run]).items()
+    ]
+
+
+@pytest.mark.slow
+def test_no_wildcard_actions_and_resources_only_where_aws_cannot_name_them(all_roles):
+    assert len(all_roles) == 7 + 10
+    for role, statements in all_roles:
+        assert statements
+        for each in statements:
+            assert not [action for action in each.actions if "*" in action], (role, each)
+            if each.effect == "Allow" and "*" in each.resources:
+                assert set(each.actions) <= UNLIMITED, (role, each)
+            assert all(arn == "*" or arn.startswith("arn:aws:") for arn in each.resources)
+
+
+@pytest.mark.slow
+def test_no_role_is_for_two(module_test):
+    for run, count in (("defaults", 7), ("private_network", 10)):
+        found = list(resources_of(module_test.states[run]))
+        names = [each["values"]["name"] for each in found if each["type"] == "aws_iam_role"]
+        assert len(set(names)) == len(names) == count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "role", ["submit", "postprocess", "finish", "render", "processing", "model"]
+)
+def test_nothing_that_runs_a_job_starts_one(roles, role):
+    key = f"{BUCKET}/jobs/other/job.json"
+    assert not allows(roles[role], "s3:PutObject", key)
+    assert not allows(roles[role], "s3:DeleteObject", key)
+
+
+OWN_MODEL = {"sagemaker:ModelArn": f"{MODEL}/faceveil-1"}
+MAY = [
+    ("submit", "s3:GetObject", f"{BUCKET}/jobs/1/job.json", {}),
+    ("submit", "s3:PutObject", f"{BUCKET}/jobs/1/error.json", {}),
+    ("submit", "s3:ListBucket", BUCKET, {"s3:prefix": "frames/1/"}),
+    ("submit", "sagemaker:CreateTransformJob", TRANSFORM, OWN_MODEL),
+    ("submit", "sagemaker:AddTags", TRANSFORM, {}),
+    ("submit", "events:PutEvents", BUS, {"events:source": "faceveil"}),
+    ("submit", "sqs:SendMessage", FAILURES, {}),
+    ("model", "s3:GetObject", FRAME, {}),
+    ("model", "s3:PutObject", DETECTION, {}),
+    ("model", "ecr:BatchGetImage", f"{IMAGES}-server", {}),
+    ("postprocess", "s3:GetObject", DETECTION, {}),
+    ("postprocess", "s3:PutObject", f"{BUCKET}/jobs/1/veiled/img0000001.png", {}),
+    ("postprocess", "batch:SubmitJob", QUEUE, {}),
+    ("postprocess", "batch:SubmitJob", f"{DEFINITION}:3", {}),
+    ("render", "s3:GetObject", FRAME, {}),
+    ("finish", "s3:DeleteObject", DETECTION, {}),
+    ("finish", "s3:PutObject", f"{BUCKET}/jobs/1/_SUCCESS", {}),
+    ("render-start", "ecr:BatchGetImage", f"{IMAGES}-postprocess", {}),
+]
+MAY_NOT = [
+    ("submit", "s3:GetObject", DETECTION, {}),
+    ("submit", "s3:DeleteObject", f"{BUCKET}/jobs/1/error.json", {}),
+    ("submit", "s3:PutObject", f"{BUCKET}/jobs/1/_SUCCESS", {}),
+    ("submit", "sagemaker:CreateTransformJob", TRANSFORM, {"sagemaker:ModelArn": f"{MODEL}/other"}),
+    ("submit", "iam:PassRole", "arn:aws:iam::123456789012:role/faceveil-eu-west-1-model", {}),
+    ("submit", "events:PutEvents", BUS, {"events:source": "aws.s3"}),
+    ("model", "s3:PutObject", FRAME, {}),
+    ("model", "s3:GetObject", f"{BUCKET}/jobs/1/references/anna/1.jpg", {}),
+    ("model", "s3:GetObject", DETECTION, {}),
+    ("postprocess", "s3:PutObject", FRAME, {}),
+    ("postprocess", "sagemaker:CreateTransformJob", TRANSFORM, OWN_MODEL),
+    ("finish", "batch:SubmitJob", QUEUE, {}),
+    ("render", "sqs:SendMessage", FAILURES, {}),
+    ("render", "s3:ListBucket", BUCKET, {"s3:prefix": ""}),
+    ("render-start", "s3:GetObject", FRAME, {}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("role", "action", "resource", "context"), MAY)
+def test_roles_may_do_their_work(roles, role, action, resource, context):
+    assert allows(roles[role], action, resource, context)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("role", "action", "resource", "context"), MAY_NOT)
+def test_roles_may_do_nothing_else(roles, role, action, resource, context):
+    assert not allows(roles[role], action, resource, context)
+
+
+@pytest.mark.slow
+def test_a_backend_brings_jobs_and_sees_no_features(module_test):
+    backend = statements_of(module_test.states["defaults"]["outputs"]["backend_policy"]["value"])
+    for key in ("jobs/1/job.json", "jobs/1/references/anna/1.jpg", "frames/1/img0000001.png"):
+        assert allows(backend, "s3:PutObject", f"{BUCKET}/{key}")
+    assert allows(backend, "s3:GetObject", f"{BUCKET}/jobs/1/veiled/img0000001.png")
+    for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"):
+        assert not allows(backend, action, DETECTION)
+    assert not allows(backend, "s3:PutObject", f"{BUCKET}/jobs/1/_SUCCESS")
+    assert not allows(backend, "s3:ListBucket", BUCKET, {"s3:prefix": "detections/1/"})
