@@ -43,15 +43,15 @@ def run(*command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def build() -> str:
-    """Build the image, with the layers of an earlier build; gives its name."""
+def build(image: str = IMAGE, file: str = "Dockerfile") -> str:
+    """Build an image, with the layers of an earlier build; gives its name."""
     lock = user_cache_path("faceveil", ensure_exists=True) / "image.lock"
     with FileLock(lock):
         if run("podman", "image", "exists", BASE, check=False).returncode:
             _make_base()
         run("buildah", "bud", "--layers", "--isolation", "chroot", "--network", "host",
-            "--pull-never", *_certificates(), "--tag", IMAGE, ".")  # fmt: skip
-    return IMAGE
+            "--pull-never", *_certificates(), "--file", file, "--tag", image, ".")  # fmt: skip
+    return image
 
 
 def _make_base() -> None:

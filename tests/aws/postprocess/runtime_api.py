@@ -80,9 +80,9 @@ class LambdaFunction:
             {"errorMessage": f"Task timed out after {self._timeout} s"}, "Sandbox.Timedout"
         )
 
-    def kill(self):
-        """End its process at once, as a machine that is lost."""
-        self._stop()
+    def command(self, told):
+        """What runs the function; `told`: what Lambda puts into its environment."""
+        return [sys.executable, "-m", "awslambdaric", self._handler]
 
     def _start(self):
         port = self._server.server_port
@@ -95,7 +95,7 @@ class LambdaFunction:
         }
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "awslambdaric", self._handler],
+                self.command(told),
                 cwd=PROJECT,
                 env={**os.environ, **told, **self._environment},
                 stdout=log,

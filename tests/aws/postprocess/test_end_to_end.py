@@ -107,7 +107,7 @@ def test_the_cloud_veils_as_the_command_does(bucket, s3_url, tmp_path, shared_da
     assert submitted == [2]
     assert made.objects("veiled/") == {}
     for index in range(2):
-        child = [sys.executable, "-m", "postprocess_lambda.batch", "chunk", "--job", "talk"]
+        child = [sys.executable, "-m", "postprocess_lambda", "chunk", "--job", "talk"]
         told = {**os.environ, **environment, "AWS_BATCH_JOB_ARRAY_INDEX": str(index)}
         done = subprocess.run(
             child, cwd=PROJECT, env=told, capture_output=True, text=True, check=False

@@ -110,7 +110,7 @@ def child(environment, index, job_id="11111111-2222"):
     told = {"AWS_BATCH_JOB_ARRAY_INDEX": str(index), "AWS_BATCH_JOB_ID": f"{job_id}:{index}"}
     words = ["chunk", "--bucket", environment["FACEVEIL_BUCKET"], "--job", "talk"]
     done = subprocess.run(
-        [sys.executable, "-m", "postprocess_lambda.batch", *words],
+        [sys.executable, "-m", "postprocess_lambda", *words],
         cwd=PROJECT,
         env={**os.environ, **environment, **told},
         capture_output=True,
