@@ -22,6 +22,7 @@ NAMES = (
     "serving",
     "scale",
     "quality",
+    "quality_steps",
     "attack",
     "verification",
 )
