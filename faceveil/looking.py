@@ -27,11 +27,21 @@ Analyzer = Callable[[Image], FrameFaces]
 """A frame, RGB uint8 [H, W, 3], in; its faces out. Called from several threads."""
 
 
-def in_shots(frames: Iterable[tuple[int, FrameFaces]], shots: Shots) -> Iterator[Sampled[int]]:
-    """Frames with their faces, each with whether it starts a new shot; some frames late."""
-    with_thumbnails = (((number, faces), faces.thumbnail) for number, faces in frames)
+def in_shots(
+    frames: Iterable[tuple[int, FrameFaces | None]], shots: Shots
+) -> Iterator[Sampled[int]]:
+    """Frames with their faces, each with whether it starts a new shot; some frames late.
+
+    Faces are None where nobody looked, as the looks before and after agree, in faces and picture:
+    between those no shot starts.
+    """
+    with_thumbnails = (
+        ((number, faces), None if faces is None else faces.thumbnail) for number, faces in frames
+    )
+    looked_before = True
     for (number, faces), new_shot in mark(with_thumbnails, shots):
-        yield Sampled(number, new_shot, faces)
+        yield Sampled(number, new_shot and looked_before, faces)
+        looked_before = faces is not None
 
 
 def look_at_every(

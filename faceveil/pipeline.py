@@ -92,7 +92,7 @@ def analyse(
 
 
 def follow(
-    frames: Iterable[tuple[int, FrameFaces]],
+    frames: Iterable[tuple[int, FrameFaces | None]],
     options: SequenceOptions | None = None,
     *,
     size: tuple[int, int],
@@ -100,8 +100,9 @@ def follow(
 ) -> Found:
     """Build finished sequences from (frame number, faces) in frame order.
 
-    `size` is the width and height of the upright frame. The batch path enters here, with
-    detections read from JSON. Raises InputError when there is no frame.
+    `size` is the width and height of the upright frame. Faces are None where nobody looked, as the
+    frames before and after agree. The batch path enters here, with detections read from JSON.
+    Raises InputError when there is no frame.
     """
     looked = in_shots(frames, shots or TransitionDetector(TransNet()))
     return _connect(looked, options or SequenceOptions(), size, None)
