@@ -1,7 +1,7 @@
 """A child of an AWS Batch array job, a whole job, or a SageMaker Processing Job.
 
-The work is that of `faceveil-postprocess`; here it logs as the functions do, one JSON object a line
-with the ids of the job and of the Batch job.
+The work is that of `faceveil-postprocess`; here it logs and counts as the functions do, one JSON
+object a line with the ids of the job and of the Batch job.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from faceveil.aws.postprocess.command import ARRAY_INDEX, BATCH_JOB, build_parser
-from faceveil.aws.postprocess.command import main as run_command
-from postprocess_lambda.function import logger
+from faceveil.aws.postprocess.command import ARRAY_INDEX, BATCH_JOB, build_parser, run
+from faceveil.errors import FaceveilError
+from postprocess_lambda.function import count_ended, count_failed, logger, metrics
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +22,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         batch_job=os.environ.get(BATCH_JOB),
         chunk=os.environ.get(ARRAY_INDEX),
     )
-    code = run_command(arguments)
-    logger.info("ended", exit_code=code)
+    code = 0
+    try:
+        outcome = run(options)
+    except FaceveilError as problem:
+        logger.error("%s", problem)
+        count_failed(problem)
+        code = problem.exit_code
+    else:
+        logger.info("ended: %s", outcome)
+        count_ended(outcome)
+    if metrics.metric_set:
+        metrics.flush_metrics()
     return code

@@ -67,8 +67,7 @@ def work(job_id: str, stage: Stage, owner: str, step: Callable[[JobRun], str]) -
     except FaceveilError as problem:
         return _failed(job_id, problem)
     logger.info("job %s: %s", job_id, outcome)
-    if outcome == "completed":
-        metrics.add_metric("JobsCompleted", MetricUnit.Count, 1)
+    count_ended(outcome)
     return {"job_id": job_id, "outcome": outcome}
 
 
@@ -80,12 +79,23 @@ def ignored(problem: NotOursError | UnknownJobError) -> Answer:
 
 def _failed(job_id: str, problem: FaceveilError) -> Answer:
     logger.error("job %s has failed: %s", job_id, problem)
-    metrics.add_metric("JobsFailed", MetricUnit.Count, 1)
-    if isinstance(problem, VerificationError):
-        metrics.add_metric("VerificationFailures", MetricUnit.Count, 1)
+    count_failed(problem)
     return {
         "job_id": job_id,
         "outcome": "failed",
         "error": type(problem).__name__,
         "reason": str(problem),
     }
+
+
+def count_ended(outcome: str) -> None:
+    """Count a job that is done."""
+    if outcome == "completed":
+        metrics.add_metric("JobsCompleted", MetricUnit.Count, 1)
+
+
+def count_failed(problem: FaceveilError) -> None:
+    """Count a job, or an attempt at a part of one, that has failed."""
+    metrics.add_metric("JobsFailed", MetricUnit.Count, 1)
+    if isinstance(problem, VerificationError):
+        metrics.add_metric("VerificationFailures", MetricUnit.Count, 1)

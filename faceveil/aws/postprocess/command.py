@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     try:
-        outcome = _run(options)
+        outcome = run(options)
     except FaceveilError as problem:
         print(f"faceveil-postprocess: {problem}", file=sys.stderr)
         return problem.exit_code
@@ -74,7 +74,8 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace) -> str:
+def run(options: argparse.Namespace) -> str:
+    """Do what the options say; gives how it ended. Raises FaceveilError."""
     if options.command == "process":
         from faceveil.aws.postprocess.processing import process
 
@@ -91,13 +92,13 @@ def _run(options: argparse.Namespace) -> str:
     if not job_id:
         raise UsageError("which job? Give its id with --job")
     index = _index(options.index) if options.command == "chunk" else 0
-    run = settings.run(job_id, owner=os.environ.get(BATCH_JOB))
+    job_run = settings.run(job_id, owner=os.environ.get(BATCH_JOB))
     if options.command == "chunk":
-        return steps.chunk(run, index)
+        return steps.chunk(job_run, index)
     if options.command == "finish":
-        return steps.finish_now(run, load_analysed(run))
-    start_again(run.bucket, run.job.id)
-    return steps.whole(run)
+        return steps.finish_now(job_run, load_analysed(job_run))
+    start_again(job_run.bucket, job_run.job.id)
+    return steps.whole(job_run)
 
 
 def _index(given: int | None) -> int:

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from faceveil.aws.postprocess.budget import Budget
 from faceveil.aws.postprocess.fail import start_again
 from faceveil.aws.postprocess.finish import finish, missing_chunks
 from faceveil.aws.postprocess.state_changes import BatchEnd, TransformEnd
-from faceveil.errors import InputError, VerificationError
+from faceveil.errors import InputError, OutputError, VerificationError
 from faceveil.media import s3
 from faceveil.media.s3 import S3Location
 
@@ -283,3 +284,31 @@ def test_killed_twenty_times_it_ends_as_if_it_never_was(uploaded, s3_url):
             uploaded.place.delete(list(expected))
     steps.whole(uploaded.run())
     assert uploaded.results() == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ((403, "AccessDenied"), "access denied"),
+        ((400, "ExpiredToken"), "no credentials for S3 that work"),
+        ((404, "NoSuchBucket"), "no such bucket"),
+    ],
+)
+def test_what_s3_refuses_half_way_fails_the_job_which_goes_on_when_repaired(
+    uploaded, s3_url, answer, message
+):
+    def rule(request):
+        return answer if re.search(r"veiled/img000001\d", request.key) else None
+
+    with FaultyS3(s3_url, rule) as proxy:
+        bucket = S3Location.open(f"s3://{uploaded.bucket.bucket}", proxy.url)
+        with pytest.raises(OutputError, match=message):
+            steps.start(uploaded.run(bucket=bucket), ENDED, PLENTY, None)
+    assert types_of(uploaded.events) == ["Analysed", "Failed"]
+    assert uploaded.events[-1].detail["stage"] == "render"
+    assert message in json.loads(uploaded.place.read("error.json"))["reason"]
+    # the same event again changes nothing; started again by hand, it goes on
+    assert steps.start(uploaded.run(), ENDED, PLENTY, None) == "failed"
+    start_again(uploaded.bucket, "talk")
+    assert steps.start(uploaded.run("another"), ENDED, PLENTY, None) == "completed"
+    assert uploaded.objects("veiled/") == uploaded.rendered_here()

@@ -118,7 +118,7 @@ def child(environment, index, job_id="11111111-2222"):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stderr
+    return done.stdout
 
 
 @pytest.mark.slow
@@ -164,7 +164,8 @@ def test_a_long_job_is_rendered_by_batch_and_the_last_child_finishes_it(
     assert parents[0]["arrayProperties"]["size"] == plan.count == 2
     with ThreadPoolExecutor(plan.count) as pool:
         said = list(pool.map(lambda index: child(environment, index), range(plan.count)))
-    assert sum("completed" in text for text in said) >= 1
+    assert any('"message":"ended: completed"' in text for text in said)
+    assert any('"JobsCompleted":[1.0]' in text for text in said)
     assert unverified.objects("veiled/") == unverified.rendered_here()
     ended = sample("batch_succeeded")
     ended["detail"]["jobName"] = f"faceveil-talk-{plan.digest}"

@@ -1,0 +1,56 @@
+"""The function that runs when somebody has written jobs/<id>/job.json: it starts the job."""
+
+from __future__ import annotations
+
+import re
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, event_source
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from faceveil.aws.clients import sagemaker_client
+from faceveil.aws.postprocess.layout import UnknownJobError
+from faceveil.aws.postprocess.settings import Settings
+from faceveil.aws.postprocess.state_changes import NotOursError
+from faceveil.aws.start import Submission, machines_of, start_job
+from faceveil.errors import FaceveilError
+from postprocess_lambda.function import Answer, ignored, logger, metrics
+
+_JOB_KEY = re.compile(r"jobs/([^/]+)/job\.json")
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context(clear_state=True)
+@event_source(data_class=EventBridgeEvent)
+def handler(event: EventBridgeEvent, context: LambdaContext) -> Answer:
+    """Lambda's entrypoint, for "Object Created". The same event may come several times.
+
+    An error of faceveil is final and answered; any other is raised, so that Lambda tries again.
+    """
+    settings = Settings.of()
+    bucket = event.detail.get("bucket", {}).get("name")
+    key = str(event.detail.get("object", {}).get("key", ""))
+    match = _JOB_KEY.fullmatch(key)
+    if match is None or bucket != settings.bucket:
+        return ignored(NotOursError(f"s3://{bucket}/{key} is no job.json of this deployment"))
+    job_id = match[1]
+    logger.append_keys(job_id=job_id)
+    try:
+        submission = Submission(
+            bucket=settings.open_bucket(),
+            machines=machines_of(),
+            sagemaker=sagemaker_client,
+            announce=settings.announce(),
+        )
+        outcome = start_job(submission, job_id)
+    except UnknownJobError as problem:
+        return ignored(problem)
+    except FaceveilError as problem:
+        logger.error("job %s cannot be started: %s", job_id, problem)
+        metrics.add_metric("JobsFailed", MetricUnit.Count, 1)
+        reason = {"error": type(problem).__name__, "reason": str(problem)}
+        return {"job_id": job_id, "outcome": "failed", **reason}
+    logger.info("job %s: %s", job_id, outcome)
+    if outcome == "submitted":
+        metrics.add_metric("JobsSubmitted", MetricUnit.Count, 1)
+    return {"job_id": job_id, "outcome": outcome}
