@@ -72,23 +72,18 @@ resource "aws_batch_job_definition" "render" {
     attempt_duration_seconds = var.rendering.timeout_seconds
   }
 
-  # A chunk that is told it cannot work (an option, the input, a licence: exit codes 2, 3 and 6 of
-  # faceveil) will not work the next time; everything else is tried again.
+  # Errors of faceveil that come again however often one tries: an option, the input, coverage,
+  # weights or a licence. Everything else is tried again, lost machines included.
   retry_strategy {
     attempts = var.rendering.attempts
 
     dynamic "evaluate_on_exit" {
-      for_each = ["2", "3", "6"]
+      for_each = ["2", "3", "4", "6"]
 
       content {
         action       = "exit"
         on_exit_code = evaluate_on_exit.value
       }
-    }
-
-    evaluate_on_exit {
-      action    = "retry"
-      on_reason = "*"
     }
   }
 
@@ -97,14 +92,15 @@ resource "aws_batch_job_definition" "render" {
   container_properties = jsonencode(merge(
     {
       image            = var.images.postprocess
-      command          = ["faceveil-postprocess", "chunk", "--bucket", "Ref::bucket", "--job", "Ref::job"]
+      command          = ["chunk", "--bucket", "Ref::bucket", "--job", "Ref::job"]
       jobRoleArn       = aws_iam_role.this["render"].arn
       executionRoleArn = aws_iam_role.this["render-start"].arn
       resourceRequirements = [
         { type = "VCPU", value = tostring(var.rendering.vcpus) },
         { type = "MEMORY", value = tostring(var.rendering.memory_mb) },
       ]
-      environment = [for variable, value in local.environment : { name = variable, value = value }]
+      # Lambda and Fargate tell the region, machines do not.
+      environment = [for variable, value in merge(local.environment, { AWS_REGION = local.region }) : { name = variable, value = value }]
       logConfiguration = {
         logDriver = "awslogs"
         options = {

@@ -19,6 +19,11 @@ locals {
     POWERTOOLS_SERVICE_NAME      = var.name
     POWERTOOLS_METRICS_NAMESPACE = "faceveil"
   }
+  # Long videos are rendered, and long ones put together, in Batch.
+  batch_environment = {
+    FACEVEIL_BATCH_QUEUE          = local.job_queue_arn
+    FACEVEIL_BATCH_JOB_DEFINITION = one(aws_batch_job_definition.render[*].arn)
+  }
   function_environments = { for name, own in {
     submit = {
       FACEVEIL_DEPLOYMENT     = var.name
@@ -26,11 +31,8 @@ locals {
       FACEVEIL_INSTANCE_TYPE  = var.transform.instance_type
       FACEVEIL_INSTANCE_COUNT = tostring(var.transform.instance_count)
     }
-    postprocess = {
-      FACEVEIL_BATCH_QUEUE          = local.job_queue_arn
-      FACEVEIL_BATCH_JOB_DEFINITION = one(aws_batch_job_definition.render[*].arn)
-    }
-    finish = {}
+    postprocess = local.batch_environment
+    finish      = local.batch_environment
   } : name => merge(local.environment, own) }
 }
 
@@ -51,8 +53,7 @@ resource "aws_lambda_function" "this" {
   tags                           = local.tags
 
   image_config {
-    entry_point = ["python", "-m", "awslambdaric"]
-    command     = [local.handlers[each.key]]
+    command = [local.handlers[each.key]]
   }
 
   environment {

@@ -19,7 +19,7 @@ locals {
       Effect    = "Allow"
       Action    = ["s3:ListBucket"]
       Resource  = [local.bucket_arn]
-      Condition = { StringLike = { "s3:prefix" = ["${local.prefixes.frames}*", "${local.prefixes.jobs}*"] } }
+      Condition = { StringLikeIfExists = { "s3:prefix" = ["${local.prefixes.frames}*", "${local.prefixes.jobs}*"] } }
     },
     {
       Sid      = "WatchTransforms"

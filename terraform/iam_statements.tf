@@ -4,11 +4,12 @@ locals {
     frames     = [local.prefixes.frames]
     detections = [local.prefixes.detections]
     } : name => {
-    Sid       = "List${title(name)}"
-    Effect    = "Allow"
-    Action    = ["s3:ListBucket"]
-    Resource  = [local.bucket_arn]
-    Condition = { StringLike = { "s3:prefix" = [for prefix in prefixes : "${prefix}*"] } }
+    Sid      = "List${title(name)}"
+    Effect   = "Allow"
+    Action   = ["s3:ListBucket"]
+    Resource = [local.bucket_arn]
+    # Without "IfExists" S3 would answer 403 rather than 404 for an object that does not exist.
+    Condition = { StringLikeIfExists = { "s3:prefix" = [for prefix in prefixes : "${prefix}*"] } }
   } }
 
   allow_read = { for name, arn in { jobs = local.jobs_arn, frames = local.frames_arn, detections = local.detections_arn } : name => {
@@ -67,14 +68,32 @@ locals {
       Resource = ["${local.jobs_arn}*"]
     },
     {
-      Sid      = "DeleteFeatures"
+      # With the features of reference photos, which are found here.
+      Sid      = "KeepAndDeleteFeatures"
       Effect   = "Allow"
-      Action   = ["s3:DeleteObject"]
+      Action   = ["s3:DeleteObject", "s3:PutObject"]
       Resource = ["${local.detections_arn}*"]
     },
     local.deny_starting_jobs,
     local.allow_keys.s3,
     local.allow_publish,
+  ]
+
+  start_batch = [
+    {
+      Sid      = "StartBatch"
+      Effect   = "Allow"
+      Action   = ["batch:SubmitJob"]
+      Resource = [local.job_queue_arn, local.job_definition_arn, "${local.job_definition_arn}:*"]
+    },
+    {
+      # A Batch job's ARN is not known before it exists.
+      Sid       = "TagBatch"
+      Effect    = "Allow"
+      Action    = ["batch:TagResource"]
+      Resource  = ["arn:${local.partition}:batch:${local.region}:${local.account}:job/*"]
+      Condition = { "ForAllValues:StringEquals" = { "aws:TagKeys" = ["faceveil:job-id"] } }
+    },
   ]
 
   pull_image = { for name, arn in local.repository_arns : name => [
@@ -151,23 +170,15 @@ locals {
     postprocess = concat(
       local.work_on_jobs,
       [
-        {
-          Sid      = "SeeTransform"
-          Effect   = "Allow"
-          Action   = ["sagemaker:DescribeTransformJob"]
-          Resource = [local.transform_arns]
-        },
-        {
-          Sid      = "StartRendering"
-          Effect   = "Allow"
-          Action   = ["batch:SubmitJob"]
-          Resource = [local.job_queue_arn, local.job_definition_arn, "${local.job_definition_arn}:*"]
-        },
         local.allow_failures, local.allow_keys.lambda, local.allow_own_log.postprocess,
       ],
-      local.interfaces.lambda,
+      local.start_batch, local.interfaces.lambda,
     )
-    finish = concat(local.work_on_jobs, [local.allow_failures, local.allow_keys.lambda, local.allow_own_log.finish], local.interfaces.lambda)
+    finish = concat(
+      local.work_on_jobs,
+      [local.allow_failures, local.allow_keys.lambda, local.allow_own_log.finish],
+      local.start_batch, local.interfaces.lambda,
+    )
     model = concat(
       [
         local.allow_list.frames, local.allow_list.jobs,

@@ -92,7 +92,7 @@ locals {
       unveiled-faces = {
         text       = "Verification found faces that must be veiled in a job's output: look at its report.json before anybody uses the output"
         namespace  = local.environment.POWERTOOLS_METRICS_NAMESPACE
-        metric     = "UnveiledFaces"
+        metric     = "VerificationFailures"
         dimensions = { service = local.environment.POWERTOOLS_SERVICE_NAME }
         threshold  = 0
         statistic  = "Sum"
@@ -130,7 +130,7 @@ locals {
     "Function errors"        = [for name in keys(local.handlers) : ["AWS/Lambda", "Errors", "FunctionName", "${var.name}-${name}", { stat = "Sum" }]]
     "Function duration (ms)" = [for name in keys(local.handlers) : ["AWS/Lambda", "Duration", "FunctionName", "${var.name}-${name}", { stat = "Maximum" }]]
     "Events waiting"         = [for name in ["dead-letters", "failures"] : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.name}-${name}", { stat = "Maximum" }]]
-    "Jobs"                   = [for name in ["JobsCompleted", "JobsFailed", "UnveiledFaces"] : [local.environment.POWERTOOLS_METRICS_NAMESPACE, name, "service", var.name, { stat = "Sum" }]]
+    "Jobs"                   = [for name in ["JobsCompleted", "JobsFailed", "VerificationFailures"] : [local.environment.POWERTOOLS_METRICS_NAMESPACE, name, "service", var.name, { stat = "Sum" }]]
   }
   widgets = [for index, title in keys(local.charts) : {
     type       = "metric"

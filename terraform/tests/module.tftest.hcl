@@ -81,6 +81,14 @@ run "defaults" {
     error_message = "Each of the seven things that run has a role of its own."
   }
   assert {
+    condition     = aws_lambda_function.this["finish"].environment[0].variables.FACEVEIL_BATCH_QUEUE == "arn:aws:batch:eu-west-1:123456789012:job-queue/faceveil-render" && aws_lambda_function.this["finish"].image_config[0].command == tolist(["postprocess_lambda.finish.handler"])
+    error_message = "The finish function may send long work to Batch."
+  }
+  assert {
+    condition     = contains(jsondecode(aws_batch_job_definition.render[0].container_properties).environment[*].name, "AWS_REGION")
+    error_message = "Machines of Batch do not know their region."
+  }
+  assert {
     condition     = aws_lambda_function.this["submit"].environment[0].variables.FACEVEIL_MODEL_NAME == aws_sagemaker_model.this[0].name
     error_message = "The submit function is told the model."
   }

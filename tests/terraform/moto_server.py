@@ -8,18 +8,21 @@ here, and nothing is proven about AWS beyond what Terraform asks it to remember.
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any
 
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import ImageConfig, LambdaFunction
 from moto.batch.models import BatchBackend
 from moto.budgets.responses import BudgetsResponse
 from moto.core.config import default_user_config
 from moto.core.exceptions import JsonRESTError
+from moto.ec2.models.launch_templates import LaunchTemplate
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.iam.models import iam_backends
 from moto.s3.responses import S3Response
-from moto.sagemaker.models import Model
+from moto.sagemaker.models import FakeSagemakerNotebookInstance, Model
 from moto.sagemaker.responses import SageMakerResponse
 from moto.server import main
 
@@ -42,7 +45,8 @@ def patched(owner: type, name: str) -> Callable[[Callable[..., Any]], None]:
 
 
 def patch_lambda() -> None:
-    """moto forgets a function's DeadLetterConfig and LoggingConfig."""
+    """moto forgets a function's DeadLetterConfig and LoggingConfig, and answers an EntryPoint that
+    is empty where there is none."""
 
     @patched(LambdaFunction, "__init__")
     def remember(original, self, account_id, spec, *args, **kwargs):
@@ -55,16 +59,36 @@ def patch_lambda() -> None:
     def answer(original, self, *args, **kwargs):
         return {**original(self, *args, **kwargs), **self.forgotten}
 
+    @patched(ImageConfig, "response")
+    def without_empty(original, self):
+        return {name: value for name, value in original(self).items() if value}
+
 
 def patch_sagemaker() -> None:
-    """moto forgets EnableNetworkIsolation, and answers a VpcConfig, Containers and Environment
-    that are empty where there are none."""
+    """moto forgets EnableNetworkIsolation and a notebook's metadata service, and answers a
+    VpcConfig, Containers and Environment that are empty where there are none."""
 
     @patched(SageMakerResponse, "create_model")
     def remember(original, self):
         answer = original(self)
         model = self.sagemaker_backend.describe_model(self._get_param("ModelName"))
         model.enable_network_isolation = bool(self._get_param("EnableNetworkIsolation"))
+        return answer
+
+    @patched(SageMakerResponse, "create_notebook_instance")
+    def remember_metadata_service(original, self):
+        answer = original(self)
+        notebook = self.sagemaker_backend.get_notebook_instance(
+            self._get_param("NotebookInstanceName")
+        )
+        notebook.metadata_service = self._get_param("InstanceMetadataServiceConfiguration")
+        return answer
+
+    @patched(FakeSagemakerNotebookInstance, "to_dict")
+    def answer_metadata_service(original, self):
+        answer = original(self)
+        if self.metadata_service:
+            answer["InstanceMetadataServiceConfiguration"] = self.metadata_service
         return answer
 
     original = Model.response_object.fget
@@ -132,6 +156,30 @@ def service_linked_role(account: str, partition: str) -> str:
     return role.arn
 
 
+def patch_ec2() -> None:
+    """moto forgets what a security group's rule for another group or a prefix list is for, and
+    takes a launch template's own tags for those of the machines it starts."""
+
+    @patched(SecurityGroupRule, "__init__")
+    def remember(original, self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        names = inspect.signature(original).bind(self, *args, **kwargs).arguments
+        self.prefix_list = names.get("prefix_list_id") or {}
+
+    def description(self):
+        sources = (self.ip_range, self.source_group, self.prefix_list)
+        return next((each["Description"] for each in sources if "Description" in each), None)
+
+    SecurityGroupRule.description = property(description)
+
+    @patched(LaunchTemplate, "__init__")
+    def separate(original, self, backend, name, template_data, *args, **kwargs):
+        tags = template_data.pop("TagSpecifications", [])
+        machines = [each for each in tags if each["ResourceType"] != "launch-template"]
+        template_data |= {"TagSpecifications": machines} if machines else {}
+        original(self, backend, name, template_data, *args, **kwargs)
+
+
 def patch_budgets() -> None:
     """moto has no DescribeSubscribersForNotification, and no tags on budgets."""
 
@@ -169,5 +217,6 @@ if __name__ == "__main__":
     patch_sagemaker()
     patch_s3()
     patch_batch()
+    patch_ec2()
     patch_budgets()
     main()

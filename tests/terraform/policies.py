@@ -4,7 +4,7 @@
     allows(roles["submit"], "s3:GetObject", "arn:aws:s3:::bucket/jobs/1/job.json")
 
 Evaluated as IAM does for one account: what is not allowed is denied, a Deny wins, and a condition
-on a key that the request does not have is not met.
+on a key that the request does not have is not met, unless its operator ends in "IfExists".
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ def _like(value: str, pattern: str) -> bool:
 
 def _met(operator: str, key: str, values: tuple[str, ...], context: Mapping[str, str]) -> bool:
     compare = _OPERATORS[operator]
-    return key in context and any(compare(context[key], value) for value in values)
+    if key not in context:
+        return operator.endswith("IfExists") or operator.startswith("ForAllValues:")
+    return any(compare(context[key], value) for value in values)
 
 
 def _equal(value: str, wanted: str) -> bool:
@@ -124,5 +126,7 @@ def _equal(value: str, wanted: str) -> bool:
 _OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": _equal,
     "StringLike": _like,
+    "StringLikeIfExists": _like,
+    "ForAllValues:StringEquals": _equal,
     "ArnLike": _like,
 }

@@ -1,4 +1,5 @@
-"""The module is really applied, planned again without a difference, and destroyed.
+"""The module, smallest and largest, is really applied, planned again without a difference, and
+destroyed.
 
 Against moto's server with the patches of moto_server.py: it remembers what Terraform sends, so
 this shows that Terraform can make and unmake everything and reads back what it wrote. That AWS
@@ -18,11 +19,9 @@ import pytest
 SWITCH = "FACEVEIL_TEST_APPLY"
 SERVER = Path(__file__).with_name("moto_server.py")
 REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
-SETTINGS = {
-    "images": {
-        "server": f"{REGISTRY}/faceveil-server@sha256:{'a' * 64}",
-        "postprocess": f"{REGISTRY}/faceveil-postprocess@sha256:{'b' * 64}",
-    }
+IMAGES = {
+    "server": f"{REGISTRY}/faceveil-server@sha256:{'a' * 64}",
+    "postprocess": f"{REGISTRY}/faceveil-postprocess@sha256:{'b' * 64}",
 }
 DIFFERENCE = 2
 """What `terraform plan -detailed-exitcode` answers when something differs."""
@@ -60,7 +59,7 @@ def test_apply_then_no_difference_then_destroy(terraform, tmp_path, endpoint):
     terraform.ready(tmp_path)
     root = tmp_path / "deployment"
     terraform.init(root)
-    variables = {"endpoint": endpoint, "settings": json.dumps(SETTINGS)}
+    variables = {"endpoint": endpoint, "images": json.dumps(IMAGES)}
     quick = ("-no-color", "-input=false", "-parallelism=40")
 
     applied = terraform.run(root, "apply", "-auto-approve", *quick, variables=variables)

@@ -64,6 +64,10 @@ def test_conditions_need_their_key():
     assert allows(role, "s3:ListBucket", "b", {"s3:prefix": "jobs/1/"})
     assert not allows(role, "s3:ListBucket", "b", {"s3:prefix": "frames/1/"})
     assert not allows(role, "s3:ListBucket", "b")
+    exists = {"StringLikeIfExists": {"s3:prefix": ["jobs/*"]}}
+    role = policy(statement("Allow", "s3:ListBucket", "b", Condition=exists))
+    assert allows(role, "s3:ListBucket", "b")
+    assert not allows(role, "s3:ListBucket", "b", {"s3:prefix": "frames/1/"})
 
 
 def test_what_is_not_understood_is_an_error():
@@ -136,6 +140,13 @@ MAY = [
     ("postprocess", "batch:SubmitJob", f"{DEFINITION}:3", {}),
     ("render", "s3:GetObject", FRAME, {}),
     ("finish", "s3:DeleteObject", DETECTION, {}),
+    ("finish", "batch:SubmitJob", QUEUE, {}),
+    (
+        "finish",
+        "batch:TagResource",
+        f"arn:aws:batch:{HERE}:job/1",
+        {"aws:TagKeys": "faceveil:job-id"},
+    ),
     ("finish", "s3:PutObject", f"{BUCKET}/jobs/1/_SUCCESS", {}),
     ("render-start", "ecr:BatchGetImage", f"{IMAGES}-postprocess", {}),
 ]
@@ -151,7 +162,7 @@ MAY_NOT = [
     ("model", "s3:GetObject", DETECTION, {}),
     ("postprocess", "s3:PutObject", FRAME, {}),
     ("postprocess", "sagemaker:CreateTransformJob", TRANSFORM, OWN_MODEL),
-    ("finish", "batch:SubmitJob", QUEUE, {}),
+    ("render", "batch:SubmitJob", QUEUE, {}),
     ("render", "sqs:SendMessage", FAILURES, {}),
     ("render", "s3:ListBucket", BUCKET, {"s3:prefix": ""}),
     ("render-start", "s3:GetObject", FRAME, {}),

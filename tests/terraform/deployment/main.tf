@@ -1,4 +1,4 @@
-# The module, applied to the server of ../moto_server.py.
+# The module, twice, applied to the server of ../moto_server.py.
 
 terraform {
   required_providers {
@@ -13,10 +13,9 @@ variable "endpoint" {
   type        = string
 }
 
-variable "settings" {
-  description = "Variables of the module that differ between tests."
-  type        = any
-  default     = {}
+variable "images" {
+  description = "The module's."
+  type        = object({ server = string, postprocess = string })
 }
 
 provider "aws" {
@@ -49,19 +48,22 @@ provider "aws" {
   }
 }
 
-module "faceveil" {
+# The smallest deployment, and beside it the largest: they wait at the same time, and they must not
+# get into each other's way.
+module "smallest" {
   source = "../terraform"
 
-  name                   = try(var.settings.name, "faceveil")
-  images                 = try(var.settings.images, null)
-  kms_key_arn            = try(var.settings.kms_key_arn, null)
-  network                = try(var.settings.network, {})
-  rendering              = try(var.settings.rendering, {})
-  notebook_instance_type = try(var.settings.notebook_instance_type, null)
-  alarm_emails           = ["operator@example.com"]
+  images = var.images
 }
 
-output "faceveil" {
-  description = "What the module answers."
-  value       = module.faceveil
+module "largest" {
+  source = "../terraform"
+
+  name                   = "private"
+  images                 = var.images
+  network                = { create = true }
+  rendering              = { platform = "EC2" }
+  retention              = { outputs_days = 90 }
+  notebook_instance_type = "ml.t3.medium"
+  alarm_emails           = ["operator@example.com"]
 }
