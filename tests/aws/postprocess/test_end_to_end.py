@@ -3,6 +3,8 @@
 Real: S3 (SeaweedFS), the server of handler/ under scripts/batch_transform.py, awslambdaric with
 the handler, the children's program, all networks. Simulated: SageMaker itself (the script stands
 for it), the Runtime API, and Batch, whose children this test starts.
+
+FACEVEIL_E2E_FRAMES=275 takes the whole clip (minutes).
 """
 
 import importlib.util
@@ -26,7 +28,7 @@ from faceveil.media.folder import FolderSource
 from faceveil.media.s3 import S3Location
 from faceveil.media.video import VideoSource
 
-FRAMES = 24  # with the cut at frame 20
+FRAMES = int(os.environ.get("FACEVEIL_E2E_FRAMES", "24"))  # with the cut at frame 20
 PERSON = "lin-manuel-miranda"
 
 
@@ -77,7 +79,7 @@ def test_the_cloud_veils_as_the_command_does(bucket, s3_url, tmp_path, shared_da
 
     environment = {"AWS_ENDPOINT_URL_S3": s3_url, "FACEVEIL_BUCKET": bucket}
     event = json.loads((tmp_path / "event.json").read_bytes())
-    with LambdaFunction("postprocess_lambda.app.handler", environment, tmp_path, 120) as function:
+    with LambdaFunction("postprocess_lambda.app.handler", environment, tmp_path, 600) as function:
         answer = function.invoke(event)
     assert answer.payload.get("outcome") == "completed", (answer, function.log)
     assert json.loads(made.place.read("report.json"))["verification"]["looked_at"] > 0
