@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -13,8 +14,9 @@ from faceveil.assure.coverage import check_coverage
 from faceveil.aws import events
 from faceveil.aws.detections import UnknownFrames, read_detections
 from faceveil.aws.job import Job
-from faceveil.aws.postprocess.chunks import ChunkPlan, plan_chunks
-from faceveil.aws.postprocess.layout import ANALYSIS, JobRun
+from faceveil.aws.postprocess.chunks import ChunkPlan, plan_chunks, plan_name, results_digest
+from faceveil.aws.postprocess.columns import pack, unpack, without_features
+from faceveil.aws.postprocess.layout import ANALYSIS, CHUNKS, JobRun
 from faceveil.aws.postprocess.photos import job_references
 from faceveil.errors import InputError
 from faceveil.identity.references import References
@@ -44,12 +46,16 @@ def analyse(run: JobRun, chunk_frames: int | None = None) -> Analysed:
     """
     content = _stored(run, ANALYSIS)
     if content is None:
-        content = to_json(_analysed(run))
+        analysis = _analysed(run)
+        content = to_json(analysis)
         run.folder.write(ANALYSIS, content)
-    analysis = parse_analysis(content, str(run.folder.uri(ANALYSIS)))
-    plan = find_plan(run, analysis, content)
+        analysis = without_features(analysis)
+    else:
+        analysis = _read(run, content)
+    plan = _find_plan(run, content)
     if plan is None:
         _check(run, analysis)
+        run.folder.write(_columns_name(content), pack(analysis))
         first_name = list_frames(run.bucket.folder(run.job.frames_prefix)).first_name
         frame_count = analysis.source.frame_count
         plan = plan_chunks(run.job, content, first_name, frame_count, chunk_frames)
@@ -63,20 +69,31 @@ def load_analysed(run: JobRun) -> Analysed:
     content = _stored(run, ANALYSIS)
     if content is None:
         raise InputError(f"{run.folder.uri(ANALYSIS)}: there is none: analyse the job first")
-    analysis = parse_analysis(content, str(run.folder.uri(ANALYSIS)))
-    plan = find_plan(run, analysis, content)
+    plan = _find_plan(run, content)
     if plan is None:
         raise InputError(
             f"{run.folder.uri(ANALYSIS)}: was changed since its frames were shared out: run the "
             "job again"
         )
-    return Analysed(analysis, plan)
+    return Analysed(_read(run, content), plan)
 
 
-def find_plan(run: JobRun, analysis: Analysis, content: bytes) -> ChunkPlan | None:
+def _read(run: JobRun, content: bytes) -> Analysis:
+    """What analysis.json says, from its columns where somebody has made them of this content."""
+    name = _columns_name(content)
+    columns = _stored(run, name)
+    if columns is not None:
+        return unpack(columns, str(run.folder.uri(name)))
+    return parse_analysis(content, str(run.folder.uri(ANALYSIS)))
+
+
+def _columns_name(content: bytes) -> str:
+    return f"{CHUNKS}analysis-{hashlib.sha256(content).hexdigest()[:16]}.npz"
+
+
+def _find_plan(run: JobRun, content: bytes) -> ChunkPlan | None:
     """The plan made for this analysis.json; None when there is none yet."""
-    name = plan_chunks(run.job, content, "", analysis.source.frame_count).name
-    stored = _stored(run, name)
+    stored = _stored(run, plan_name(results_digest(run.job, content)))
     return None if stored is None else ChunkPlan.from_json(stored)
 
 

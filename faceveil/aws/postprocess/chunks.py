@@ -60,7 +60,7 @@ class ChunkPlan:
     @property
     def name(self) -> str:
         """Of the object that says how the frames are shared out."""
-        return f"{self.folder}plan.json"
+        return plan_name(self.digest)
 
     def result(self, index: int) -> str:
         """Name of the result of a chunk."""
@@ -77,6 +77,11 @@ class ChunkPlan:
     @classmethod
     def from_json(cls, data: bytes) -> ChunkPlan:
         return cls(**orjson.loads(data))
+
+
+def plan_name(digest: str) -> str:
+    """See `ChunkPlan.name`."""
+    return f"{CHUNKS}{digest}/plan.json"
 
 
 def plan_chunks(

@@ -87,8 +87,8 @@ def announce_done(run: JobRun) -> None:
             frames=frames,
         )
     )
-    run.folder.write(ANNOUNCED, b"")
     Claims(run.folder, run.owner).remove_all()
+    run.folder.write(ANNOUNCED, b"")
 
 
 def _finish(run: JobRun, analysed: Analysed) -> None:
