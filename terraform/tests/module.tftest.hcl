@@ -159,6 +159,23 @@ run "private_network" {
   }
 }
 
+run "network_of_ones_own" {
+  command = plan
+
+  variables {
+    network = { subnet_ids = ["subnet-0000000000000000c"] }
+  }
+
+  assert {
+    condition     = length(aws_vpc.this) == 0 && length(data.aws_vpc.default) == 0 && alltrue([for function in aws_lambda_function.this : function.vpc_config[0].subnet_ids == toset(["subnet-0000000000000000c"])])
+    error_message = "Functions run in the subnets that are given; no VPC is made or looked for."
+  }
+  assert {
+    condition     = alltrue([for environment in aws_batch_compute_environment.render : environment.compute_resources[0].subnets == toset(["subnet-0000000000000000c"])])
+    error_message = "Rendering runs in them too."
+  }
+}
+
 run "another_image_is_another_model" {
   command = plan
 
@@ -185,7 +202,7 @@ run "refuses_bad_names" {
 run "refuses_images_by_tag" {
   command = plan
   variables {
-    images = { server = "example/server:latest", postprocess = "example/postprocess:latest" }
+    images = { server = "example/server@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", postprocess = "example/postprocess@latest" }
   }
   expect_failures = [var.images]
 }
