@@ -1,5 +1,7 @@
-"""An analysis as columns, for those who only render: analysis.json of eight hours takes a reader
-3 GB and half a minute, its columns a tenth of the memory and a second. Without features, as that file is.
+"""An analysis as columns, for those who only render, and without features, as analysis.json is.
+
+Of eight hours, that file takes its reader 3 GB and half a minute; the columns take a tenth of the
+memory and a second.
 """
 
 from __future__ import annotations
