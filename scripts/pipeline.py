@@ -1,0 +1,276 @@
+"""One job through the whole event-driven pipeline, on this machine (`make pipeline`).
+
+    job.json in S3 -> submit function -> transform job -> state change -> post-processing function
+      -> array job in Batch -> finish -> "FaceVeil Job Completed"
+
+Real: S3 (SeaweedFS), the three functions in AWS's runtime client, the detection server under the
+local Batch Transform runner (with --image its container), the Batch children, all networks.
+Simulated: that AWS starts them, which this script does, and EventBridge's delivery.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as Picture
+from PIL import ImageDraw
+
+ROOT = Path(__file__).resolve().parents[1]
+TESTS = ROOT / "tests"
+sys.path[:0] = [
+    str(ROOT),
+    *(str(TESTS / part) for part in ("", "aws", "aws/postprocess", "pipeline")),
+]
+
+from local_cloud import LocalCloud, batch_ended, object_created  # noqa: E402
+from runtime_api import LambdaFunction  # noqa: E402
+from servers import client, seaweedfs  # noqa: E402
+
+from clips import make_clip, write_frames  # noqa: E402
+from faceveil.media.s3 import S3Location  # noqa: E402
+from portraits import PORTRAITS, portrait_path  # noqa: E402
+
+JOB, BUCKET = "demo", "faceveil-demo"
+FRAMES, DETECTIONS, OUT = f"frames/{JOB}/", f"detections/{JOB}/", f"jobs/{JOB}/"
+KEPT = "obama3"
+"""A photo that is not in the clip: the clip shows two other ones of the same person."""
+KEY, SECRET = "faceveil-demo", "faceveil-demo-secret"
+FUNCTION_SECONDS = 300
+SMALL_MEMORY = 512
+"""MB of the functions: too few to render in, so that the frames go to Batch."""
+PATIENCE_SECONDS = 60
+COLUMNS, TILE_WIDTH = 4, 400
+
+
+class PipelineError(Exception):
+    """A step did not do what it should; the text says which and why."""
+
+
+def main() -> int:
+    options = build_parser().parse_args()
+    with tempfile.TemporaryDirectory(prefix="faceveil-pipeline-") as scratch, ExitStack() as stack:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]  # nothing here may reach AWS
+        os.environ |= {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+        os.environ |= {"AWS_REGION": "eu-west-1", "AWS_EC2_METADATA_DISABLED": "true"}
+        folder = Path(scratch)
+        (folder / "s3").mkdir()
+        said = Narrator()
+        url, _ = stack.enter_context(seaweedfs(folder / "s3", {KEY: ["Admin"]}, SECRET))
+        client("s3", url).create_bucket(Bucket=BUCKET)
+        said(f"S3 listens at {url}, as a process (SeaweedFS)")
+        cloud = stack.enter_context(LocalCloud())
+        run = Pipeline(url, cloud, folder, said, options.image, options.calls)
+        try:
+            run.bring(options.frames)
+            run.until_the_end()
+        except PipelineError as problem:
+            said(f"failed: {problem}")
+            return 1
+        run.show(options.output)
+    return 0
+
+
+@dataclass
+class Narrator:
+    """Prints each step with the seconds since the start."""
+
+    began: float = field(default_factory=time.monotonic)
+
+    def __call__(self, line: str) -> None:
+        print(f"{time.monotonic() - self.began:6.1f} s  {line}", flush=True)
+
+
+@dataclass
+class Pipeline:
+    """What AWS would do between the parts: it starts each when its event comes."""
+
+    url: str
+    cloud: LocalCloud
+    folder: Path
+    said: Narrator
+    image: str | None = None
+    calls: Path | None = None
+
+    def bring(self, frame_count: int) -> None:
+        """Put frames, a photo and then job.json into S3."""
+        clip = make_clip(480, 270, frame_count)
+        frames = self.folder / "frames"
+        write_frames(clip, frames)
+        paths = sorted(frames.iterdir())
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda p: self.bucket.write(FRAMES + p.name, p.read_bytes()), paths))
+        photo = portrait_path(KEPT)
+        person = PORTRAITS[KEPT].person
+        self.bucket.write(f"{OUT}references/kept/{photo.name}", photo.read_bytes())
+        self.said(f"{len(paths)} frames and a photo of {person}, who is kept, are in S3")
+        job = {
+            "version": 1,
+            "id": JOB,
+            "frames": {"prefix": FRAMES, "rate": 25},
+            "detections": {"prefix": DETECTIONS},
+            "selection": {"mode": "keep", "references": {person: f"{OUT}references/kept/"}},
+        }
+        self.bucket.write(f"{OUT}job.json", json.dumps(job).encode())
+        self.said(f"s3://{BUCKET}/{OUT}job.json is written: S3 tells the submit function")
+        self.invoke("submit", "submit", object_created(BUCKET, f"{OUT}job.json"))
+
+    def until_the_end(self) -> None:
+        """Do what the parts ask of AWS, until an event says that the job has ended."""
+        while True:
+            try:
+                operation, request = self.cloud.happened.get(timeout=PATIENCE_SECONDS)
+            except queue.Empty:
+                raise PipelineError("nobody asks for anything, and the job has not ended") from None
+            if operation == "CreateTransformJob":
+                self.invoke("postprocess", "app", self.transform(request))
+            elif operation == "SubmitJob":
+                self.invoke("finish", "finish", batch_ended(request, self.render(request)))
+            elif operation == "PutEvents" and self.told(request):
+                return
+
+    def told(self, entry: dict[str, Any]) -> bool:
+        """Tell of an event of faceveil's; True for the one that ends a job."""
+        detail = json.loads(entry["Detail"])
+        self.said(f"event: {entry['DetailType']}")
+        if entry["DetailType"] == "FaceVeil Job Failed":
+            raise PipelineError(detail["reason"])
+        return bool(entry["DetailType"] == "FaceVeil Job Completed")
+
+    def transform(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What SageMaker does: every object to the server; gives its event."""
+        source = request["TransformInput"]["DataSource"]["S3DataSource"]
+        name, event = request["TransformJobName"], self.folder / "transform.json"
+        self.said(f"transform job {name}: starting the server, {self.image or 'as a process'}")
+        words = [source["S3Uri"], request["TransformOutput"]["S3OutputPath"], "--job-name", name]
+        words += ["--endpoint-url", self.url, "--progress", "none", "--event", str(event)]
+        words += ["--max-concurrent-transforms", str(request["MaxConcurrentTransforms"])]
+        words += ["--max-payload-in-mb", str(request["MaxPayloadInMB"])]
+        words += ["--manifest"] if source["S3DataType"] == "ManifestFile" else []
+        words += ["--image", self.image] if self.image else []
+        words += ["--env", f"SAGEMAKER_MODEL_SERVER_WORKERS={min(2, os.cpu_count() or 1)}"]
+        done = self.process("model", [str(ROOT / "scripts" / "batch_transform.py"), *words], {})
+        self.said(done.stderr.strip().rpartition("\n")[2])
+        if not event.exists():
+            raise PipelineError(done.stderr[-2000:])
+        change: dict[str, Any] = json.loads(event.read_bytes())
+        return change
+
+    def render(self, request: dict[str, Any]) -> bool:
+        """What Batch does: the children of an array job, two at once; whether all went well."""
+        size = request.get("arrayProperties", {}).get("size", 1)
+        words = request["containerOverrides"]["command"]
+        self.said(f"Batch job {request['jobName']}: {size} children, each `{' '.join(words)}`")
+
+        def child(index: int) -> bool:
+            told = {"AWS_BATCH_JOB_ID": f"{request['jobId']}:{index}"}
+            if size > 1:
+                told["AWS_BATCH_JOB_ARRAY_INDEX"] = str(index)
+            done = self.process("render", ["-m", "postprocess_lambda", *words], told)
+            self.said(f"child {index}: {done.stderr.strip().rpartition(chr(10))[2]}")
+            return done.returncode == 0
+
+        with ThreadPoolExecutor(2) as pool:
+            return all(list(pool.map(child, range(size))))
+
+    def invoke(self, role: str, module: str, event: dict[str, Any]) -> None:
+        """What EventBridge and Lambda do: the function, in a process of its own, on an event."""
+        handler = f"postprocess_lambda.{module}.handler"
+        self.said(f"event: {event['detail-type']} -> {handler}")
+        told = self.environment(role)
+        lambda_function = LambdaFunction(handler, told, self.folder, FUNCTION_SECONDS, SMALL_MEMORY)
+        with lambda_function as function:
+            answer = function.invoke(event)
+            if answer.error:
+                raise PipelineError(f"{handler}: {answer.error} {answer.payload}\n{function.log}")
+        self.said(f"{handler} answers {json.dumps(answer.payload)}")
+        if answer.payload["outcome"] == "failed":
+            raise PipelineError(answer.payload["reason"])
+
+    def process(
+        self, role: str, words: list[str], told: dict[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, **self.environment(role), **told}
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def environment(self, role: str) -> dict[str, str]:
+        """The variables that Terraform gives the functions, and where this machine's AWS is."""
+        told = {f"AWS_ENDPOINT_URL_{name}": self.cloud.url for name in ("SAGEMAKER", "BATCH")}
+        told |= {"AWS_ENDPOINT_URL_EVENTBRIDGE": self.cloud.url, "AWS_ENDPOINT_URL_S3": self.url}
+        told |= {"FACEVEIL_BUCKET": BUCKET, "FACEVEIL_EVENT_BUS": "default"}
+        told |= {"FACEVEIL_MODEL_NAME": "faceveil", "FACEVEIL_INSTANCE_TYPE": "ml.c5.large"}
+        told |= {"FACEVEIL_BATCH_QUEUE": "faceveil-render"}
+        told |= {"FACEVEIL_BATCH_JOB_DEFINITION": "faceveil-render"}
+        if self.calls:
+            told |= {"FACEVEIL_RECORDED_CALLS": str(self.calls.resolve()), "FACEVEIL_ROLE": role}
+            told["PYTHONPATH"] = str(TESTS / "pipeline" / "recorder")
+        return told
+
+    @property
+    def bucket(self) -> S3Location:
+        return S3Location.open(f"s3://{BUCKET}", self.url)
+
+    def show(self, output: Path) -> None:
+        """Bring the veiled frames here, with a contact sheet of before and after."""
+        place, veiled = self.bucket.folder(f"{OUT}veiled/"), output / "veiled"
+        shutil.rmtree(veiled, ignore_errors=True)
+        veiled.mkdir(parents=True)
+        for page in place.pages():
+            for item in page:
+                (veiled / item.name).write_bytes(place.read(item.name))
+        for name in ("analysis.json", "report.json"):
+            (output / name).write_bytes(self.bucket.read(OUT + name))
+        draw_before_after(self.folder / "frames", veiled, output / "contact_sheet.png")
+        count = len(list(veiled.iterdir()))
+        self.said(f"{count} veiled frames lie in {veiled}, and {output / 'contact_sheet.png'}")
+
+
+def draw_before_after(before: Path, after: Path, target: Path) -> None:
+    """Frames spread over the video: the input's above the output's."""
+    names = sorted(path.name for path in after.iterdir())
+    middles = (np.arange(COLUMNS) + 0.5) * len(names) / COLUMNS
+    tiles = []
+    for folder in (before, after):
+        for middle in middles.astype(int):
+            picture = Picture.open(folder / names[middle])
+            height = TILE_WIDTH * picture.height // picture.width
+            tile = picture.convert("RGB").resize((TILE_WIDTH, height))
+            title = f"{'before' if folder == before else 'after'}, {names[middle]}"
+            ImageDraw.Draw(tile).text((6, 4), title, fill="white", font_size=13)
+            tiles.append(np.asarray(tile))
+    rows = [np.hstack(tiles[:COLUMNS]), np.hstack(tiles[COLUMNS:])]
+    Picture.fromarray(np.vstack(rows)).save(target)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pipeline.py", description=__doc__.partition("\n")[0])
+    parser.add_argument("--frames", type=int, default=60, metavar="N", help="of the clip (60)")
+    parser.add_argument("--image", help="run this image of the server instead of a process")
+    parser.add_argument("--output", type=Path, default=ROOT / "demo" / "pipeline")
+    parser.add_argument("--calls", type=Path, help="write down each call of boto3, a line each")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

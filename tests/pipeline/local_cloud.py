@@ -1,0 +1,134 @@
+"""The few calls of SageMaker, Batch and EventBridge that a job makes, answered on this machine.
+
+Nothing is run here: what has been asked for waits in `happened`, for scripts/pipeline.py to do. S3
+is a real server beside it. Signatures are not checked.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from botocore import xform_name
+
+REGION, ACCOUNT = "eu-west-1", "123456789012"
+Call = tuple[str, dict[str, Any]]
+
+
+class LocalCloud:
+    """A context manager. happened: (operation, request) of each call that starts something."""
+
+    def __init__(self) -> None:
+        self.happened: queue.Queue[Call] = queue.Queue()
+        self._transforms: dict[str, dict[str, Any]] = {}
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _api(self))
+        self._server.daemon_threads = True
+
+    def __enter__(self) -> LocalCloud:
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def answer(self, operation: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """The status and the body for a call."""
+        handle = getattr(self, f"_{xform_name(operation)}", None)
+        if handle is None:
+            return 400, {"__type": "UnknownOperationException", "message": operation}
+        answer: tuple[int, dict[str, Any]] = handle(request)
+        return answer
+
+    def _create_transform_job(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        name = request["TransformJobName"]
+        if name in self._transforms:
+            return 400, {"__type": "ResourceInUse", "message": f"{name} exists"}
+        self._transforms[name] = request
+        self.happened.put(("CreateTransformJob", request))
+        return 200, {"TransformJobArn": arn("sagemaker", f"transform-job/{name}")}
+
+    def _describe_transform_job(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        name = request["TransformJobName"]
+        if name not in self._transforms:
+            return 400, {"__type": "ResourceNotFound", "message": f"{name} does not exist"}
+        known = {**self._transforms[name], "TransformJobStatus": "InProgress", "CreationTime": 0}
+        return 200, {**known, "TransformJobArn": arn("sagemaker", f"transform-job/{name}")}
+
+    def _submit_job(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        job_id = str(uuid.uuid4())
+        self.happened.put(("SubmitJob", {**request, "jobId": job_id}))
+        return 200, {"jobName": request["jobName"], "jobId": job_id}
+
+    def _put_events(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        for entry in request["Entries"]:
+            self.happened.put(("PutEvents", entry))
+        entries = [{"EventId": str(uuid.uuid4())} for _ in request["Entries"]]
+        return 200, {"FailedEntryCount": 0, "Entries": entries}
+
+
+def arn(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
+
+
+def event(source: str, detail_type: str, detail: dict[str, Any]) -> dict[str, Any]:
+    """As EventBridge hands it to a function."""
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "source": source,
+        "detail-type": detail_type,
+        "account": ACCOUNT,
+        "region": REGION,
+        "time": "2026-11-20T10:00:00Z",
+        "resources": [],
+        "detail": detail,
+    }
+
+
+def object_created(bucket: str, key: str) -> dict[str, Any]:
+    """S3's event for an object that was written."""
+    detail = {"version": "0", "bucket": {"name": bucket}, "object": {"key": key, "size": 1}}
+    return event("aws.s3", "Object Created", {**detail, "reason": "PutObject"})
+
+
+def batch_ended(request: dict[str, Any], succeeded: bool) -> dict[str, Any]:
+    """Batch's event for the job of a SubmitJob call."""
+    detail = {
+        "jobName": request["jobName"],
+        "jobId": request["jobId"],
+        "status": "SUCCEEDED" if succeeded else "FAILED",
+        "statusReason": "" if succeeded else "Array Child Job failed",
+        "arrayProperties": request.get("arrayProperties", {}),
+    }
+    return event("aws.batch", "Batch Job State Change", detail)
+
+
+def _api(cloud: LocalCloud) -> type[BaseHTTPRequestHandler]:
+    class Api(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            target = self.headers.get("X-Amz-Target") or self.path
+            operation = {"/v1/submitjob": "SubmitJob"}.get(target, target.rpartition(".")[2])
+            status, answer = cloud.answer(operation, json.loads(body))
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/x-amz-json-1.1")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    return Api
