@@ -14,6 +14,7 @@ from faceveil.errors import UsageError
 if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
     from types_boto3_s3 import S3Client
+    from types_boto3_sagemaker import SageMakerClient
 
 SCHEME = "s3://"
 ATTEMPTS = 5
@@ -106,6 +107,12 @@ def events_client(endpoint_url: str | None) -> EventBridgeClient:
     """A client of EventBridge; endpoint_url as for `s3_client` (AWS_ENDPOINT_URL_EVENTBRIDGE)."""
     config = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
     return boto3.client("events", endpoint_url=endpoint_url, region_name=region(), config=config)
+
+
+def sagemaker_client() -> SageMakerClient:
+    """A client of SageMaker's control plane (AWS_ENDPOINT_URL_SAGEMAKER)."""
+    config = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
+    return boto3.client("sagemaker", region_name=region(), config=config)
 
 
 def region() -> str:

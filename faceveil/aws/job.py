@@ -28,7 +28,7 @@ from faceveil.veil.styles import VeilStyle
 
 VERSION = 1
 JOBS = "jobs/"
-RESERVED = ("detections/", "references/", "chunks/")
+RESERVED = ("references/", "chunks/")
 """Folders of a job that are never its output."""
 MAX_BYTES = 1 << 20
 """A job.json is small; a larger object is something else."""
@@ -72,6 +72,14 @@ class VideoSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class TransformSpec:
+    """What the transform job runs on; None leaves it to the deployment."""
+
+    instance_type: str | None = None
+    instance_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A job, with every default filled in. Prefixes end in a slash; all keys are of one bucket."""
 
@@ -82,6 +90,7 @@ class Job:
     rate: Fraction | None = None
     frames_digest: str | None = None
     source_video: str | None = None
+    transform: TransformSpec = field(default_factory=TransformSpec)
     networks: Networks = field(default_factory=Networks)
     selection: SelectionSpec = field(default_factory=SelectionSpec)
     sequences: SequenceOptions = field(default_factory=SequenceOptions)
@@ -95,6 +104,16 @@ class Job:
     def prefix(self) -> str:
         """`jobs/<id>/`: everything the job writes lies under it."""
         return job_prefix(self.id)
+
+    @property
+    def has_detections(self) -> bool:
+        """Whether it uses those of another job, so that nothing is to be detected."""
+        return self.detections_prefix != own_detections(self.id)
+
+
+def own_detections(job_id: str) -> str:
+    """`detections/<id>/`: beside the jobs, since S3 expires what lies under one prefix."""
+    return f"detections/{job_id}/"
 
 
 def job_prefix(job_id: str) -> str:
@@ -176,16 +195,17 @@ def _in_words(problem: ValidationError) -> str:
 
 def _job(document: dict[str, Any]) -> Job:
     frames, output = document["frames"], document.get("output", {})
-    own = job_prefix(document["id"])
+    own, detections = job_prefix(document["id"]), own_detections(document["id"])
     rate = None if "rate" not in frames else _rate(frames["rate"])
     return Job(
         id=document["id"],
         frames_prefix=frames["prefix"],
-        detections_prefix=document.get("detections", {}).get("prefix", f"{own}detections/"),
+        detections_prefix=document.get("detections", {}).get("prefix", detections),
         output_prefix=output.get("prefix", f"{own}veiled/"),
         rate=rate,
         frames_digest=frames.get("digest"),
         source_video=document.get("source_video"),
+        transform=TransformSpec(**document.get("transform", {})),
         networks=Networks(**document.get("networks", {})),
         selection=_selection(document.get("selection", {"mode": "all"}), rate),
         sequences=_sequences(document.get("sequences", {})),

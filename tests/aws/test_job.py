@@ -17,7 +17,7 @@ FULL = {
     **SMALLEST,
     "frames": {"prefix": "in/frames/", "rate": "30000/1001", "digest": f"sha256:{'0' * 64}"},
     "source_video": "in/talk.mp4",
-    "detections": {"prefix": "jobs/other/detections/"},
+    "detections": {"prefix": "detections/other/"},
     "networks": {"detector": "mtcnn", "recognizer": "arcface-resnet100", "accept_licence": True},
     "selection": {
         "mode": "keep",
@@ -65,7 +65,7 @@ def test_the_smallest_job_veils_everyone_and_writes_into_its_folder():
     job = read(SMALLEST)
     assert job.selection.mode == "all"
     assert job.prefix == "jobs/talk-1/"
-    assert job.detections_prefix == "jobs/talk-1/detections/"
+    assert job.detections_prefix == "detections/talk-1/"
     assert job.output_prefix == "jobs/talk-1/veiled/"
     assert (job.on_failure, job.verification, job.delete_features) == ("refuse", "fail", False)
 
@@ -76,7 +76,7 @@ def test_every_field_is_taken():
     assert job.rate == Fraction(30000, 1001)
     assert job.frames_digest == f"sha256:{'0' * 64}"
     assert job.source_video == "in/talk.mp4"
-    assert job.detections_prefix == "jobs/other/detections/"
+    assert job.detections_prefix == "detections/other/"
     assert job.networks.recognizer == "arcface-resnet100"
     assert job.networks.accept_licence
     assert job.selection.references == (("Ann", "jobs/talk-1/references/ann/"),)

@@ -18,7 +18,7 @@ from faceveil.assure.coverage import Coverage
 from faceveil.assure.report import build_report
 from faceveil.assure.verification import Verification, Violation
 from faceveil.aws import events
-from faceveil.aws.job import Job
+from faceveil.aws.job import Job, own_detections
 from faceveil.aws.postprocess.analyse import Analysed
 from faceveil.aws.postprocess.assemble import assemble
 from faceveil.aws.postprocess.claims import Claims
@@ -195,9 +195,7 @@ def _report(run: JobRun, analysed: Analysed, whole: _Whole, manifest: bytes) -> 
 
 def _delete_features(run: JobRun) -> None:
     """Delete this job's detections, with what was found in its photos; not another job's."""
-    if not run.job.detections_prefix.startswith(run.job.prefix):
-        return
-    place = run.bucket.folder(run.job.detections_prefix)
+    place = run.bucket.folder(own_detections(run.job.id))
     place.delete(item.name for page in place.pages(recursive=True) for item in page)
 
 

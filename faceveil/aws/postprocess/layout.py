@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceveil.aws.events import JobEvent
-from faceveil.aws.job import Job, job_prefix, read_job
+from faceveil.aws.job import Job, job_prefix, own_detections, read_job
 from faceveil.errors import InputError
 from faceveil.media.s3 import S3Location
 from faceveil.media.s3_errors import LostObjectError
@@ -26,9 +26,6 @@ CHUNKS = "chunks/"
 CLAIMS = "chunks/claims/"
 ANNOUNCED = "chunks/announced"
 """Exists when the event of the completed job has been sent."""
-REFERENCE_FACES = "detections/references/"
-"""Faces found in reference photos: biometric data, so they live and die with the detections."""
-
 Announce = Callable[[JobEvent], None]
 
 
@@ -57,6 +54,11 @@ class JobRun:
     def folder(self) -> S3Location:
         """`jobs/<id>/`."""
         return self.bucket.folder(self.job.prefix)
+
+    @property
+    def reference_faces(self) -> S3Location:
+        """Faces found in reference photos: biometric data, so they live and die with detections."""
+        return self.bucket.folder(f"{own_detections(self.job.id)}references/")
 
     @property
     def is_done(self) -> bool:

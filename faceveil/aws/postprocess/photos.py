@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import PurePath, PurePosixPath
 
-from faceveil.aws.postprocess.layout import REFERENCE_FACES, JobRun
+from faceveil.aws.postprocess.layout import JobRun
 from faceveil.errors import InputError
 from faceveil.faces import FrameFaces, Models
 from faceveil.identity.references import PHOTO_SUFFIXES, References, describe
@@ -63,7 +63,7 @@ class _Look:
 
     def __call__(self, photo: PurePath) -> FrameFaces:
         listed = self._photos[photo]
-        cache = self._run.folder.folder(REFERENCE_FACES)
+        cache = self._run.reference_faces
         etag = hashlib.sha256(listed.etag.encode()).hexdigest()[:32]
         name = f"{self._networks}-{etag}.json"
         if cache.find(name) is not None:

@@ -20,7 +20,7 @@ BATCH_JOB_NAME = re.compile(r"faceveil-([a-zA-Z0-9](?:-*[a-zA-Z0-9])*)-([0-9a-f]
 """Its array job is called faceveil-<id>-<digest of the chunks>."""
 TRANSFORM_ENDS = ("Completed", "Failed", "Stopped")
 BATCH_ENDS = ("SUCCEEDED", "FAILED")
-_OUTPUT = re.compile(rf"s3://[^/]+/{JOBS}([^/]+)/")
+_OUTPUT = re.compile(rf"s3://[^/]+/(?:{JOBS}|detections/)([^/]+)/")
 
 
 class NotOursError(ValueError):

@@ -14,7 +14,7 @@ from PIL import Image as Picture
 from faceveil import pipeline
 from faceveil.aws.detections import UnknownFrames
 from faceveil.aws.events import JobEvent
-from faceveil.aws.job import read_job
+from faceveil.aws.job import own_detections, read_job
 from faceveil.aws.postprocess.analyse import decide
 from faceveil.aws.postprocess.layout import JobRun
 from faceveil.faces import FrameError, FrameFaces, Models
@@ -91,13 +91,17 @@ class MadeJob:
     def place(self) -> S3Location:
         return self.bucket.folder(PREFIX)
 
+    @property
+    def detections(self) -> S3Location:
+        return self.bucket.folder(own_detections("talk"))
+
     def upload(self, frames=FRAMES, **fields):
         """Frames, detections and job.json, as a transform job has left them."""
         source = write_frames(self.folder / "frames", frames)
         for number, path in enumerate(sorted(source.iterdir())):
             self.place.write(f"frames/{path.name}", path.read_bytes())
             answer = faces_at(number).to_json()
-            self.place.write(f"detections/{path.name}.out", answer)
+            self.detections.write(f"{path.name}.out", answer)
         self.submit(**fields)
 
     def submit(self, **fields):
@@ -119,13 +123,15 @@ class MadeJob:
 
     def objects(self, below="") -> dict[str, bytes]:
         """Name and content of all objects of the job, or of those below a folder."""
-        place = self.place.folder(below) if below else self.place
-        names = [item.name for page in place.pages(recursive=True) for item in page]
-        return {name: place.read(name) for name in names}
+        return _objects(self.place.folder(below) if below else self.place)
+
+    def detected(self) -> dict[str, bytes]:
+        """Name and content of the job's detections, and of what was found in its photos."""
+        return _objects(self.detections)
 
     def results(self) -> dict[str, bytes]:
         """What the job has made, in the end."""
-        given = ("frames/", "detections/", "job.json", "source")
+        given = ("frames/", "job.json", "source")
         return {k: v for k, v in self.objects().items() if not k.startswith(given)}
 
     def rendered_here(self, missing=()) -> dict[str, bytes]:
@@ -144,3 +150,8 @@ class MadeJob:
         with FolderSink(output, source) as sink:
             pipeline.render(source, analysis, sink, run.job.style)
         return {path.name: path.read_bytes() for path in sorted(output.iterdir())}
+
+
+def _objects(place: S3Location) -> dict[str, bytes]:
+    names = [item.name for page in place.pages(recursive=True) for item in page]
+    return {name: place.read(name) for name in names}

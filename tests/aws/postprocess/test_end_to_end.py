@@ -70,7 +70,7 @@ def test_the_cloud_veils_as_the_command_does(bucket, s3_url, tmp_path, shared_da
     }
     made.place.write("job.json", json.dumps(job).encode())
 
-    words = [f"s3://{bucket}/jobs/talk/frames/", f"s3://{bucket}/jobs/talk/detections/"]
+    words = [f"s3://{bucket}/jobs/talk/frames/", f"s3://{bucket}/detections/talk/"]
     words += ["--endpoint-url", s3_url, "--job-name", "faceveil-talk"]
     words += ["--event", str(tmp_path / "event.json"), "--progress", "none", *server_options]
     script = [sys.executable, str(PROJECT / "scripts" / "batch_transform.py")]

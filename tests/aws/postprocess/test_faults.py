@@ -41,13 +41,13 @@ def short_pauses(monkeypatch):
 
 
 def test_frames_whose_detections_are_broken_are_veiled(uploaded):
-    place = uploaded.place
-    place.delete(["detections/img0000003.png.out"])  # spanned by Ann
+    place = uploaded.detections
+    place.delete(["img0000003.png.out"])  # spanned by Ann
     whole = faces_at(5).to_json()
-    place.write("detections/img0000006.png.out", whole[: len(whole) // 2])
-    place.write("detections/img0000020.png.out", b"")  # nobody is there
+    place.write("img0000006.png.out", whole[: len(whole) // 2])
+    place.write("img0000020.png.out", b"")  # nobody is there
     error = {"version": 1, "error": {"code": "unreadable", "message": "no picture"}, "faces": []}
-    place.write("detections/img0000022.png.out", json.dumps(error).encode())
+    place.write("img0000022.png.out", json.dumps(error).encode())
     steps.whole(uploaded.run())
     veiled, frames = uploaded.objects("veiled/"), uploaded.objects("frames/")
     assert veiled == uploaded.rendered_here(missing=(2, 5, 19, 21))
@@ -60,7 +60,7 @@ def test_frames_whose_detections_are_broken_are_veiled(uploaded):
 
 
 def test_without_any_detections_nothing_is_rendered(uploaded):
-    uploaded.place.delete([f"detections/{name}" for name in uploaded.objects("detections/")])
+    uploaded.detections.delete(list(uploaded.detected()))
     with pytest.raises(InputError, match="none of the 24 frames has detections"):
         steps.whole(uploaded.run())
     assert uploaded.objects("veiled/") == {}
@@ -70,7 +70,7 @@ def test_without_any_detections_nothing_is_rendered(uploaded):
 @pytest.mark.parametrize("status", ["Failed", "Stopped"])
 def test_a_transform_that_failed_is_refused_or_its_rest_veiled_as_the_job_says(made, status):
     made.upload()
-    made.place.delete([f"detections/img{number:07d}.png.out" for number in range(13, 25)])
+    made.detections.delete([f"img{number:07d}.png.out" for number in range(13, 25)])
     ended = TransformEnd("talk", status, "AlgorithmError", None)
     with pytest.raises(InputError, match="AlgorithmError"):
         steps.start(made.run(), ended, PLENTY, None)

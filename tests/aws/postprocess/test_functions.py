@@ -128,7 +128,7 @@ def test_a_short_job_is_done_in_the_function_and_only_once(unverified, environme
             assert function.invoke(sample(name)).payload["outcome"] == "ignored"
         other = sample("transform_completed")
         other["detail"]["TransformJobName"] = "faceveil-other"
-        other["detail"]["TransformOutput"]["S3OutputPath"] = "s3://media/jobs/other/detections/"
+        other["detail"]["TransformOutput"]["S3OutputPath"] = "s3://media/detections/other/"
         answer = function.invoke(other)
         assert answer.payload["outcome"] == "ignored"
         assert "no such job" in answer.payload["reason"]

@@ -10,7 +10,6 @@ from PIL import Image as Picture
 
 from faceveil.analysis import parse_analysis
 from faceveil.aws.postprocess import steps
-from faceveil.aws.postprocess.layout import REFERENCE_FACES
 from faceveil.errors import InputError
 from faceveil.faces import FrameFaces, Models
 
@@ -62,7 +61,7 @@ def test_a_person_is_kept_by_photos_that_are_looked_at_once(made):
     assert kept_frames(made) == {("Ann", frame) for frame in range(10)}
     assert analyzer.looked == 2
     # nothing biometric outside of the detections
-    assert len(made.objects(REFERENCE_FACES)) == 2
+    assert len([name for name in made.detected() if name.startswith("references/")]) == 2
     # analysed again, the photos need not be; a new content under an old name must be
     made.place.delete([n for n in made.results() if not n.startswith("references/")])
     made.place.write("references/ann/one.png", photo(30))
@@ -75,7 +74,7 @@ def test_what_was_seen_in_photos_goes_with_the_detections(made):
     made.upload(selection=KEEP_ANN, retention={"delete_features": True})
     made.place.write("references/ann/one.png", photo(10))
     steps.whole(made.run(analyzer=SeesAnn))
-    assert made.objects("detections/") == {}
+    assert made.detected() == {}
     assert len(made.objects("frames/")) == FRAMES
     assert made.objects("references/"), "the photos are the user's"
 

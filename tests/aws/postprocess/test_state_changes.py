@@ -14,7 +14,7 @@ from faceveil.aws.postprocess.state_changes import (
 DETAIL = {
     "TransformJobName": "faceveil-talk-1",
     "TransformJobStatus": "Completed",
-    "TransformOutput": {"S3OutputPath": "s3://bucket/jobs/talk-1/detections/"},
+    "TransformOutput": {"S3OutputPath": "s3://bucket/detections/talk-1/"},
     "CreationTime": "2026-11-20T10:00:00Z",
     "TransformEndTime": "2026-11-20T10:01:30Z",
 }

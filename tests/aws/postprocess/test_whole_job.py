@@ -56,7 +56,7 @@ def test_what_it_leaves_follows_the_schemas_and_the_manifest_holds(uploaded):
 def test_features_are_nowhere_but_in_the_detections_and_go_when_asked(made):
     made.upload(retention={"delete_features": True})
     steps.whole(made.run())
-    assert made.objects("detections/") == {}
+    assert made.detected() == {}
     assert made.objects("veiled/") == made.rendered_here()
     for name, content in made.results().items():
         assert b"feat" not in content, name
@@ -66,13 +66,11 @@ def test_features_are_nowhere_but_in_the_detections_and_go_when_asked(made):
 
 def test_detections_of_another_job_are_used_and_not_deleted(made):
     made.upload()
-    for name, content in made.objects("detections/").items():
-        made.bucket.write(f"jobs/other/detections/{name}", content)
-    made.submit(
-        detections={"prefix": "jobs/other/detections/"}, retention={"delete_features": True}
-    )
+    for name, content in made.detected().items():
+        made.bucket.write(f"detections/other/{name}", content)
+    made.submit(detections={"prefix": "detections/other/"}, retention={"delete_features": True})
     steps.whole(made.run())
-    (page,) = made.bucket.folder("jobs/other/detections/").pages()
+    (page,) = made.bucket.folder("detections/other/").pages()
     assert len(page) == FRAMES
 
 
