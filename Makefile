@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test fast lint lock weights benchmarks clean
+.PHONY: setup demo test fast lint lock weights benchmarks pipeline checkov clean
 
 setup: $(READY)
 
@@ -32,6 +32,16 @@ test: lint weights
 
 fast: $(READY)
 	$(BIN)/python -m pytest -n 2 --fast
+
+# The event-driven pipeline, whole, on this machine: S3, server, functions, Batch.
+pipeline: weights
+	$(BIN)/python scripts/pipeline.py
+
+# Checks terraform/; too heavy for the environment of the tests.
+checkov:
+	$(PYTHON) -m venv build/checkov
+	build/checkov/bin/pip install --quiet --disable-pip-version-check checkov==3.3.30
+	build/checkov/bin/checkov -d terraform --skip-download --framework terraform --compact --quiet
 
 benchmarks: weights
 	$(BIN)/python -m benchmarks

@@ -33,8 +33,10 @@ def missing() -> str | None:
 
 def run(*command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     environment = {"CONTAINERS_CONF": str(PROJECT / ".ci" / "containers.conf"), **os.environ}
+    # conmon leaves a file where it is started when a container runs out of memory
+    folder = PROJECT if command[0] == "buildah" else tempfile.gettempdir()
     done = subprocess.run(
-        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if check and done.returncode:
         raise RuntimeError(
