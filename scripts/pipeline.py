@@ -181,7 +181,9 @@ class Pipeline:
             if size > 1:
                 told["AWS_BATCH_JOB_ARRAY_INDEX"] = str(index)
             done = self.process("render", ["-m", "postprocess_lambda", *words], told)
-            self.said(f"child {index}: {done.stderr.strip().rpartition(chr(10))[2]}")
+            self.said(f"child {index} ended with exit code {done.returncode}")
+            if done.returncode:
+                self.said((done.stdout + done.stderr)[-2000:])
             return done.returncode == 0
 
         with ThreadPoolExecutor(2) as pool:
