@@ -4,7 +4,8 @@
       -> array job in Batch -> finish -> "FaceVeil Job Completed"
 
 Real: S3 (SeaweedFS), the three functions in AWS's runtime client, the detection server under the
-local Batch Transform runner (with --image its container), the Batch children, all networks.
+local Batch Transform runner, the Batch children, all networks; each as a process, or with
+--containers in the image that AWS would run, built first.
 Simulated: that AWS starts them, which this script does, and EventBridge's delivery.
 """
 
@@ -31,11 +32,10 @@ from PIL import ImageDraw
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests"
-sys.path[:0] = [
-    str(ROOT),
-    *(str(TESTS / part) for part in ("", "aws", "aws/postprocess", "pipeline")),
-]
+PARTS = ("", "aws", "aws/postprocess", "handler", "pipeline")
+sys.path[:0] = [str(ROOT), *(str(TESTS / part) for part in PARTS)]
 
+import container  # noqa: E402
 from local_cloud import LocalCloud, batch_ended, object_created  # noqa: E402
 from runtime_api import LambdaFunction  # noqa: E402
 from servers import client, seaweedfs  # noqa: E402
@@ -45,7 +45,7 @@ from faceveil.media.s3 import S3Location  # noqa: E402
 from portraits import PORTRAITS, portrait_path  # noqa: E402
 
 JOB, BUCKET = "demo", "faceveil-demo"
-FRAMES, DETECTIONS, OUT = f"frames/{JOB}/", f"detections/{JOB}/", f"jobs/{JOB}/"
+FRAMES, OUT = f"frames/{JOB}/", f"jobs/{JOB}/"
 KEPT = "obama3"
 """A photo that is not in the clip: the clip shows two other ones of the same person."""
 KEY, SECRET = "faceveil-demo", "faceveil-demo-secret"
@@ -54,6 +54,9 @@ SMALL_MEMORY = 512
 """MB of the functions: too few to render in, so that the frames go to Batch."""
 PATIENCE_SECONDS = 60
 COLUMNS, TILE_WIDTH = 4, 400
+
+
+SERVER_IMAGE, IMAGE = container.IMAGE, "localhost/faceveil-postprocess"
 
 
 class PipelineError(Exception):
@@ -74,8 +77,10 @@ def main() -> int:
         client("s3", url).create_bucket(Bucket=BUCKET)
         said(f"S3 listens at {url}, as a process (SeaweedFS)")
         cloud = stack.enter_context(LocalCloud())
-        run = Pipeline(url, cloud, folder, said, options.image, options.calls)
+        run = Pipeline(url, cloud, folder, said, options.containers, options.calls)
         try:
+            if options.containers:
+                build_images(said)
             run.bring(options.frames)
             run.until_the_end()
         except PipelineError as problem:
@@ -103,7 +108,7 @@ class Pipeline:
     cloud: LocalCloud
     folder: Path
     said: Narrator
-    image: str | None = None
+    containers: bool = False
     calls: Path | None = None
 
     def bring(self, frame_count: int) -> None:
@@ -122,7 +127,6 @@ class Pipeline:
             "version": 1,
             "id": JOB,
             "frames": {"prefix": FRAMES, "rate": 25},
-            "detections": {"prefix": DETECTIONS},
             "selection": {"mode": "keep", "references": {person: f"{OUT}references/kept/"}},
         }
         self.bucket.write(f"{OUT}job.json", json.dumps(job).encode())
@@ -155,15 +159,16 @@ class Pipeline:
         """What SageMaker does: every object to the server; gives its event."""
         source = request["TransformInput"]["DataSource"]["S3DataSource"]
         name, event = request["TransformJobName"], self.folder / "transform.json"
-        self.said(f"transform job {name}: starting the server, {self.image or 'as a process'}")
+        self.said(f"transform job {name}: starting the server")
         words = [source["S3Uri"], request["TransformOutput"]["S3OutputPath"], "--job-name", name]
         words += ["--endpoint-url", self.url, "--progress", "none", "--event", str(event)]
         words += ["--max-concurrent-transforms", str(request["MaxConcurrentTransforms"])]
         words += ["--max-payload-in-mb", str(request["MaxPayloadInMB"])]
         words += ["--manifest"] if source["S3DataType"] == "ManifestFile" else []
-        words += ["--image", self.image] if self.image else []
+        words += ["--image", SERVER_IMAGE] if self.containers else []
         words += ["--env", f"SAGEMAKER_MODEL_SERVER_WORKERS={min(2, os.cpu_count() or 1)}"]
-        done = self.process("model", [str(ROOT / "scripts" / "batch_transform.py"), *words], {})
+        script = [sys.executable, str(ROOT / "scripts" / "batch_transform.py")]
+        done = self.process("model", [*script, *words], {})
         self.said(done.stderr.strip().rpartition("\n")[2])
         if not event.exists():
             raise PipelineError(done.stderr[-2000:])
@@ -180,7 +185,10 @@ class Pipeline:
             told = {"AWS_BATCH_JOB_ID": f"{request['jobId']}:{index}"}
             if size > 1:
                 told["AWS_BATCH_JOB_ARRAY_INDEX"] = str(index)
-            done = self.process("render", ["-m", "postprocess_lambda", *words], told)
+            program = [sys.executable, "-m", "postprocess_lambda"]
+            if self.containers:
+                program = in_container(self.environment("render") | told)
+            done = self.process("render", [*program, *words], told)
             self.said(f"child {index} ended with exit code {done.returncode}")
             if done.returncode:
                 self.said((done.stdout + done.stderr)[-2000:])
@@ -194,7 +202,8 @@ class Pipeline:
         handler = f"postprocess_lambda.{module}.handler"
         self.said(f"event: {event['detail-type']} -> {handler}")
         told = self.environment(role)
-        lambda_function = LambdaFunction(handler, told, self.folder, FUNCTION_SECONDS, SMALL_MEMORY)
+        kind = ContainerFunction if self.containers else LambdaFunction
+        lambda_function = kind(handler, told, self.folder, FUNCTION_SECONDS, SMALL_MEMORY)
         with lambda_function as function:
             answer = function.invoke(event)
             if answer.error:
@@ -208,7 +217,7 @@ class Pipeline:
     ) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, **self.environment(role), **told}
         return subprocess.run(
-            [sys.executable, *words],
+            words,
             cwd=ROOT,
             env=environment,
             capture_output=True,
@@ -248,6 +257,32 @@ class Pipeline:
         self.said(f"{count} veiled frames lie in {veiled}, and {output / 'contact_sheet.png'}")
 
 
+class ContainerFunction(LambdaFunction):  # type: ignore[misc]
+    """A function in its image."""
+
+    def command(self, told: dict[str, str]) -> list[str]:
+        return [*in_container({**self._environment, **told}), self._handler]
+
+
+def in_container(environment: dict[str, str]) -> list[str]:
+    """The start of a command that runs the post-processing image."""
+    mine = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    settings = [f"--env={name}={value}" for name, value in {**mine, **environment}.items()]
+    limits = ["--read-only", "--tmpfs", "/tmp:rw,size=512m", "--memory", "3g"]
+    return ["podman", "run", "--rm", "--network", "host", *limits, *settings, IMAGE]
+
+
+def build_images(said: Narrator) -> None:
+    """Raises PipelineError where this machine cannot."""
+    os.environ.setdefault("CONTAINERS_CONF", str(ROOT / ".ci" / "containers.conf"))
+    reason = container.missing()
+    if reason:
+        raise PipelineError(reason)
+    for image, file in ((SERVER_IMAGE, "Dockerfile"), (IMAGE, "postprocess_lambda/Dockerfile")):
+        container.build(image, file)
+        said(f"image {image} is built")
+
+
 def draw_before_after(before: Path, after: Path, target: Path) -> None:
     """Frames spread over the video: the input's above the output's."""
     names = sorted(path.name for path in after.iterdir())
@@ -268,7 +303,9 @@ def draw_before_after(before: Path, after: Path, target: Path) -> None:
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pipeline.py", description=__doc__.partition("\n")[0])
     parser.add_argument("--frames", type=int, default=60, metavar="N", help="of the clip (60)")
-    parser.add_argument("--image", help="run this image of the server instead of a process")
+    parser.add_argument(
+        "--containers", action="store_true", help="run the images instead of processes (podman)"
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "demo" / "pipeline")
     parser.add_argument("--calls", type=Path, help="write down each call of boto3, a line each")
     return parser
