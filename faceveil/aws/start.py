@@ -1,0 +1,124 @@
+"""job.json was written: what the submit function does with it.
+
+The transform job's name is made of the job's id, and SageMaker takes a name once: that, and the
+note `submit/started.json`, put only where there is none, let one job come of any number of events.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+
+from faceveil.aws import events
+from faceveil.aws.job import Job, job_prefix, read_job
+from faceveil.aws.postprocess.fail import fail, has_failed
+from faceveil.aws.postprocess.layout import JOB, Announce, UnknownJobError
+from faceveil.aws.transform_request import (
+    INSTANCE_TYPE,
+    Machines,
+    create_transform,
+    transform_name,
+    transform_request,
+)
+from faceveil.errors import FaceveilError, InputError, UsageError
+from faceveil.media.s3 import S3Location
+from faceveil.media.s3_errors import LostObjectError
+from faceveil.media.s3_keys import list_frames
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+
+STARTED, ANNOUNCED = "submit/started.json", "submit/announced"
+
+Outcome = Literal["submitted", "already submitted", "failed before"]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What jobs are started with. sagemaker makes a client when one is needed."""
+
+    bucket: S3Location
+    machines: Machines
+    sagemaker: Callable[[], SageMakerClient]
+    announce: Announce
+
+
+def machines_of(environment: Mapping[str, str] = os.environ) -> Machines:
+    """FACEVEIL_MODEL_NAME, FACEVEIL_INSTANCE_TYPE, FACEVEIL_INSTANCE_COUNT, FACEVEIL_KMS_KEY and
+    FACEVEIL_DEPLOYMENT. Raises UsageError where one is missing or makes no sense."""
+    model = environment.get("FACEVEIL_MODEL_NAME")
+    if not model:
+        raise UsageError("which model? Set FACEVEIL_MODEL_NAME to the SageMaker model's name")
+    count = environment.get("FACEVEIL_INSTANCE_COUNT") or "1"
+    if not count.isdecimal() or not int(count):
+        raise UsageError(f"FACEVEIL_INSTANCE_COUNT={count!r}: must be a whole number from 1 on")
+    deployment = environment.get("FACEVEIL_DEPLOYMENT")
+    return Machines(
+        model_name=model,
+        instance_type=environment.get("FACEVEIL_INSTANCE_TYPE") or INSTANCE_TYPE,
+        instance_count=int(count),
+        kms_key=environment.get("FACEVEIL_KMS_KEY") or None,
+        tags=(("faceveil:deployment", deployment),) if deployment else (),
+    )
+
+
+def start_job(submission: Submission, job_id: str) -> Outcome:
+    """Start the job that has its job.json, however often this is called.
+
+    Raises FaceveilError when it cannot be started, after writing error.json and sending the
+    event; UnknownJobError when there is no job.json. What AWS may do in a moment passes as
+    ClientError: call again.
+    """
+    folder = submission.bucket.folder(job_prefix(job_id))
+    try:
+        # Read first: what S3 refuses is no reason to write error.json there.
+        content = _read(folder)
+        if has_failed(submission.bucket, job_id):
+            return "failed before"
+        job = read_job(content, str(folder.uri(JOB)))
+        first = _note(folder, job, content)
+        transform = None if job.has_detections else transform_name(job.id)
+        created = transform is not None and _create(submission, job)
+    except UnknownJobError:
+        raise
+    except FaceveilError as problem:
+        fail(submission.bucket, job_id, "submit", problem, submission.announce)
+        raise
+    if folder.find(ANNOUNCED) is None:
+        submission.announce(events.submitted(job, folder.bucket, transform))
+        folder.write(ANNOUNCED, b"")
+    return "submitted" if first or created else "already submitted"
+
+
+def _read(folder: S3Location) -> bytes:
+    try:
+        return folder.read(JOB)
+    except LostObjectError as problem:
+        raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job") from problem
+
+
+def _note(folder: S3Location, job: Job, content: bytes) -> bool:
+    """Whether this job.json is new here. Raises InputError when the id was another job's."""
+    digest = hashlib.sha256(content).hexdigest()
+    note = orjson.dumps({"version": 1, "job_json": f"sha256:{digest}"})
+    if folder.put_if_absent(STARTED, note):
+        return True
+    if folder.read(STARTED) == note:
+        return False
+    raise InputError(
+        f"{folder.uri(JOB)}: job id {job.id!r} is used twice: this job.json is not the one that "
+        "was started. Give the new job an id of its own"
+    )
+
+
+def _create(submission: Submission, job: Job) -> bool:
+    frames = list_frames(submission.bucket.folder(job.frames_prefix))
+    request = transform_request(
+        job, submission.bucket.bucket, int(frames.sizes.max()), submission.machines
+    )
+    return create_transform(submission.sagemaker(), request)
