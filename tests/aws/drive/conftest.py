@@ -1,0 +1,65 @@
+"""Fixtures of the tests that drive jobs: a bucket with frames, and what a job is started with."""
+
+import sys
+import threading
+import uuid
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from faceveil.aws.start import Submission
+from faceveil.aws.transform_request import Machines
+from faceveil.media.s3 import S3Location
+
+# Lambda's Runtime API lies with the other tests of functions.
+sys.path.insert(0, str(Path(__file__).parents[1] / "postprocess"))
+
+
+@pytest.fixture
+def place(busy_bucket, s3_url):
+    """The whole of a real bucket that all tests share: each job has an id of its own."""
+    return S3Location.open(f"s3://{busy_bucket}", s3_url)
+
+
+@pytest.fixture
+def job_id():
+    return f"talk-{uuid.uuid4().hex[:8]}"
+
+
+class OnceNamed:
+    """moto's SageMaker, which keeps requests and runs nothing, but refuses a name that is taken, as
+    AWS does and moto does not."""
+
+    def __init__(self, client):
+        self._client = client
+        self.created = []
+        self._one_at_a_time = threading.Lock()
+
+    def create_transform_job(self, **request):
+        with self._one_at_a_time:
+            if request["TransformJobName"] in self.created:
+                error = {"Code": "ResourceInUse", "Message": "Job name must be unique"}
+                raise ClientError({"Error": error}, "CreateTransformJob")
+            self._client.create_transform_job(**request)
+            self.created.append(request["TransformJobName"])
+
+    def describe_transform_job(self, **request):
+        return self._client.describe_transform_job(**request)
+
+
+@pytest.fixture
+def sagemaker(moto_url, connect):
+    return OnceNamed(connect("sagemaker", moto_url))
+
+
+@pytest.fixture
+def announced():
+    """The events that were sent."""
+    return []
+
+
+@pytest.fixture
+def submission(place, sagemaker, announced):
+    machines = Machines("faceveil-model", tags=(("faceveil:deployment", "test"),))
+    return Submission(place, machines, lambda: sagemaker, announced.append)
