@@ -17,8 +17,9 @@ REACH = HALF_LENGTHS[-1] + REST
 
 # Measured on dissolves and wipes of 6 to 20 frames and on what lies between them: people passing
 # close to the camera, pans. A change that is not even faint is none.
-FAINT_CHANGE, FAINT_OUTSIDE, FAINT_UNREST, FAINT_LIKENESS = 18.0, 0.2, 0.75, 0.75
+FAINT_CHANGE, FAINT_OUTSIDE, FAINT_UNREST, FAINT_LIKENESS = 18.0, 0.2, 0.75, 0.65
 CLEAR_CHANGE, CLEAR_OUTSIDE, CLEAR_UNREST, CLEAR_LIKENESS = 26.0, 0.12, 0.55, 0.6
+MOST_DOUBT = 0.95
 LARGEST_STEP = 0.4
 LEAST_CONTRAST = 5.0
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -95,7 +96,8 @@ def _change(frames: Image, half: int) -> Change | None:
     above = np.maximum(between - np.maximum(before, after), 0)
     below = np.maximum(np.minimum(before, after) - between, 0)
     outside = float((above + below).mean(axis=(1, 2)).max()) / change
-    return Change(change, outside, unrest, likeness) if outside <= FAINT_OUTSIDE else None
+    found = Change(change, outside, unrest, likeness)
+    return found if outside <= FAINT_OUTSIDE and found.doubt <= MOST_DOUBT else None
 
 
 def _largest_step(before: np.ndarray, after: np.ndarray, between: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -16,6 +17,13 @@ CLEAR_CHANGE, CLEAR_LIKENESS = 27.0, 0.8
 FAINT_CHANGE, FAINT_LIKENESS = 18.0, 0.4
 LEAST_BRIGHTNESS_CHANGE = 4.0
 BLACK = 32
+
+# Two shots of one place are alike: their cut changes the thumbnail by 8 grey levels and more, but
+# at least twice as much as any frame near it, and for good. Movement within a shot has no such
+# step, a flash goes away again, and a lamp that is switched on keeps the structure.
+LEAST_STEP, TIMES_AROUND, LASTING, STEP_LIKENESS = 8.0, 2.5, 0.8, 0.8
+AROUND = 4
+"""Frames before and after a step that it is compared with."""
 
 # Without a minimum shot length PySceneDetect decides from the pictures alone, not from the time.
 _NO_TIME = FrameTimecode(0, fps=25.0)
@@ -53,6 +61,35 @@ class ShotDetector:
         return _is_transition(before, self._previous)
 
 
+def is_step(thumbnails: Image) -> bool:
+    """Whether the middle one of uint8 [2 * AROUND + 1, 27, 48, 3] RGB starts a new shot.
+
+    This sees cuts between shots of one place, which `ShotDetector` takes for movement, since it
+    knows what comes after.
+    """
+    before, after = thumbnails[AROUND - 1], thumbnails[AROUND]
+    step = _difference(before, after)
+    if step < LEAST_STEP:
+        return False
+    steps = [_difference(*pair) for pair in pairwise(thumbnails)]
+    del steps[AROUND - 1]
+    lasting = min(
+        _difference(old, new) for old in (thumbnails[0], before) for new in (after, thumbnails[-1])
+    )
+    if step < TIMES_AROUND * max(steps) or lasting < LASTING * step:
+        return False
+    return _correlation(*(_grey(one).astype(np.float32) for one in (before, after))) < STEP_LIKENESS
+
+
+def _difference(before: Image, after: Image) -> float:
+    """Mean change in grey levels."""
+    return cv2.norm(before, after, cv2.NORM_L1) / before.size
+
+
+def _grey(picture: Image) -> Image:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
     """A thumbnail, its luma uint8 [27, 48] and its largest value."""
@@ -63,8 +100,7 @@ class _Seen:
 
     @classmethod
     def of(cls, picture: Image) -> _Seen:
-        grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
-        return cls(picture, grey, int(picture.max()))
+        return cls(picture, _grey(picture), int(picture.max()))
 
 
 def _is_transition(before: _Seen, after: _Seen) -> bool:

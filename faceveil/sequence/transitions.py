@@ -12,7 +12,7 @@ import numpy as np
 from faceveil.errors import WeightsError
 from faceveil.faces import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, Floats, Image
 from faceveil.sequence.gradual import HALF_LENGTHS, REACH, Change, change_at, differ
-from faceveil.sequence.shots import BLACK, ShotDetector
+from faceveil.sequence.shots import AROUND, BLACK, ShotDetector, is_step
 
 Item = TypeVar("Item")
 Confirm = Callable[[Image], Floats]
@@ -56,7 +56,8 @@ class EveryFrame:
 
 
 class TransitionDetector:
-    """The union of what `ShotDetector` finds and of gradual transitions.
+    """The union of what `ShotDetector` finds, of steps between shots of one place
+    (`shots.is_step`), and of gradual transitions.
 
     A dissolve or a wipe leads from one still picture to another, and every pixel of it lies
     between the two (`gradual.change_at`). Where that is clear, a shot starts in its middle. Where
@@ -87,6 +88,7 @@ class TransitionDetector:
         self._count += 1
         if self._cuts.push(thumbnail):
             self._add_cut(number)
+        self._look_for_step(number - AROUND)
         self._look_for_change(number - REACH)
         self._decide(number - WINDOW // 2)
         return self._answers(self._count - DELAY)
@@ -110,6 +112,12 @@ class TransitionDetector:
                     return
                 self._starts.pop()
         self._starts.append(number)
+
+    def _look_for_step(self, number: int) -> None:
+        if number >= AROUND and number not in self._starts:
+            index = np.arange(number - AROUND, number + AROUND + 1) % _HELD
+            if is_step(self._frames[index]):
+                self._insert(number)
 
     def _look_for_change(self, middle: int) -> None:
         if middle < REACH:
@@ -141,8 +149,10 @@ class TransitionDetector:
             if any(abs(start - middle) <= SAME_TRANSITION for start in self._starts):
                 continue
             if change.is_clear or (self._confirm and self._is_confirmed(middle)):
-                self._starts.append(middle)
-                self._starts = deque(sorted(self._starts))
+                self._insert(middle)
+
+    def _insert(self, start: int) -> None:
+        self._starts = deque(sorted((*self._starts, start)))
 
     def _is_confirmed(self, middle: int) -> bool:
         assert self._confirm

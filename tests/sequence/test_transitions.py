@@ -10,6 +10,7 @@ from faceveil.errors import WeightsError
 from faceveil.faces import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH
 from faceveil.sequence import transitions
 from faceveil.sequence.gradual import REACH, change_at
+from faceveil.sequence.shots import ShotDetector
 from faceveil.sequence.transitions import DELAY, EveryFrame, TransitionDetector, TransNet, mark
 
 SHAPE = THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, 3
@@ -60,6 +61,37 @@ def test_a_cut_starts_a_shot_on_its_very_frame():
     assert starts(still(scene(1), 40) + still(scene(2), 200)) == [40]
 
 
+def walk(picture, where, count):
+    """Somebody walking through a place."""
+    frames = []
+    for step in range(count):
+        frame = picture.copy()
+        at = where + step // 2
+        frame[8:27, at : at + 8] = (200, 160, 130)
+        frames.append(frame)
+    return frames
+
+
+def elsewhere_in_the_room(room):
+    return np.uint8(np.clip(0.7 * room + 0.3 * np.roll(room, 9, axis=1), 0, 255))
+
+
+def test_a_cut_within_one_place_starts_a_shot_on_its_very_frame():
+    room = cv2.GaussianBlur(scene(6), (0, 0), 2)
+    other = elsewhere_in_the_room(room)
+    frames = walk(room, 4, 40) + walk(other, 30, 30)
+    assert not any(map(ShotDetector().push, frames))  # which takes it for movement
+    assert starts(frames) == [40]
+
+
+def test_flashes_and_lamps_start_no_shot():
+    room = cv2.GaussianBlur(scene(6), (0, 0), 2)
+    flash = [elsewhere_in_the_room(room)]
+    assert starts(walk(room, 4, 40) + flash + walk(room, 24, 30)) == []
+    lit = np.uint8(np.clip(room * 1.2 + 10, 0, 255))
+    assert starts(walk(room, 4, 40) + walk(lit, 24, 30)) == []
+
+
 def test_a_fade_through_black_is_one_transition():
     a, b, black = scene(1), scene(2), np.zeros(SHAPE, np.uint8)
     frames = still(a, 40) + dissolve(a, black, 6) + dissolve(black, b, 6) + still(b, 40)
@@ -99,7 +131,7 @@ def test_the_network_is_asked_only_where_there_is_doubt():
     starts(still(a, 150) + still(scene(2), 150), confirm)
     assert not asked
     # a dissolve to a picture much like the first one may be anything
-    like = np.uint8(0.5 * a + 0.5 * scene(2))
+    like = np.uint8(0.45 * a + 0.55 * scene(5))
     frames = still(a, 80) + dissolve(a, like, 10) + still(like, 80)
     change = change_at(np.stack(frames[85 - REACH : 86 + REACH]))
     assert change is not None and not change.is_clear
