@@ -12,12 +12,7 @@ from faceveil.detect.analyzer import DEFAULT, FAST, UNION, AnalyzerOptions, Face
 from faceveil.errors import UsageError
 from faceveil.identity.points import Point
 from faceveil.identity.references import load_references
-from faceveil.identity.select import (
-    ACCEPT_SIMILARITY,
-    UNCERTAIN_SIMILARITY,
-    Mode,
-    Selection,
-)
+from faceveil.identity.select import Mode, Selection
 from faceveil.identity.times import FrameRange
 from faceveil.media.frames import EncodeOptions
 from faceveil.sequence.options import THESIS, SequenceOptions
@@ -46,15 +41,13 @@ def selection_of(
     keep = mode == "keep"
     photos = options.keep if keep else options.only
     references = load_references(photos, analyzer) if photos and analyzer else None
-    accept = ACCEPT_SIMILARITY if options.accept is None else options.accept
-    uncertain = UNCERTAIN_SIMILARITY if options.uncertain is None else options.uncertain
     return Selection(
         mode=mode,
         references=references,
         points=tuple(Point(*p) for p in (options.keep_at if keep else options.only_at)),
         identities=tuple(options.keep_identity if keep else options.only_identity),
-        accept=accept,
-        uncertain=min(uncertain, accept) if options.uncertain is None else uncertain,
+        accept=options.accept,
+        uncertain=options.uncertain,
         times=tuple(_frame_range(between, rate) for between in options.between),
     )
 
@@ -68,15 +61,17 @@ def _frame_range(between: tuple[Fraction, Fraction, bool], rate: Fraction | None
     return FrameRange.of_seconds(start, end, rate)
 
 
-def selection_parameters(selection: Selection) -> dict[str, Any]:
+def selection_parameters(selection: Selection, recognizer: str | None) -> dict[str, Any]:
+    """What analysis.json says of it; recognizer: the one of the analysis."""
+    thresholds = selection.thresholds(recognizer)
     people = selection.references.names if selection.references else ()
     return {
         "mode": selection.mode,
         "people": list(people),
         "points": [list(point) for point in selection.points],
         "identities": list(selection.identities),
-        "accept": selection.accept,
-        "uncertain": selection.uncertain,
+        "accept": thresholds.accept,
+        "uncertain": thresholds.uncertain,
         "times": [[item.first, item.end] for item in selection.times],
     }
 

@@ -152,7 +152,7 @@ def _analyse(source: FrameSource, options: Namespace, clock: _Clock) -> Analysis
         "sampling": sampling and asdict(sampling),
         "tracking": tracking and asdict(tracking),
         "frames_looked_at": found.looked_at,
-        "selection": selection_parameters(selection),
+        "selection": selection_parameters(selection, analyzer.models.recognizer),
     }
     with clock.stage("decide"):
         return pipeline.decide(found, source, selection, parameters)
@@ -239,6 +239,7 @@ def _verification_step(
 
 def _decided_again(analysis: Analysis, options: Namespace) -> Analysis:
     mode = mode_of(options) or "all"
+    recognizer = analysis.models.recognizer if analysis.models else None
     analyzer = None
     if options.keep or options.only:
         if not options.features:
@@ -247,10 +248,17 @@ def _decided_again(analysis: Analysis, options: Namespace) -> Analysis:
                 "FILE, then render with the same; or choose by point or identity"
             )
         analyzer = build_analyzer(analyzer_options_of(options))
+        if recognizer not in (None, analyzer.models.recognizer):
+            raise UsageError(
+                f"the people of the analysis were recognised by {recognizer}: choose by photo "
+                f"with --recognizer {recognizer}, not {analyzer.models.recognizer}"
+            )
     rate = analysis.source.rate
     selection = selection_of(options, mode, analyzer, None if rate is None else Fraction(rate))
-    decisions = decide_each(analysis.sequences, analysis.identities, selection)
-    parameters = {**analysis.parameters, "selection": selection_parameters(selection)}
+    decisions = decide_each(
+        analysis.sequences, analysis.identities, selection, recognizer=recognizer
+    )
+    parameters = {**analysis.parameters, "selection": selection_parameters(selection, recognizer)}
     decided = replace(analysis, decisions=decisions, parameters=parameters)
     return limit(decided, selection.times)
 

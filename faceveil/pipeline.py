@@ -24,6 +24,7 @@ from faceveil.identity.cluster import cluster
 from faceveil.identity.limit import limit
 from faceveil.identity.select import Selection
 from faceveil.identity.select import decide as decide_each
+from faceveil.identity.thresholds import thresholds_of
 from faceveil.looking import (
     Analyzer,
     PixelTracker,
@@ -157,7 +158,8 @@ def decide(
     selection names a point or identity that is not there.
     """
     selection = selection or Selection()
-    identities = cluster(found.sequences)
+    recognizer = found.models.recognizer if found.models else None
+    identities = cluster(found.sequences, thresholds_of(recognizer).merge)
     analysis = Analysis(
         source=_describe(source, found.frame_count),
         models=found.models,
@@ -166,7 +168,7 @@ def decide(
         unknown_frames=found.unknown_frames,
         sequences=found.sequences,
         identities=identities,
-        decisions=decide_each(found.sequences, identities, selection),
+        decisions=decide_each(found.sequences, identities, selection, recognizer=recognizer),
         detections=found.detections,
     )
     return limit(analysis, selection.times)

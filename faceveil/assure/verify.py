@@ -25,8 +25,9 @@ from faceveil.assure.verification import Kind, Verification, Violation
 from faceveil.detect.boxes import overlaps
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import Floats, FrameFaces, Image
-from faceveil.identity.select import ACCEPT_SIMILARITY, SAME_FACE_OVERLAP
+from faceveil.identity.select import SAME_FACE_OVERLAP
 from faceveil.identity.templates import CLEAR_SCORE, MIN_FACE_SIZE, sequence_templates
+from faceveil.identity.thresholds import thresholds_of
 from faceveil.media.frames import Frame, FrameSource
 from faceveil.parallel import ordered_map
 from faceveil.progress import Progress, QuietProgress
@@ -174,6 +175,7 @@ class _FrameCheck:
     kept: VeilPlan
     people: _People
     free: tuple[range, ...]
+    accept: float
 
     @classmethod
     def prepare(
@@ -183,7 +185,8 @@ class _FrameCheck:
         kept = VeilPlan.build(analysis.sequences, ~veiled, secret="")
         sample = _sample(analysis, every)
         people, free = _People.of(analysis), _free_frames(analysis)
-        return cls(analysis, analyzer, tracer, sample, kept, people, free)
+        accept = thresholds_of(analysis.models.recognizer if analysis.models else None).accept
+        return cls(analysis, analyzer, tracer, sample, kept, people, free, accept)
 
     def __call__(self, pair: tuple[int, Frame, Trace | None]) -> _Found:
         number, frame, trace = pair
@@ -237,7 +240,7 @@ class _FrameCheck:
         self, covered: bool, free: bool, score: float, confirmation: float, similarity: float
     ) -> Kind | Literal["doubtful"] | None:
         """What a face is, given its scores in both looks and its likeness to veiled people."""
-        known = similarity >= ACCEPT_SIMILARITY
+        known = similarity >= self.accept
         # "upper" leaves a face to be seen on purpose, and with it the person.
         upper = self.tracer.style.name == "upper"
         if not covered:

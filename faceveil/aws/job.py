@@ -19,7 +19,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from faceveil.errors import InputError, UsageError
 from faceveil.identity.points import Point
-from faceveil.identity.select import ACCEPT_SIMILARITY, UNCERTAIN_SIMILARITY, Mode
+from faceveil.identity.select import Mode
 from faceveil.identity.times import FrameRange
 from faceveil.media.frames import EncodeOptions
 from faceveil.schemas import load_schema
@@ -51,7 +51,8 @@ class Networks:
 class SelectionSpec:
     """Who is veiled, before photos are analysed: `identity.select.Selection` with prefixes.
 
-    references: (name of the person, prefix of the photos). times: empty means always.
+    references: (name of the person, prefix of the photos). times: empty means always. accept and
+    uncertain: None is what the recogniser of the detections needs.
     """
 
     mode: Mode = "all"
@@ -59,8 +60,8 @@ class SelectionSpec:
     points: tuple[Point, ...] = ()
     identities: tuple[int, ...] = ()
     times: tuple[FrameRange, ...] = ()
-    accept: float = ACCEPT_SIMILARITY
-    uncertain: float = UNCERTAIN_SIMILARITY
+    accept: float | None = None
+    uncertain: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,9 +236,8 @@ def _selection(data: dict[str, Any], rate: Fraction | None) -> SelectionSpec:
         raise _FieldError(f"selection.{selecting[0]}", f"mode {mode!r} selects nobody")
     if mode == "all" and "times" in data:
         raise _FieldError("selection.times", "mode 'all' veils everyone at all times")
-    accept = data.get("accept", ACCEPT_SIMILARITY)
-    uncertain = data.get("uncertain", min(UNCERTAIN_SIMILARITY, accept))
-    if uncertain > accept:
+    accept, uncertain = data.get("accept"), data.get("uncertain")
+    if accept is not None and uncertain is not None and uncertain > accept:
         raise _FieldError("selection.uncertain", f"{uncertain} is above accept, {accept}")
     return SelectionSpec(
         mode=mode,

@@ -23,27 +23,28 @@ from scipy.sparse.csgraph import connected_components
 from faceveil.faces import FaceSequence, Floats, Ints
 from faceveil.identity.overlap import overlapping_pairs
 from faceveil.identity.templates import MIN_FACE_SIZE, sequence_templates
-
-MERGE_SIMILARITY = 0.5
-"""Average cosine from which two clusters are one person: a wrong merge is worse than a split."""
+from faceveil.identity.thresholds import thresholds_of
 
 _BLOCK_VALUES = 4_000_000
 
 
 def cluster(
     sequences: Sequence[FaceSequence],
-    merge_similarity: float = MERGE_SIMILARITY,
+    merge_similarity: float | None = None,
     min_face_size: float = MIN_FACE_SIZE,
 ) -> Ints:
     """The identity of each sequence: int32 [n], numbered from 0 by first appearance.
 
     A sequence without a trustworthy sample (no feature, the face always under `min_face_size`
     pixels on its shorter side or never clear) is an identity of its own. Takes O(n D) memory.
-    The order of the sequences does not matter. Raises InputError for features of different
-    recognisers.
+    Clusters that are alike from `merge_similarity` on average are one person; None is what the
+    usual recogniser needs. The order of the sequences does not matter. Raises InputError for
+    features of different recognisers.
     """
     if not sequences:
         return np.zeros(0, np.int32)
+    if merge_similarity is None:
+        merge_similarity = thresholds_of(None).merge
     order = _canonical_order(sequences)
     ordered = [sequences[i] for i in order]
     templates = sequence_templates(ordered, min_face_size)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
@@ -21,12 +22,10 @@ from faceveil.identity.overlap import overlapping_pairs
 from faceveil.identity.points import Point, sequence_at
 from faceveil.identity.references import References
 from faceveil.identity.templates import MIN_FACE_SIZE, Templates, recognisable, sequence_templates
+from faceveil.identity.thresholds import Thresholds, thresholds_of
 from faceveil.identity.times import FrameRange
 
 Mode = Literal["all", "none", "only", "keep"]
-
-ACCEPT_SIMILARITY = 0.45
-UNCERTAIN_SIMILARITY = 0.30
 
 RIVAL_MARGIN = 0.05
 """How much better the best of two different people must match than the other."""
@@ -42,17 +41,18 @@ class Selection:
     mode: "all", "none", "only" (the selected) or "keep" (all but the selected). People are
     selected by references, points and identity numbers, any of them together. `accept` and
     `uncertain` are the similarities (cosine) from which a face matches a reference and from which
-    it may match; between them it is veiled and listed for review. `times` are the ranges of frames
-    within which the selection counts, everyone being veiled outside (see `limit.limit`); without
-    any, it counts always. Raises UsageError for a selection that makes no sense.
+    it may match; between them it is veiled and listed for review; None is what the recogniser
+    needs. `times` are the ranges of frames within which the selection counts, everyone being veiled
+    outside (see `limit.limit`); without any, it counts always. Raises UsageError for a selection
+    that makes no sense.
     """
 
     mode: Mode = "all"
     references: References | None = None
     points: tuple[Point, ...] = ()
     identities: tuple[int, ...] = ()
-    accept: float = ACCEPT_SIMILARITY
-    uncertain: float = UNCERTAIN_SIMILARITY
+    accept: float | None = None
+    uncertain: float | None = None
     times: tuple[FrameRange, ...] = ()
 
     def __post_init__(self) -> None:
@@ -69,11 +69,26 @@ class Selection:
             raise UsageError(f"mode {self.mode!r} takes no photo, point or identity number")
         if self.mode == "all" and self.times:
             raise UsageError("mode 'all' takes no times: everyone is veiled at all of them")
-        if not -1 <= self.uncertain <= self.accept <= 1:
-            raise UsageError(
-                f"the thresholds accept {self.accept} and uncertain {self.uncertain} must lie "
-                "between -1 and 1, and uncertain must not be above accept"
-            )
+        _check_thresholds(self.uncertain, self.accept)
+
+    def thresholds(self, recognizer: str | None) -> Thresholds:
+        """Those given, and for what was left open those of the recogniser. Raises UsageError
+        where one given contradicts one that was not.
+        """
+        known = thresholds_of(recognizer)
+        accept = known.accept if self.accept is None else self.accept
+        uncertain = min(known.uncertain, accept) if self.uncertain is None else self.uncertain
+        _check_thresholds(uncertain, accept)
+        return replace(known, accept=accept, uncertain=uncertain)
+
+
+def _check_thresholds(uncertain: float | None, accept: float | None) -> None:
+    given = [value for value in (uncertain, accept) if value is not None]
+    if not all(low <= high for low, high in pairwise([-1, *given, 1])):
+        raise UsageError(
+            f"the thresholds accept {accept} and uncertain {uncertain} must lie "
+            "between -1 and 1, and uncertain must not be above accept"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +111,11 @@ def decide(
     identities: Ints,
     selection: Selection,
     min_face_size: float = MIN_FACE_SIZE,
+    recognizer: str | None = None,
 ) -> list[Decision]:
     """One decision per sequence, given the identity int32 [n] of each, at all times.
 
+    recognizer made the features: its thresholds count where the selection gives none.
     Sequences read back from an analysis hold no features: then points and identities decide
     by identity alone. Raises InputError for a point where nobody is, an identity that does not
     exist, and references made by another recogniser than the sequences' features.
@@ -107,7 +124,8 @@ def decide(
         return [Decision(True, "everyone is veiled")] * len(sequences)
     if selection.mode == "none":
         return [Decision(False, "nobody is veiled")] * len(sequences)
-    evidence = _Evidence.gather(sequences, identities, selection, min_face_size)
+    thresholds = selection.thresholds(recognizer)
+    evidence = _Evidence.gather(sequences, identities, selection, thresholds, min_face_size)
     if selection.mode == "only":
         return [evidence.only(i) for i in range(len(sequences))]
     decisions = [evidence.keep(i) for i in range(len(sequences))]
@@ -123,7 +141,7 @@ class _Evidence:
     resembles float32 [g], alike int [g]: the best similarity to a selected identity.
     """
 
-    selection: Selection
+    thresholds: Thresholds
     numbers: NDArray[np.int32]
     identity: NDArray[np.intp]
     clicked: dict[int, Point]
@@ -144,6 +162,7 @@ class _Evidence:
         sequences: Sequence[FaceSequence],
         identities: Ints,
         selection: Selection,
+        thresholds: Thresholds,
         min_face_size: float,
     ) -> _Evidence:
         numbers, identity = np.unique(np.asarray(identities, np.int32), return_inverse=True)
@@ -159,14 +178,14 @@ class _Evidence:
 
         selected = np.zeros(len(numbers), np.bool_)
         selected[list(chosen)] = True
-        selected |= (closest >= selection.accept).any(axis=1)
+        selected |= (closest >= thresholds.accept).any(axis=1)
         resembles, alike = _resemblance(whole, selected)
         own_known, whole_known = own.known, whole.known
         if not own_known.any() and not len(people):
             own_known = np.array([recognisable(s, min_face_size).any() for s in sequences])
             whole_known = np.bincount(identity, own_known, minlength=len(numbers)) > 0
         return cls(
-            selection=selection,
+            thresholds=thresholds,
             numbers=numbers,
             identity=identity,
             clicked=clicked,
@@ -179,7 +198,7 @@ class _Evidence:
             closest=closest,
             resembles=resembles,
             alike=alike,
-            distinct=people @ people.T < selection.accept,
+            distinct=people @ people.T < thresholds.accept,
         )
 
     def keep(self, i: int) -> Decision:
@@ -194,7 +213,7 @@ class _Evidence:
         return self._keep_by_reference(i, group)
 
     def _keep_by_reference(self, i: int, group: int) -> Decision:
-        accept, uncertain = self.selection.accept, self.selection.uncertain
+        accept, uncertain = self.thresholds.accept, self.thresholds.uncertain
         best = int(self.whole[group].argmax())
         name, similarity = self.names[best], float(self.whole[group, best])
         if similarity < accept:
@@ -223,7 +242,7 @@ class _Evidence:
         group = int(self.identity[i])
         if group in self.chosen:
             return self._chosen(i, veil=True)
-        accept, uncertain = self.selection.accept, self.selection.uncertain
+        accept, uncertain = self.thresholds.accept, self.thresholds.uncertain
         if self.names and float(self.closest[group].max()) >= uncertain:
             best = int(self.closest[group].argmax())
             name, similarity = self.names[best], float(self.closest[group, best])
@@ -254,7 +273,7 @@ class _Evidence:
             return Decision(True, "not one of the selected")
         best = int(self.closest[group].argmax())
         name, similarity = self.names[best], float(self.closest[group, best])
-        accept, uncertain = self.selection.accept, self.selection.uncertain
+        accept, uncertain = self.thresholds.accept, self.thresholds.uncertain
         if similarity >= accept:
             reason = (
                 f"may be {name}: a sequence of identity {self.numbers[group]} matches "

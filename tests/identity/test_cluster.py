@@ -11,6 +11,7 @@ from faceveil.faces import Provenance
 from faceveil.identity import cluster as clustering
 from faceveil.identity.cluster import cluster
 from faceveil.identity.overlap import overlapping_pairs
+from faceveil.identity.thresholds import thresholds_of
 
 
 def groups(identities):
@@ -67,7 +68,7 @@ def test_identities_are_numbered_by_first_appearance(found):
 
 @given(scenes())
 def test_agrees_with_the_plain_algorithm(found):
-    assert groups(cluster(found)) == plain_average_linkage(found, clustering.MERGE_SIMILARITY)
+    assert groups(cluster(found)) == plain_average_linkage(found, thresholds_of(None).merge)
 
 
 def plain_average_linkage(found, threshold):

@@ -136,13 +136,18 @@ def decide(
         uncertain=job.selection.uncertain,
         times=job.selection.times,
     )
-    analysis = pipeline.decide(found, source, selection, _parameters(job, selection, unknown))
+    recognizer = found.models.recognizer if found.models else None
+    parameters = _parameters(job, selection, recognizer, unknown)
+    analysis = pipeline.decide(found, source, selection, parameters)
     rate = None if job.rate is None else str(job.rate)
     digest = job.frames_digest or analysis.source.digest
     return replace(analysis, source=replace(analysis.source, digest=digest, rate=rate))
 
 
-def _parameters(job: Job, selection: Selection, unknown: UnknownFrames) -> dict[str, Any]:
+def _parameters(
+    job: Job, selection: Selection, recognizer: str | None, unknown: UnknownFrames
+) -> dict[str, Any]:
+    thresholds = selection.thresholds(recognizer)
     people = selection.references.names if selection.references else ()
     return {
         "networks": asdict(job.networks),
@@ -152,8 +157,8 @@ def _parameters(job: Job, selection: Selection, unknown: UnknownFrames) -> dict[
             "people": list(people),
             "points": [list(point) for point in selection.points],
             "identities": list(selection.identities),
-            "accept": selection.accept,
-            "uncertain": selection.uncertain,
+            "accept": thresholds.accept,
+            "uncertain": thresholds.uncertain,
             "times": [[item.first, item.end] for item in selection.times],
         },
         "unknown_frames": {
