@@ -57,8 +57,10 @@ def moto_url(aws_credentials, tmp_path_factory):
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with running(command, log):
-        wait_for(lambda: urllib.request.urlopen(f"{url}/moto-api/", timeout=5).close(), log)
+    with running(command, log) as process:
+        wait_for(
+            lambda: urllib.request.urlopen(f"{url}/moto-api/", timeout=5).close(), log, process
+        )
         yield url
 
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import boto3
@@ -16,6 +16,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 READY_SECONDS = 60
+TRIES = 3
+GRPC_DISTANCE = 10_000
+"""SeaweedFS takes each port that far above its own, too."""
+FIRST_OUTGOING_PORT = 32_768
 WEED = Path(sys.executable).with_name("weed")
 
 
@@ -35,17 +39,29 @@ def seaweedfs(folder, identities, secret):
         for key, actions in identities.items()
     ]
     config.write_text(json.dumps({"identities": known}))
-    ports = free_ports(4)
+    for last in (False,) * (TRIES - 1) + (True,):
+        command, url = _weed(folder, config)
+        with running(command, folder / "log") as process:
+            try:
+                wait_for(lambda url=url: client("s3", url).list_buckets(), folder / "log", process)
+            except ServerError:  # somebody was faster to take one of its ports
+                if last:
+                    raise
+                continue
+            yield url, process
+            return
+
+
+def _weed(folder, config):
+    """The command of an S3 server on ports that are free now, and its address."""
+    ports = free_ports(4, GRPC_DISTANCE)
     names = ("master.port", "volume.port", "filer.port", "s3.port")
     command = [str(WEED), "server", f"-dir={folder}", "-ip=127.0.0.1", "-s3"]
     command += [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
     command += [f"-s3.config={config}", "-volume.max=2000", "-master.volumeSizeLimitMB=64"]
     # Ports of its own even with several test processes; and it shall not tell its makers.
     command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
-    url = f"http://127.0.0.1:{ports[3]}"
-    with running(command, folder / "log") as process:
-        wait_for(lambda: client("s3", url).list_buckets(), folder / "log")
-        yield url, process
+    return command, f"http://127.0.0.1:{ports[3]}"
 
 
 def client(service, url):
@@ -67,35 +83,43 @@ def running(command, log):
         process.wait()
 
 
-def wait_for(ask, log):
+class ServerError(RuntimeError):
+    """A server of the tests did not start."""
+
+
+def wait_for(ask, log, process):
+    """The server's first answer. Raises ServerError with the end of its log."""
     deadline = time.monotonic() + READY_SECONDS
     while True:
         try:
             return ask()
         except (OSError, ClientError, BotoCoreError):
-            if time.monotonic() > deadline:
+            if has_ended(process) or time.monotonic() > deadline:
                 tail = log.read_text(errors="replace")[-2000:]
-                raise RuntimeError(f"a server of the tests did not start:\n{tail}") from None
+                raise ServerError(f"a server of the tests did not start:\n{tail}") from None
         time.sleep(0.2)
 
 
-def free_ports(count):
-    """Ports that are free now; all held open while the next is sought, so that they differ.
+def has_ended(process):
+    """Whether a child of this process has ended; it is not waited for."""
+    return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
-    By chance, as other tests look for some at the same time; SeaweedFS takes each port + 10000
-    too, for gRPC.
+
+def free_ports(count, distance=0):
+    """Ports that are free now, and where `distance` is given also those as far above them.
+
+    By chance, as other tests look for some at the same time, and below the ports that the system
+    gives to outgoing connections, one of which might take a port before its server does.
     """
-    sockets = []
-    for port in random.sample(range(20000, 30000), 1000):
-        probe = socket.socket()
-        try:
-            probe.bind(("127.0.0.1", port))
-            sockets.append(probe)
-        except OSError:
-            probe.close()
-        if len(sockets) == count:
-            break
-    ports = [probe.getsockname()[1] for probe in sockets]
-    for probe in sockets:
-        probe.close()
-    return ports
+    found = []
+    with ExitStack() as stack:
+        for port in random.sample(range(20_000, FIRST_OUTGOING_PORT - distance), 1000):
+            try:
+                for each in {port, port + distance}:
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", each))
+            except OSError:
+                continue
+            found.append(port)
+            if len(found) == count:
+                return found
+    raise RuntimeError(f"{count} free ports were not found")
