@@ -27,7 +27,7 @@ from faceveil.veil.styles import VeilStyle
 
 LATTICE = 16
 """Samples along each side of a veil's region: twice as fine as its cells."""
-_IN_MEMORY = 1 << 24
+_IN_MEMORY = 1 << 22
 _SLIVER = 4
 _HEADER = struct.Struct("<4i")
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -104,7 +104,7 @@ class Tracer:
 
 
 class TraceLog:
-    """The traces of all frames in order, in memory up to 16 MB, beyond that in a temporary file.
+    """The traces of all frames in order, in memory up to 4 MB, beyond that in a temporary file.
 
     The file has no name and is gone with the process: traces are small pictures of faces.
     """

@@ -22,7 +22,7 @@ from faceveil.sequence.settle import Window, settled_frames
 from faceveil.sequence.states import States, states
 from faceveil.sequence.tracks import OpenTracks
 
-MOST_FRAMES, MOST_FACES = 4096, 16384
+MOST_FRAMES, MOST_FACES = 2048, 8192
 """Frames and faces that wait to be followed together."""
 MOST_PAIRS = 1 << 18
 LEAST_AT_ONCE, MOST_ONE_BY_ONE = 32, 512
