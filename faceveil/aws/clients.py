@@ -13,12 +13,15 @@ from faceveil.errors import UsageError
 
 if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
+    from types_boto3_rekognition import RekognitionClient
     from types_boto3_s3 import S3Client
     from types_boto3_sagemaker import SageMakerClient
 
 SCHEME = "s3://"
 ATTEMPTS = 5
 """How often boto3 asks before it gives up on a request (throttling, 5xx, lost connections)."""
+REKOGNITION_ATTEMPTS = 10
+"""Quotas are a few requests a second, which all that runs in an account share."""
 MAX_CONNECTIONS = 100
 """More threads than this share connections."""
 CONNECT_SECONDS = 10
@@ -113,6 +116,22 @@ def sagemaker_client() -> SageMakerClient:
     """A client of SageMaker's control plane (AWS_ENDPOINT_URL_SAGEMAKER)."""
     config = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
     return boto3.client("sagemaker", region_name=region(), config=config)
+
+
+def rekognition_client(endpoint_url: str | None) -> RekognitionClient:
+    """A client of Rekognition that threads can share; endpoint_url as for `s3_client`
+    (AWS_ENDPOINT_URL_REKOGNITION).
+
+    Requests slow down to what the account's quota lets through: a video asks once a frame.
+    """
+    config = Config(
+        retries={"mode": "adaptive", "total_max_attempts": REKOGNITION_ATTEMPTS},
+        max_pool_connections=MAX_CONNECTIONS,
+        connect_timeout=CONNECT_SECONDS,
+    )
+    return boto3.client(
+        "rekognition", endpoint_url=endpoint_url, region_name=region(), config=config
+    )
 
 
 def region() -> str:

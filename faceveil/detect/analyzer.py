@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import orjson
 
-from faceveil.detect.align import aligned
+from faceveil.detect.align import ARCFACE, aligned
 from faceveil.detect.arcface import ArcFace
 from faceveil.detect.boxes import clip
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.detector import Detected, Detector
 from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks
+from faceveil.detect.no_recognizer import NO_RECOGNIZER, NoRecognizer
 from faceveil.detect.pyramid import Pyramid
 from faceveil.detect.thorough import ThoroughCenterFace
 from faceveil.detect.union import PyramidDetector, UnionDetector
@@ -25,7 +26,7 @@ from faceveil.faces import LOW_SCORE, Floats, FrameFaces, Image, Models
 if TYPE_CHECKING:
     from faceveil.weights.store import Located
 
-UNION = "union"
+UNION, REKOGNITION = "union", "rekognition"
 ALONE_THRESHOLDS, ALONE_CENTERFACE = (0.6, 0.7, 0.7), 0.5
 UNION_THRESHOLDS, UNION_CENTERFACE = (0.7, 0.8, 0.9), 0.35
 """On real clips nearly all that only MTCNN sees below 0.9 are hands, cloth and letters, and what
@@ -38,7 +39,10 @@ _RESULTS_VERSION = 3
 
 
 class Recognizer(Protocol):
-    """Anything that turns aligned faces into features. Called from several threads at once."""
+    """Anything that turns aligned faces into features. Called from several threads at once.
+
+    One that wants its faces cut in another way than ArcFace has an `alignment` (align.Alignment).
+    """
 
     @property
     def name(self) -> str: ...
@@ -49,7 +53,9 @@ class Recognizer(Protocol):
         ...
 
     def features(self, crops: Image) -> Floats:
-        """Unit rows float32 [n, feature_size] of faces RGB uint8 [n, 112, 112, 3]."""
+        """Unit rows float32 [n, feature_size] of faces RGB uint8 [n, 112, 112, 3], or of the size
+        of its alignment.
+        """
         ...
 
 
@@ -65,6 +71,7 @@ class FaceAnalyzer:
     ) -> None:
         self.detector = detector
         self.recognizer = recognizer
+        self._alignment = getattr(recognizer, "alignment", ARCFACE)
         parts = [detector.name, recognizer.name, detector.accept_score]
         self.models = Models(
             detector=detector.name,
@@ -90,7 +97,7 @@ class FaceAnalyzer:
         ]
         accepted = [part.scores >= np.float32(self.models.accept_score) for part in found]
         crops = [
-            aligned(pyramid, part.landmarks[mask])
+            aligned(pyramid, part.landmarks[mask], self._alignment)
             for pyramid, part, mask in zip(pyramids, found, accepted, strict=True)
         ]
         features = self._features(np.concatenate(crops)) if crops else np.zeros((0, 0), np.float32)
@@ -124,9 +131,9 @@ class FaceAnalyzer:
 class AnalyzerOptions:
     """Which networks look for faces, and how.
 
-    detector is "union" (of MTCNN and CenterFace), a detector's name or the path of one's own
-    file or folder; recognizer a name or a path. profile says how long the union looks: "fast"
-    once; "default" again where it doubts, nearer, mirrored and turned; "high-recall" at the whole
+    detector is "union" (of MTCNN and CenterFace), a detector's name, "rekognition" (Amazon's
+    service) or the path of one's own file or folder; recognizer a name, a path or "none".
+    profile says how long the union looks: "fast" once; "default" again where it doubts, nearer, mirrored and turned; "high-recall" at the whole
     picture mirrored and turned too, and with MTCNN at the smallest faces: three times the cost
     (benchmarks/reports/quality.md says what each finds).
 
@@ -188,10 +195,11 @@ def build_analyzer(options: AnalyzerOptions = AnalyzerOptions()) -> FaceAnalyzer
     """
     from faceveil.weights.store import locate
 
-    names = ("mtcnn", "centerface") if options.detector == UNION else (options.detector,)
-    located = [locate(name, "detector", options.accept_licence) for name in names]
-    detectors = [_detector(part, options) for part in located]
-    recognizer = locate(options.recognizer, "recognizer", options.accept_licence)
+    several = {UNION: ("mtcnn", "centerface"), REKOGNITION: ()}
+    names = several.get(options.detector, (options.detector,))
+    detectors = [locate(name, "detector", options.accept_licence) for name in names]
+    names = () if options.recognizer == NO_RECOGNIZER else (options.recognizer,)
+    recognizers = [locate(name, "recognizer", options.accept_licence) for name in names]
     settings = [
         options.profile,
         options.min_face_size,
@@ -199,19 +207,34 @@ def build_analyzer(options: AnalyzerOptions = AnalyzerOptions()) -> FaceAnalyzer
         options.centerface_accept,
         options.centerface_scale,
     ]
-    weights = [part.digest for part in (*located, recognizer)]
+    weights = [part.digest for part in (*detectors, *recognizers)]
     return FaceAnalyzer(
-        UnionDetector(detectors) if options.detector == UNION else detectors[0],
-        _recognizer(recognizer, options),
+        _detector_of(detectors, options),
+        _recognizer(recognizers[0], options) if recognizers else NoRecognizer(),
         _digest([_RESULTS_VERSION, weights, settings]),
     )
+
+
+def _detector_of(located: list[Located], options: AnalyzerOptions) -> Detector:
+    if options.detector == REKOGNITION:
+        try:
+            from faceveil.detect.rekognition import RekognitionDetector
+        except ModuleNotFoundError as problem:
+            raise UsageError("Rekognition needs boto3: pip install 'faceveil[aws]'") from problem
+        return RekognitionDetector()
+    detectors = [_detector(part, options) for part in located]
+    return UnionDetector(detectors) if options.detector == UNION else detectors[0]
 
 
 def _detector(located: Located, options: AnalyzerOptions) -> PyramidDetector:
     from faceveil.weights.session import Runtime, open_session
 
-    runtime = Runtime(options.providers, options.threads)
     network = located.network
+    if network.architecture == "dlib-hog":
+        from faceveil.detect.dlib_hog import DlibHOG
+
+        return DlibHOG(located.files["landmarks"], options.min_face_size)
+    runtime = Runtime(options.providers, options.threads)
     sessions = {key: open_session(path, runtime) for key, path in located.files.items()}
     if network.architecture == "mtcnn":
         stages = (sessions["pnet"], sessions["rnet"], sessions["onet"])
@@ -235,14 +258,18 @@ def _detector(located: Located, options: AnalyzerOptions) -> PyramidDetector:
         return ThoroughCenterFace(detector, everywhere=options.profile == HIGH_RECALL)
     raise UsageError(
         f"{network.name}: no detector of faceveil runs a network of architecture "
-        f"{network.architecture!r}; known: mtcnn, centerface"
+        f"{network.architecture!r}; known: mtcnn, centerface, dlib-hog"
     )
 
 
-def _recognizer(located: Located, options: AnalyzerOptions) -> ArcFace:
+def _recognizer(located: Located, options: AnalyzerOptions) -> Recognizer:
     from faceveil.weights.session import Runtime, open_session
 
     network = located.network
+    if network.architecture == "dlib-resnet":
+        from faceveil.detect.dlib_resnet import DlibResNet
+
+        return DlibResNet(located.files["model"], network.feature_centre)
     return ArcFace(
         network.name,
         open_session(located.files["model"], Runtime(options.providers, options.threads)),

@@ -1,0 +1,134 @@
+"""Amazon Rekognition DetectFaces as a detector: each frame is a request over the network.
+
+Rekognition finds faces from 40 pixels in a picture of 1920 x 1080, in proportion in larger ones,
+and answers the 100 largest of a picture.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from botocore.exceptions import BotoCoreError, ClientError
+
+from faceveil.aws.clients import rekognition_client
+from faceveil.aws.rekognition.problems import explained
+from faceveil.detect.boxes import suppress
+from faceveil.detect.detector import Detected
+from faceveil.errors import InputError
+from faceveil.faces import Floats, Image
+
+if TYPE_CHECKING:
+    from types_boto3_rekognition import RekognitionClient
+    from types_boto3_rekognition.type_defs import FaceDetailTypeDef
+
+NAME = "rekognition"
+MOST_BYTES = 5 * 1024 * 1024
+"""Of a picture that is sent with the request."""
+LEAST_SIDE = 80
+"""Rekognition refuses pictures of less width or height."""
+MOST_FACES = 100
+"""More than the largest 100 faces of a picture are not answered."""
+LANDMARKS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
+"""In the order of `FrameFaces.landmarks`; left and right are the picture's there and here."""
+_QUALITIES = (95, 85, 75)
+_PART = 0.6
+"""Width and height of each of the four overlapping parts a picture is looked at in."""
+_MOST_HALVINGS = 3
+_SAME_FACE_IOU = 0.5
+
+
+class RekognitionDetector:
+    """Faces that Rekognition finds. Safe to call from several threads.
+
+    Where a picture has 100 faces there may be more, so its four quarters are asked about too, and
+    theirs. Whatever is answered counts as a face: Rekognition leaves out what it doubts.
+    """
+
+    name = NAME
+
+    def __init__(self, client: RekognitionClient | None = None, accept_score: float = 0.5) -> None:
+        self.accept_score = accept_score
+        self._client = client or rekognition_client(None)
+
+    def detect(self, image: Image) -> Detected:
+        """Faces of an RGB uint8 [H, W, 3] picture, best score first.
+
+        Requests are repeated when Rekognition is busy. Raises InputError when it refuses, stays
+        busy or cannot be reached, and when even small parts of the picture hold 100 faces.
+        """
+        return self._look(image, _MOST_HALVINGS)
+
+    def _look(self, image: Image, halvings: int) -> Detected:
+        height, width = image.shape[:2]
+        found = self._ask(image)
+        if len(found) < MOST_FACES:
+            return found
+        if not halvings or min(height, width) < 2 * LEAST_SIDE:
+            raise InputError(
+                f"Rekognition finds {MOST_FACES} faces or more in {width} x {height} pixels and "
+                "answers no more than that: use a detector of faceveil for such crowds"
+            )
+        logging.getLogger(__name__).warning(
+            "Rekognition answered %d faces, the most it does, for a picture of %d x %d: looking at "
+            "its quarters for more",
+            MOST_FACES,
+            width,
+            height,
+        )
+        parts = [found]
+        for top in (0, height - round(_PART * height)):
+            for left in (0, width - round(_PART * width)):
+                part = image[top : top + round(_PART * height), left : left + round(_PART * width)]
+                parts.append(self._look(part, halvings - 1).moved(left, top))
+        found = Detected.joined(parts)
+        return found.select(suppress(found.boxes, found.scores, _SAME_FACE_IOU))
+
+    def _ask(self, image: Image) -> Detected:
+        height, width = image.shape[:2]
+        # Black at the right and below moves no face.
+        room = max(LEAST_SIDE - height, 0), max(LEAST_SIDE - width, 0)
+        if any(room):
+            image = np.pad(image, ((0, room[0]), (0, room[1]), (0, 0)))
+        try:
+            answer = self._client.detect_faces(Image={"Bytes": jpeg(image)})
+        except (ClientError, BotoCoreError) as problem:
+            where = f"a picture of {width} x {height} pixels"
+            raise explained(problem, where, InputError) from problem
+        return detected(answer["FaceDetails"], image.shape[1], image.shape[0])
+
+
+def detected(details: Sequence[FaceDetailTypeDef], width: int, height: int) -> Detected:
+    """Rekognition's faces in pixels of a picture; boxes may reach over its edges."""
+    boxes = np.array([relative_box(face["BoundingBox"]) for face in details], np.float32)
+    boxes = boxes.reshape(-1, 4) * np.array([width, height] * 2, np.float32)
+    scores = np.array([face["Confidence"] / 100 for face in details], np.float32)
+    # A landmark that was not answered lies in the middle.
+    middles = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2
+    points: Floats = np.repeat(middles, len(LANDMARKS), axis=1).astype(np.float32)
+    for row, face in enumerate(details):
+        for landmark in face.get("Landmarks", []):
+            if landmark["Type"] in LANDMARKS:
+                place = landmark["X"] * width, landmark["Y"] * height
+                points[row, LANDMARKS.index(landmark["Type"])] = place
+    order = np.argsort(-scores, kind="stable")
+    return Detected(boxes, scores, points).select(order)
+
+
+def relative_box(box: Any) -> tuple[float, float, float, float]:  # noqa: ANN401, in and out differ
+    """x1, y1, x2, y2 of a BoundingBox, as shares of the picture."""
+    return box["Left"], box["Top"], box["Left"] + box["Width"], box["Top"] + box["Height"]
+
+
+def jpeg(image: Image) -> bytes:
+    """An RGB picture uint8 [H, W, 3] as a JPEG of 5 MB at most: less good, then smaller."""
+    picture = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    while True:
+        for quality in _QUALITIES:
+            _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+            if len(encoded) <= MOST_BYTES:
+                return encoded.tobytes()
+        picture = cv2.resize(picture, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
