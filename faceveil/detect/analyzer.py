@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import orjson
 
-from faceveil.detect.align import ARCFACE, aligned
+from faceveil.detect.align import aligned
 from faceveil.detect.arcface import ArcFace
 from faceveil.detect.boxes import clip
 from faceveil.detect.centerface import CenterFace
@@ -39,10 +39,7 @@ _RESULTS_VERSION = 3
 
 
 class Recognizer(Protocol):
-    """Anything that turns aligned faces into features. Called from several threads at once.
-
-    One that wants its faces cut in another way than ArcFace has an `alignment` (align.Alignment).
-    """
+    """Anything that turns aligned faces into features. Called from several threads at once."""
 
     @property
     def name(self) -> str: ...
@@ -53,9 +50,7 @@ class Recognizer(Protocol):
         ...
 
     def features(self, crops: Image) -> Floats:
-        """Unit rows float32 [n, feature_size] of faces RGB uint8 [n, 112, 112, 3], or of the size
-        of its alignment.
-        """
+        """Unit rows float32 [n, feature_size] of faces RGB uint8 [n, 112, 112, 3]."""
         ...
 
 
@@ -71,7 +66,6 @@ class FaceAnalyzer:
     ) -> None:
         self.detector = detector
         self.recognizer = recognizer
-        self._alignment = getattr(recognizer, "alignment", ARCFACE)
         parts = [detector.name, recognizer.name, detector.accept_score]
         self.models = Models(
             detector=detector.name,
@@ -97,7 +91,7 @@ class FaceAnalyzer:
         ]
         accepted = [part.scores >= np.float32(self.models.accept_score) for part in found]
         crops = [
-            aligned(pyramid, part.landmarks[mask], self._alignment)
+            aligned(pyramid, part.landmarks[mask])
             for pyramid, part, mask in zip(pyramids, found, accepted, strict=True)
         ]
         features = self._features(np.concatenate(crops)) if crops else np.zeros((0, 0), np.float32)
@@ -133,9 +127,10 @@ class AnalyzerOptions:
 
     detector is "union" (of MTCNN and CenterFace), a detector's name, "rekognition" (Amazon's
     service) or the path of one's own file or folder; recognizer a name, a path or "none".
-    profile says how long the union looks: "fast" once; "default" again where it doubts, nearer, mirrored and turned; "high-recall" at the whole
-    picture mirrored and turned too, and with MTCNN at the smallest faces: three times the cost
-    (benchmarks/reports/quality.md says what each finds).
+    profile says how long the union looks: "fast" once; "default" again where it doubts, nearer,
+    mirrored and turned; "high-recall" at the whole picture mirrored and turned too, and with MTCNN
+    at the smallest faces: three times the cost (benchmarks/reports/quality.md says what each
+    finds).
 
     min_face_size is in pixels of the picture; None is 1/27 of its shorter side, between 20 and 40.
     thresholds are those of MTCNN's three networks, centerface_threshold is CenterFace's; None is
@@ -229,12 +224,8 @@ def _detector_of(located: list[Located], options: AnalyzerOptions) -> Detector:
 def _detector(located: Located, options: AnalyzerOptions) -> PyramidDetector:
     from faceveil.weights.session import Runtime, open_session
 
-    network = located.network
-    if network.architecture == "dlib-hog":
-        from faceveil.detect.dlib_hog import DlibHOG
-
-        return DlibHOG(located.files["landmarks"], options.min_face_size)
     runtime = Runtime(options.providers, options.threads)
+    network = located.network
     sessions = {key: open_session(path, runtime) for key, path in located.files.items()}
     if network.architecture == "mtcnn":
         stages = (sessions["pnet"], sessions["rnet"], sessions["onet"])
@@ -258,18 +249,14 @@ def _detector(located: Located, options: AnalyzerOptions) -> PyramidDetector:
         return ThoroughCenterFace(detector, everywhere=options.profile == HIGH_RECALL)
     raise UsageError(
         f"{network.name}: no detector of faceveil runs a network of architecture "
-        f"{network.architecture!r}; known: mtcnn, centerface, dlib-hog"
+        f"{network.architecture!r}; known: mtcnn, centerface"
     )
 
 
-def _recognizer(located: Located, options: AnalyzerOptions) -> Recognizer:
+def _recognizer(located: Located, options: AnalyzerOptions) -> ArcFace:
     from faceveil.weights.session import Runtime, open_session
 
     network = located.network
-    if network.architecture == "dlib-resnet":
-        from faceveil.detect.dlib_resnet import DlibResNet
-
-        return DlibResNet(located.files["model"], network.feature_centre)
     return ArcFace(
         network.name,
         open_session(located.files["model"], Runtime(options.providers, options.threads)),
