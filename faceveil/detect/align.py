@@ -6,6 +6,8 @@ points as complex numbers, the best turn and zoom is one division.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from faceveil.detect.pyramid import Pyramid
@@ -23,6 +25,19 @@ TEMPLATE: Floats = np.array(
     np.float32,
 )
 """Where ArcFace expects eyes, nose and mouth corners in a crop of 112 x 112 pixels."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """How a recogniser wants its faces: the landmarks of each laid on `template` float32 [5, 2] of
+    a crop of `size` x `size` pixels.
+    """
+
+    template: Floats
+    size: int
+
+
+ARCFACE = Alignment(TEMPLATE, CROP_SIZE)
 
 
 def similarities(points: Floats, targets: Floats) -> Floats:
@@ -47,10 +62,10 @@ def similarities(points: Floats, targets: Floats) -> Floats:
     return matrices
 
 
-def aligned(pyramid: Pyramid, landmarks: Floats) -> Image:
-    """Crops uint8 RGB [n, 112, 112, 3] with the landmarks [n, 5, 2] laid on ArcFace's template."""
-    crop_to_frame = _inverse(similarities(landmarks, TEMPLATE))
-    return pyramid.warp(crop_to_frame, CROP_SIZE)
+def aligned(pyramid: Pyramid, landmarks: Floats, alignment: Alignment = ARCFACE) -> Image:
+    """Crops uint8 RGB [n, size, size, 3] of faces with the landmarks [n, 5, 2]."""
+    crop_to_frame = _inverse(similarities(landmarks, alignment.template))
+    return pyramid.warp(crop_to_frame, alignment.size)
 
 
 def _complex(points: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.complex128]]:

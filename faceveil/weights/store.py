@@ -9,18 +9,19 @@ from pathlib import Path
 
 from faceveil.weights.cache import CacheEntry, weights_folder
 from faceveil.weights.fetch import Progress, fetch_members
-from faceveil.weights.manifest import Network, load_manifest, network_named
+from faceveil.weights.installed import checked_files
+from faceveil.weights.manifest import INSTALLED, Network, load_manifest, network_named
 
 DIGITS_IN_FOLDER_NAME = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A network whose ONNX files are on disk, intact.
+    """A network whose files are on disk, intact: ONNX, or dlib's own.
 
     files: "pnet", "rnet", "onet" (and "lnet" where a checkpoint brings one) for MTCNN, "model"
-    for the others. digest: "sha256:<hex>" over the source files and the conversion, the same on
-    every machine.
+    for the others, "landmarks" for dlib's detector. digest: "sha256:<hex>" over the source files
+    and the conversion, the same on every machine.
     """
 
     network: Network
@@ -51,6 +52,8 @@ def locate(
         return _in_cache(network, _user_entry(network), lambda: files)
     network = network_named(str(name_or_path), role, networks)
     network.require_licence(accept_licence)
+    if network.source.kind == INSTALLED:
+        return Located(network, checked_files(network), f"sha256:{_recipe(network)}")
     return _in_cache(network, cache_entry(network), lambda: fetch_members(network, progress))
 
 

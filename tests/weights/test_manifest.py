@@ -13,6 +13,8 @@ def test_every_network_says_its_source_licence_and_caveat():
         "centerface",
         "arcface-mobilefacenet",
         "arcface-resnet100",
+        "dlib-hog",
+        "dlib-resnet",
         "transnetv2",
     }
     for network in networks.values():
