@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from faceveil.detect.boxes import clip, suppress
 from faceveil.detect.detector import Detected, Session
 from faceveil.detect.pyramid import Pyramid
+from faceveil.detect.views import Tile, look_around
 from faceveil.errors import UsageError
 from faceveil.faces import LOW_SCORE, Floats, Image
 
@@ -22,10 +23,7 @@ _MULTIPLE = 32
 _SMALLEST_SEEN = 20
 """Pixels a face should measure in the network's input: at 1080p and half size (faces of 40 pixels)
 it costs a quarter of full size and keeps nearly all of its recall (DESIGN section 6)."""
-_TILE_WIDTH, _TILE_HEIGHT = 1024, 640
-_TILE_OVERLAP = 128
-"""The layers take 0.3 KB a pixel, so a larger view is looked at in tiles for its small faces, and
-once more reduced to one tile for faces larger than the overlap."""
+_TILE = Tile()
 _SAME_IOU = 0.3
 
 
@@ -33,10 +31,9 @@ class CenterFace:
     """Detector of faces from `min_face_size` pixels on, by score of their centre.
 
     The picture is looked at in the size at which such a face measures 20 pixels, or at
-    `input_scale` where given (1 is full size), and once more in half that size, in which noise,
-    blur and blocks are gone: on hard pictures a quarter fewer faces are missed, for a quarter of
-    the time. Smaller faces are answered as well when seen. Without `min_face_size` it follows the
-    picture (`Pyramid.smallest_face`).
+    `input_scale` where given (1 is full size), and once more in half that size (`look_around`).
+    Smaller faces are answered as well when seen. Without `min_face_size` it follows the picture
+    (`Pyramid.smallest_face`).
     """
 
     name = "centerface"
@@ -67,16 +64,7 @@ class CenterFace:
         """Faces of a picture whose halvings are already made, from the score `lowest` on."""
         smallest = self._min_face_size or pyramid.smallest_face
         scale = self._input_scale or min(1.0, _SMALLEST_SEEN / smallest)
-        width = max(1, round(pyramid.width * scale))
-        height = max(1, round(pyramid.height * scale))
-        reduction = max(width / _TILE_WIDTH, height / _TILE_HEIGHT, 1)
-        whole = pyramid.resized(max(1, int(width / reduction)), max(1, int(height / reduction)))
-        half = pyramid.resized(*(max(1, side // 2) for side in whole.shape[1::-1]))
-        parts = [_zoomed(self._look(view, lowest), view, pyramid) for view in (whole, half)]
-        if reduction > 1:
-            view = pyramid.resized(width, height)
-            parts.append(_zoomed(self._look_in_tiles(view, lowest), view, pyramid))
-        found = Detected.joined(parts)
+        found = look_around(pyramid, scale, _TILE, lambda view: self._look(view, lowest))
         found = found.select(suppress(found.boxes, found.scores, _SAME_IOU))
         boxes = clip(found.boxes, pyramid.width, pyramid.height)
         return Detected(boxes, found.scores, found.landmarks)
@@ -86,38 +74,10 @@ class CenterFace:
         found = self._look(view, LOW_SCORE)
         return found.select(suppress(found.boxes, found.scores, _SAME_IOU))
 
-    def _look_in_tiles(self, view: Image, lowest: float) -> Detected:
-        """Faces of all tiles of a view, less those that a tile's edge cuts."""
-        height, width = view.shape[:2]
-        parts = []
-        for top in _starts(height, _TILE_HEIGHT):
-            for left in _starts(width, _TILE_WIDTH):
-                tile = view[top : top + _TILE_HEIGHT, left : left + _TILE_WIDTH]
-                right, bottom = left + tile.shape[1], top + tile.shape[0]
-                found = self._look(np.ascontiguousarray(tile), lowest).moved(left, top)
-                x1, y1, x2, y2 = found.boxes.T
-                whole = ((x1 > left) | (left == 0)) & ((x2 < right) | (right == width))
-                whole &= ((y1 > top) | (top == 0)) & ((y2 < bottom) | (bottom == height))
-                parts.append(found.select(whole))
-        return Detected.joined(parts)
-
     def _look(self, view: Image, lowest: float) -> Detected:
         """Every centre of a face in one view, several of them for one face."""
         outputs = self._network.run({self._input_name: _padded(view)})
         return _decode(outputs, min(lowest, self.accept_score))
-
-
-def _starts(length: int, tile: int) -> list[int]:
-    """Where tiles of one axis begin so that neighbours overlap by `_TILE_OVERLAP` or more."""
-    count = max(1, -(-(length - _TILE_OVERLAP) // (tile - _TILE_OVERLAP)))
-    last = max(0, length - tile)
-    return [round(last * k / max(1, count - 1)) for k in range(count)]
-
-
-def _zoomed(found: Detected, view: Image, pyramid: Pyramid) -> Detected:
-    """Faces of a view in pixels of the picture."""
-    zoom = np.array([pyramid.width / view.shape[1], pyramid.height / view.shape[0]], np.float32)
-    return Detected(found.boxes * np.tile(zoom, 2), found.scores, found.landmarks * zoom)
 
 
 def _padded(view: Image) -> NDArray[Any]:

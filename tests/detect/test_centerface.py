@@ -6,7 +6,8 @@ import pytest
 
 from faceveil.detect import centerface as module
 from faceveil.detect.boxes import overlaps
-from faceveil.detect.centerface import CenterFace, _starts
+from faceveil.detect.centerface import CenterFace
+from faceveil.detect.views import Tile, tile_starts
 from faceveil.errors import UsageError
 
 
@@ -41,8 +42,7 @@ def test_tiles_find_the_faces_of_the_whole_once(centerface_session, people, monk
     picture, truth = people
     detector = CenterFace(centerface_session, min_face_size=20)
     whole = detector.detect(picture)
-    monkeypatch.setattr(module, "_TILE_WIDTH", 400)
-    monkeypatch.setattr(module, "_TILE_HEIGHT", 256)
+    monkeypatch.setattr(module, "_TILE", Tile(400, 256))
     tiled = detector.detect(picture)
     seen, expected = tiled.boxes[tiled.scores >= 0.5], whole.boxes[whole.scores >= 0.5]
     assert len(seen) == len(expected) == len(truth)
@@ -51,7 +51,7 @@ def test_tiles_find_the_faces_of_the_whole_once(centerface_session, people, monk
 
 @pytest.mark.parametrize("length", [1, 640, 641, 1024, 1025, 4000, 7680])
 def test_tiles_cover_an_axis_and_overlap(length):
-    starts = _starts(length, 640)
+    starts = tile_starts(length, 640, 128)
     ends = [min(start + 640, length) for start in starts]
     assert starts[0] == 0
     assert ends[-1] == length
