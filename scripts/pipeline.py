@@ -20,8 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,19 +66,8 @@ class PipelineError(Exception):
 
 def main() -> int:
     options = build_parser().parse_args()
-    with tempfile.TemporaryDirectory(prefix="faceveil-pipeline-") as scratch, ExitStack() as stack:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            del os.environ[name]  # nothing here may reach AWS
-        os.environ |= {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
-        os.environ |= {"AWS_REGION": "eu-west-1", "AWS_EC2_METADATA_DISABLED": "true"}
-        folder = Path(scratch)
-        (folder / "s3").mkdir()
-        said = Narrator()
-        url, _ = stack.enter_context(seaweedfs(folder / "s3", {KEY: ["Admin"]}, SECRET))
-        client("s3", url).create_bucket(Bucket=BUCKET)
-        said(f"S3 listens at {url}, as a process (SeaweedFS)")
-        cloud = stack.enter_context(LocalCloud())
-        run = Pipeline(url, cloud, folder, said, options.containers, options.calls)
+    said = Narrator()
+    with on_this_machine(said, options.containers, options.calls) as run:
         try:
             if options.containers:
                 build_images(said)
@@ -88,6 +78,25 @@ def main() -> int:
             return 1
         run.show(options.output)
     return 0
+
+
+@contextmanager
+def on_this_machine(
+    said: Callable[[str], None], containers: bool = False, calls: Path | None = None
+) -> Iterator[Pipeline]:
+    """A pipeline with an empty bucket, all of it gone in the end. Nothing reaches AWS from here."""
+    with tempfile.TemporaryDirectory(prefix="faceveil-pipeline-") as scratch, ExitStack() as stack:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
+        os.environ |= {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+        os.environ |= {"AWS_REGION": "eu-west-1", "AWS_EC2_METADATA_DISABLED": "true"}
+        folder = Path(scratch)
+        (folder / "s3").mkdir()
+        url, _ = stack.enter_context(seaweedfs(folder / "s3", {KEY: ["Admin"]}, SECRET))
+        client("s3", url).create_bucket(Bucket=BUCKET)
+        said(f"S3 listens at {url}, as a process (SeaweedFS)")
+        cloud = stack.enter_context(LocalCloud())
+        yield Pipeline(url, cloud, folder, said, containers, calls)
 
 
 @dataclass
@@ -107,7 +116,7 @@ class Pipeline:
     url: str
     cloud: LocalCloud
     folder: Path
-    said: Narrator
+    said: Callable[[str], None]
     containers: bool = False
     calls: Path | None = None
 
