@@ -18,6 +18,7 @@ from faceveil.detect.detector import Detected, Detector
 from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks
 from faceveil.detect.no_recognizer import NO_RECOGNIZER, NoRecognizer
 from faceveil.detect.pyramid import Pyramid
+from faceveil.detect.scrfd import SCRFD
 from faceveil.detect.thorough import ThoroughCenterFace
 from faceveil.detect.union import PyramidDetector, UnionDetector
 from faceveil.errors import UsageError
@@ -257,9 +258,12 @@ def _detector(located: Located, options: AnalyzerOptions) -> PyramidDetector:
         if options.detector != UNION or options.profile == FAST:
             return detector
         return ThoroughCenterFace(detector, everywhere=options.profile == HIGH_RECALL)
+    if network.architecture == "scrfd":
+        accept = network.thresholds["accept"]
+        return SCRFD(network.name, sessions["model"], options.min_face_size, accept)
     raise UsageError(
         f"{network.name}: no detector of faceveil runs a network of architecture "
-        f"{network.architecture!r}; known: mtcnn, centerface, dlib-hog"
+        f"{network.architecture!r}; known: mtcnn, centerface, scrfd, dlib-hog"
     )
 
 

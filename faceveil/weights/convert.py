@@ -66,6 +66,12 @@ def _centerface(network: Network, files: Files) -> Models:
     return {"model": convert_onnx.build_centerface(model, network.name)}
 
 
+def _scrfd(network: Network, files: Files) -> Models:
+    model = convert_onnx.read_model(files["model"], network.name)
+    convert_onnx.require_scrfd(model, network.name)
+    return {"model": model}
+
+
 def _arcface(network: Network, files: Files) -> Models:
     return {"model": convert_onnx.free_batch(_user_arcface(network, files)["model"])}
 
@@ -82,6 +88,7 @@ CONVERTERS: dict[str, Callable[[Network, Files], Models]] = {
     "mobilefacenet-tflite": _mobilefacenet,
     "transnetv2-pth": _transnet,
     "centerface-onnx": _centerface,
+    "scrfd-onnx": _scrfd,
     "arcface-onnx": _arcface,
     "user-arcface-onnx": _user_arcface,
 }

@@ -7,6 +7,8 @@ picture's size they were traced with.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -15,6 +17,9 @@ from onnx import numpy_helper
 from faceveil.errors import WeightsError
 
 CENTERFACE_CHANNELS = (1, 2, 2, 10)
+SCRFD_ANSWERS = ({1: 3, 4: 3}, {1: 3, 4: 3, 10: 3})
+"""How many outputs have so many numbers in a row, without and with landmarks."""
+SCRFD_MULTIPLE = 32
 
 
 def read_model(data: bytes, name: str) -> onnx.ModelProto:
@@ -45,6 +50,23 @@ def free_batch(model: onnx.ModelProto) -> onnx.ModelProto:
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "N"
     return model
+
+
+def is_scrfd(model: onnx.ModelProto) -> bool:
+    """Whether a network has SCRFD's outputs: scores, boxes and often landmarks of three strides."""
+    answers = Counter(shape_of(output)[-1] for output in model.graph.output if shape_of(output))
+    return answers in SCRFD_ANSWERS and len(model.graph.input) == 1
+
+
+def require_scrfd(model: onnx.ModelProto, name: str) -> None:
+    """Raise WeightsError unless pictures [1, 3, H, W] go in and SCRFD's answers come out."""
+    shape = shape_of(model.graph.input[0])
+    sides = shape[2:] if is_scrfd(model) and len(shape) == 4 and shape[1] == 3 else [0]
+    if any(isinstance(side, int) and (side < 1 or side % SCRFD_MULTIPLE) for side in sides):
+        raise WeightsError(
+            f"{name}: not an SCRFD detector: expected pictures [1, 3, H, W] with H and W free or "
+            f"multiples of {SCRFD_MULTIPLE}, found {shape}"
+        )
 
 
 def build_centerface(model: onnx.ModelProto, name: str) -> onnx.ModelProto:

@@ -78,7 +78,8 @@ class Network:
         if not self.commercial_use and not accepted:
             raise LicenceError(
                 f"{self.name}: its licence ({self.licence}) does not allow commercial use; "
-                "use another network, or accept the licence for this run (accept_licence)"
+                "use another network, or accept the licence for this run (--accept-licence, "
+                "FACEVEIL_ACCEPT_LICENCE=on, accept_licence)"
             )
 
 

@@ -49,6 +49,7 @@ def locate(
         from faceveil.weights.user_network import read_user_network
 
         network, files = read_user_network(Path(name_or_path), role)
+        network.require_licence(accept_licence)
         return _in_cache(network, _user_entry(network), lambda: files)
     network = network_named(str(name_or_path), role, networks)
     network.require_licence(accept_licence)

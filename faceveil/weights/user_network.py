@@ -11,24 +11,30 @@ from onnx import TensorProto
 
 from faceveil.errors import UsageError, WeightsError
 from faceveil.weights.convert_mxnet import STAGES
-from faceveil.weights.convert_onnx import read_model, shape_of
+from faceveil.weights.convert_onnx import is_scrfd, read_model, shape_of
 from faceveil.weights.manifest import Member, Network, Source, load_manifest
+from faceveil.weights.packs import file_in_pack, known_packs, pack_of
 
 LICENCE = "user supplied"
+SCRFD_PUBLISHER = "insightface"
 NORMALISING_OPERATORS = ("Sub", "Add", "Mul", "Div", "BatchNormalization")
 
 
 def read_user_network(path: Path, role: str) -> tuple[Network, dict[str, bytes]]:
     """The network at `path` and its source files.
 
-    A detector is a folder with MXNet's det1..det3 (det4) or a CenterFace-like ONNX file; a
-    recogniser is an ONNX file from pictures float32 [N, 3, H, W] RGB to features [N, D]. Pixels
+    A detector is a folder with MXNet's det1..det3 (det4), or an ONNX file like CenterFace or SCRFD;
+    a recogniser is an ONNX file from pictures float32 [N, 3, H, W] RGB to features [N, D]. Pixels
     are fed as (x - 127.5) / 127.5, InsightFace's way, unless the graph normalises them itself.
-    Raises WeightsError for anything else, UsageError for a role no file can have.
+    A folder may also be a pack (weights/packs.py) that holds such files. Raises WeightsError for
+    anything else, UsageError for a role no file can have.
     """
     if role == "shots":
         raise UsageError(f"{path}: a shot network cannot be given by path; use transnetv2")
     if path.is_dir():
+        of_pack = file_in_pack(path, role)
+        if of_pack is not None:
+            return read_user_network(of_pack, role)
         files = _read_mxnet_folder(path, role)
         network = _base(path, role, "mtcnn", "mtcnn-mxnet", files)
         known = load_manifest()["mtcnn"]
@@ -38,10 +44,35 @@ def read_user_network(path: Path, role: str) -> tuple[Network, dict[str, bytes]]
     files = {"model": _read(path)}
     model = read_model(files["model"], path.name)
     if role == "detector":
-        network = _base(path, role, "centerface", "centerface-onnx", files)
-        return replace(network, thresholds=load_manifest()["centerface"].thresholds), files
-    network = _base(path, role, "arcface", "user-arcface-onnx", files)
-    return _describe_recognizer(network, model, path), files
+        architecture = "scrfd" if is_scrfd(model) else "centerface"
+        network = _base(path, role, architecture, f"{architecture}-onnx", files)
+        network = replace(network, thresholds=load_manifest()["centerface"].thresholds)
+    else:
+        network = _base(path, role, "arcface", "user-arcface-onnx", files)
+        network = _describe_recognizer(network, model, path)
+    return _with_terms(network), files
+
+
+def _with_terms(network: Network) -> Network:
+    """The network with the licence of the pack it is from.
+
+    Only InsightFace is known to publish SCRFD networks, so that one of an unknown name is held for
+    theirs.
+    """
+    (member,) = network.members
+    pack, licence = pack_of(network.name, member.sha256), ""
+    if pack is None and network.architecture == "scrfd":
+        (pack,) = (known for known in known_packs() if known.name == SCRFD_PUBLISHER)
+        licence = "; if you have trained it yourself, accepting says so"
+    if pack is None:
+        return network
+    return replace(
+        network,
+        summary=f"a {network.role} of {pack.name}",
+        licence=pack.licence + licence,
+        commercial_use=False,
+        training_data=pack.training_data,
+    )
 
 
 def _describe_recognizer(network: Network, model: onnx.ModelProto, path: Path) -> Network:
