@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +25,35 @@ from faceveil.errors import WeightsError
 
 ENVIRONMENT_VARIABLE = "FACEVEIL_WEIGHTS"
 INDEX = "index.json"
+OWNER_ONLY = 0o700
 
 
 def weights_folder() -> Path:
     """FACEVEIL_WEIGHTS, or the user's cache folder."""
     configured = os.environ.get(ENVIRONMENT_VARIABLE)
     return Path(configured) if configured else platformdirs.user_cache_path("faceveil") / "weights"
+
+
+def writable_folder() -> Path:
+    """The weights folder, or where it is read-only one below the temporary files that nobody else
+    can write to. Raises WeightsError where there is no such place.
+    """
+    folder = weights_folder()
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    if os.access(folder, os.W_OK):
+        return folder
+    private = Path(tempfile.gettempdir()) / f"faceveil-{os.getuid()}"
+    try:
+        private.mkdir(mode=OWNER_ONLY, exist_ok=True)
+        found = private.lstat()
+    except OSError as problem:
+        raise WeightsError(
+            f"{folder} and {private}: neither can be written: {problem}"
+        ) from problem
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise WeightsError(f"{private}: is not a folder that only you can use; remove it")
+    return private
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceveil.weights.cache import CacheEntry, weights_folder
+from faceveil.weights.cache import CacheEntry, weights_folder, writable_folder
 from faceveil.weights.fetch import Progress, fetch_members
 from faceveil.weights.installed import checked_files
 from faceveil.weights.manifest import INSTALLED, Network, load_manifest, network_named
@@ -65,8 +65,9 @@ def cache_entry(network: Network) -> CacheEntry:
 
 def _user_entry(network: Network) -> CacheEntry:
     recipe = _recipe(network)
-    folder = weights_folder() / f"user-{recipe[:DIGITS_IN_FOLDER_NAME]}"
-    return CacheEntry(folder, recipe)
+    name = f"user-{recipe[:DIGITS_IN_FOLDER_NAME]}"
+    entry = CacheEntry(weights_folder() / name, recipe)
+    return entry if entry.files() else CacheEntry(writable_folder() / name, recipe)
 
 
 def _recipe(network: Network) -> str:

@@ -103,8 +103,10 @@ def test_a_picture_over_the_pixel_limit_is_answered_with_an_error(ask, portrait)
     assert "1000" in answer.error.message
 
 
-@pytest.mark.parametrize("detector", ["mtcnn", "centerface"])
+@pytest.mark.parametrize("detector", ["mtcnn", "centerface", "dlib-hog"])
 def test_one_detector_alone_answers_too(weights, portrait, detector):
+    if detector == "dlib-hog":
+        pytest.importorskip("dlib", reason="needs the extra `dlib`")
     options = ServiceOptions.from_environment({"FACEVEIL_DETECTOR": detector})
     answer = service.Service(build_analyzer(options.analyzer), options).answer(portrait)
     assert len(FrameFaces.from_json(answer)) >= 1
