@@ -77,7 +77,7 @@ def analyse(options: Namespace) -> int:
     if options.features:
         write_features(analysis.sequences, analysis.source.digest, options.features)
     write_analysis(analysis, options.analysis)
-    say(options, _summary(analysis))
+    say(options, summary(analysis))
     return _answer(source)
 
 
@@ -206,7 +206,7 @@ def _render(
             problems=source.problems,
         )
         write_report(report, options.report)
-    say(options, _summary(analysis))
+    say(options, summary(analysis))
     code = _answer(source)
     if verification:
         say(options, verification.summary())
@@ -263,7 +263,7 @@ def _decided_again(analysis: Analysis, options: Namespace) -> Analysis:
     return limit(decided, selection.times)
 
 
-def _summary(analysis: Analysis) -> str:
+def summary(analysis: Analysis) -> str:
     """What was found and decided, in a few lines; the uncertain one by one."""
     veiled = analysis.veiled
     people = np.unique(analysis.identities)

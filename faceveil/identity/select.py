@@ -129,7 +129,7 @@ def decide(
     if selection.mode == "only":
         return [evidence.only(i) for i in range(len(sequences))]
     decisions = [evidence.keep(i) for i in range(len(sequences))]
-    return _one_place_at_a_time(sequences, evidence, decisions)
+    return one_place_at_a_time(sequences, evidence.identity, decisions)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -348,8 +348,8 @@ def _resemblance(whole: Templates, selected: NDArray[np.bool_]) -> tuple[Floats,
     return similarity[np.arange(len(best)), best], sources[best]
 
 
-def _one_place_at_a_time(
-    sequences: Sequence[FaceSequence], evidence: _Evidence, decisions: list[Decision]
+def one_place_at_a_time(
+    sequences: Sequence[FaceSequence], identity: NDArray[np.integer], decisions: list[Decision]
 ) -> list[Decision]:
     """Nobody is in two places at once: of two faces in one frame that match the same person, the
     less similar identity is veiled (DESIGN policy 4), unless both boxes lie on one face.
@@ -358,7 +358,7 @@ def _one_place_at_a_time(
     for a, b in overlapping_pairs([sequences[i] for i in matched]):
         i, j = sorted((matched[a], matched[b]), key=lambda k: -(decisions[k].similarity or 0))
         first, second = decisions[i], decisions[j]
-        apart = evidence.identity[i] != evidence.identity[j] and first.person == second.person
+        apart = identity[i] != identity[j] and first.person == second.person
         if apart and not _same_face(sequences[i], sequences[j]):
             reason = (
                 f"matches {second.person} ({second.similarity:.2f}), who is in the same frames "
