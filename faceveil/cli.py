@@ -200,7 +200,8 @@ def _add_detection(parser: argparse.ArgumentParser) -> None:
         "--detector",
         default="union",
         metavar="NAME",
-        help="union (default), mtcnn, centerface, an .onnx file, or a folder of MXNet checkpoints",
+        help="union (default), mtcnn, centerface, dlib-hog, rekognition, an .onnx file (like "
+        "CenterFace or SCRFD), or a folder: MXNet checkpoints, one of InsightFace's packs",
     )
     group.add_argument(
         "--profile",
@@ -212,7 +213,7 @@ def _add_detection(parser: argparse.ArgumentParser) -> None:
         "--recognizer",
         default="arcface-mobilefacenet",
         metavar="NAME",
-        help="a name of `faceveil weights list`, or an .onnx file",
+        help="a name of `faceveil weights list`, an .onnx file, or one of InsightFace's packs",
     )
     group.add_argument(
         "--min-face-size", type=float, metavar="PIXELS", help="smallest face looked for"
