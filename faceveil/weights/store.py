@@ -75,6 +75,7 @@ def _recipe(network: Network) -> str:
 
     parts = [network.format, str(CONVERSION_VERSION)]
     parts += [f"{member.file}={member.sha256}" for member in network.members]
+    parts += [f"centre={value}" for value in network.feature_centre]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -1,5 +1,7 @@
 """Weights of an installed package: found where they lie, checked, and asked for by their extra."""
 
+from dataclasses import replace
+
 import pytest
 
 from faceveil.errors import UsageError, WeightsError
@@ -53,6 +55,16 @@ def test_the_file_is_used_where_it_lies(package, networks, cache):
     assert located.digest == locate("tiny", "recognizer", networks=networks()).digest
     assert not cache.exists()
     assert states(networks()) == ("installed", "intact")
+
+
+def test_the_digest_follows_what_is_taken_off_a_feature(package, networks, tmp_path):
+    plain = networks()["tiny"]
+    moved = replace(plain, feature_centre=(0.5, 0.25))
+    digests = {
+        locate("tiny", "recognizer", networks={"tiny": network}).digest
+        for network in (plain, moved)
+    }
+    assert len(digests) == 2
 
 
 def test_a_changed_file_is_refused(package, networks):
