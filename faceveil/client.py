@@ -30,7 +30,14 @@ try:
 
     from faceveil.aws.job import Job, job_prefix, read_job
     from faceveil.aws.job_status import Failure, State, Status, read_status
-    from faceveil.aws.postprocess.layout import ANALYSIS, JOB, MANIFEST, REPORT, load_job
+    from faceveil.aws.postprocess.layout import (
+        ANALYSIS,
+        JOB,
+        MANIFEST,
+        REPORT,
+        UnknownJobError,
+        load_job,
+    )
     from faceveil.media.s3 import S3Location
     from faceveil.media.s3_errors import LostObjectError
 except ModuleNotFoundError as problem:
@@ -39,7 +46,7 @@ except ModuleNotFoundError as problem:
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-__all__ = ["Client", "Failure", "Identity", "Results", "State", "Status"]
+__all__ = ["Client", "Failure", "Identity", "Results", "State", "Status", "UnknownJobError"]
 
 PAUSE_SECONDS = 5.0
 """Between two looks at a job that is waited for."""
