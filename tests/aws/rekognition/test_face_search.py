@@ -52,14 +52,24 @@ def made_of(clip, interval=12, matches=MATCHES, **options):
     return MadeRekognition(looks_at(clip.truth, interval, matches), SIZE, **options)
 
 
-def searched(made, service_of, video, people, mode="keep", tracking=True, **options):
+class OneShot:
+    """No frame starts a new shot."""
+
+    def push(self, thumbnail):
+        return (False,)
+
+    def finish(self):
+        return ()
+
+
+def searched(made, service_of, video, people, mode="keep", tracking=True, shots=None, **options):
     with made:
         return analyse(
             open_video(video),
             people,
             service_of(made, **options),
             Wanted(tuple(people), mode),
-            shots=TransitionDetector(),
+            shots=shots or TransitionDetector(),
             tracking=TrackOptions() if tracking else None,
         )
 
@@ -89,6 +99,20 @@ def test_pixels_between_two_looks_help(clip, video, people, service_of):
     recall = judged(clip, without, keep=(KEPT,)).recall
     followed = searched(made_of(clip, 12), service_of, video, people)
     assert judged(clip, followed, keep=(KEPT,)).recall >= recall > 0.9
+
+
+def test_a_face_is_covered_up_to_the_next_look_and_indexes_are_never_joined(
+    video, people, service_of
+):
+    """Looked at every 20 frames: it may have been there for 19 more. The second index begins where
+    the first was, close enough for sequences of our own to be joined."""
+    box = (200, 60, 280, 160)
+    looks = [look(1000 + 800 * n, 1, box, SIZE) for n in range(2)]
+    looks += [look(3400 + 800 * n, 2, box, SIZE) for n in range(3)]
+    analysis = searched(
+        MadeRekognition(looks, SIZE), service_of, video, people, tracking=False, shots=OneShot()
+    )
+    assert [(item.first, item.last) for item in analysis.sequences] == [(5, 65), (65, 145)]
 
 
 def test_only_the_person_is_veiled(clip, video, people, service_of):

@@ -234,3 +234,19 @@ def test_a_search_that_does_not_end(pauses, monkeypatch):
         pytest.raises(OutputError, match="did not end search job0"),
     ):
         pages(made)
+
+
+def test_an_answer_of_the_real_service_is_read(moto_url, pauses):
+    """moto answers every search with one recorded answer, of another video and collection: its
+    shape is the real one, and its stranger is noticed."""
+    client = rekognition_client(moto_url)
+    video = S3Uri("videos", "talk.mp4")
+    answers = list(FaceSearch(client, "run-1", video, "run-1", 80.0).run(QuietProgress()))
+    with pytest.raises(InputError, match="'Dave_Bloggs' that was not searched for"):
+        read_looks(answers, 1)
+    for match in answers[0]["Persons"]:
+        match["FaceMatches"] = []
+    looks = read_looks(answers, 1)
+    assert looks.size == (1280, 720)
+    assert len(looks) == 1
+    np.testing.assert_allclose(looks.boxes[0], [0.3187, -0.005, 0.7409, 0.9302], atol=1e-4)

@@ -118,5 +118,6 @@ def test_nobody_and_bodies_without_a_face():
 def test_similarities_are_the_best_photo_of_each_person():
     match = look(0, 1, BOX, SIZE, {"person-1": 91.0, "person-0": 85.0})
     match["FaceMatches"] += look(0, 1, BOX, SIZE, {"person-1": 97.0})["FaceMatches"]
+    match["FaceMatches"] += look(0, 1, BOX, SIZE, {"person-1": 93.0})["FaceMatches"]
     looks = read_looks([{"Persons": [match]}, {"Persons": every([40], 1)}], 2)
     np.testing.assert_allclose(looks.similarity, [[0.85, 0.97], [0, 0]], atol=1e-6)
