@@ -40,6 +40,11 @@ def selection_of(
     """rate: frames per second of the input, None where it has none."""
     keep = mode == "keep"
     photos = options.keep if keep else options.only
+    if photos and analyzer and not analyzer.recognizer.feature_size:
+        raise UsageError(
+            "choosing by photo needs a recogniser: name one with --recognizer, or choose by point "
+            "or identity"
+        )
     references = load_references(photos, analyzer) if photos and analyzer else None
     return Selection(
         mode=mode,

@@ -18,6 +18,7 @@ from faceveil.detect.boxes import overlaps
 from faceveil.detect.no_recognizer import NoRecognizer
 from faceveil.detect.rekognition import MOST_BYTES, RekognitionDetector, jpeg
 from faceveil.errors import InputError
+from portraits import portrait_path
 from rekognition_service import OVER_QUOTA, THROTTLED, Fault, RekognitionService, face_detail
 
 
@@ -238,3 +239,11 @@ def test_options_name_it():
     assert (built.models.detector, built.models.recognizer) == ("rekognition", "none")
     other = build_analyzer(AnalyzerOptions(detector="rekognition"))
     assert other.models.digest != built.models.digest
+
+
+def test_photos_need_a_recogniser(tmp_path, capsys):
+    clip, photo = tmp_path / "clip.mp4", portrait_path("obama")
+    write_video(make_clip(160, 90, 4), clip, audio=False)
+    command = ["analyse", clip, tmp_path / "a.json", "--keep", photo, "--recognizer", "none"]
+    assert main([*map(str, command), "--detector", "rekognition"]) == 2
+    assert "needs a recogniser" in capsys.readouterr().err
