@@ -1,6 +1,7 @@
-"""The function that runs when a SageMaker transform job has changed its state.
+"""The function that runs when a SageMaker transform job has changed its state, and when a job was
+submitted that uses the detections of another.
 
-Its detections are analysed, and the frames rendered here where that fits well into the time left,
+The detections are analysed, and the frames rendered here where that fits well into the time left,
 else by an AWS Batch array job.
 """
 
@@ -10,9 +11,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from faceveil.aws.events import SUBMITTED
 from faceveil.aws.postprocess import steps
 from faceveil.aws.postprocess.settings import Settings
-from faceveil.aws.postprocess.state_changes import NotOursError, transform_end
+from faceveil.aws.postprocess.state_changes import NotOursError, TransformEnd, reuse, transform_end
 from postprocess_lambda.function import Answer, budget_of, ignored, logger, metrics, work
 
 
@@ -22,7 +24,7 @@ from postprocess_lambda.function import Answer, budget_of, ignored, logger, metr
 def handler(event: EventBridgeEvent, context: LambdaContext) -> Answer:
     """Lambda's entrypoint. The same event may come several times."""
     try:
-        ended = transform_end(event.detail)
+        ended = _ended(event)
     except NotOursError as problem:
         return ignored(problem)
     if ended.seconds is not None:
@@ -33,3 +35,9 @@ def handler(event: EventBridgeEvent, context: LambdaContext) -> Answer:
         context.aws_request_id,
         lambda run: steps.start(run, ended, budget_of(context), Settings.of().batch()),
     )
+
+
+def _ended(event: EventBridgeEvent) -> TransformEnd:
+    if event.detail_type == SUBMITTED:
+        return reuse(event.detail, Settings.of().bucket)
+    return transform_end(event.detail)

@@ -37,7 +37,7 @@ PARTS = ("", "aws", "aws/postprocess", "handler", "pipeline")
 sys.path[:0] = [str(ROOT), *(str(TESTS / part) for part in PARTS)]
 
 import container  # noqa: E402
-from local_cloud import LocalCloud, batch_ended, object_created  # noqa: E402
+from local_cloud import LocalCloud, batch_ended, delivered, object_created  # noqa: E402
 from runtime_api import LambdaFunction  # noqa: E402
 from servers import client, seaweedfs  # noqa: E402
 
@@ -138,9 +138,7 @@ class Pipeline:
             "frames": {"prefix": FRAMES, "rate": 25},
             "selection": {"mode": "keep", "references": {person: f"{OUT}references/kept/"}},
         }
-        self.bucket.write(f"{OUT}job.json", json.dumps(job).encode())
-        self.said(f"s3://{BUCKET}/{OUT}job.json is written: S3 tells the submit function")
-        self.invoke("submit", "submit", object_created(BUCKET, f"{OUT}job.json"))
+        self.submit(job)
 
     def until_the_end(self) -> None:
         """Do what the parts ask of AWS, until an event says that the job has ended."""
@@ -156,12 +154,21 @@ class Pipeline:
             elif operation == "PutEvents" and self.told(request):
                 return
 
+    def submit(self, job: dict[str, Any]) -> None:
+        """Write a job.json: S3 tells the submit function."""
+        key = f"jobs/{job['id']}/job.json"
+        self.bucket.write(key, json.dumps(job).encode())
+        self.said(f"s3://{BUCKET}/{key} is written: S3 tells the submit function")
+        self.invoke("submit", "submit", object_created(BUCKET, key))
+
     def told(self, entry: dict[str, Any]) -> bool:
         """Tell of an event of faceveil's; True for the one that ends a job."""
         detail = json.loads(entry["Detail"])
         self.said(f"event: {entry['DetailType']}")
         if entry["DetailType"] == "FaceVeil Job Failed":
             raise PipelineError(detail["reason"])
+        if detail.get("transform_job", "") is None:
+            self.invoke("postprocess", "app", delivered(entry))
         return bool(entry["DetailType"] == "FaceVeil Job Completed")
 
     def transform(self, request: dict[str, Any]) -> dict[str, Any]:

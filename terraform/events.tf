@@ -1,4 +1,6 @@
 locals {
+  # The function that each rule starts, where that is not called like the rule.
+  rule_functions = { again = "postprocess" }
   rules = { for name, pattern in {
     # submit: somebody wrote jobs/<id>/job.json
     submit = {
@@ -19,6 +21,12 @@ locals {
         ModelName          = [{ prefix = "${var.name}-" }]
       }
     }
+    # again: a job was submitted that uses another's detections, so no transform will end
+    again = {
+      source      = ["faceveil"]
+      detail-type = ["FaceVeil Job Submitted"]
+      detail      = { bucket = [local.bucket_name], transform_job = [null] }
+    }
     # finish: all chunks of an array job have ended; each chunk's own end says nothing more
     finish = {
       source      = ["aws.batch"]
@@ -36,7 +44,7 @@ resource "aws_cloudwatch_event_rule" "function" {
   for_each = local.rules
 
   name          = "${var.name}-${each.key}"
-  description   = "Starts the function ${var.name}-${each.key}"
+  description   = "Starts the function ${var.name}-${lookup(local.rule_functions, each.key, each.key)}"
   event_pattern = jsonencode(each.value)
   tags          = local.tags
 }
@@ -46,7 +54,7 @@ resource "aws_cloudwatch_event_target" "function" {
 
   rule      = aws_cloudwatch_event_rule.function[each.key].name
   target_id = "function"
-  arn       = aws_lambda_function.this[each.key].arn
+  arn       = aws_lambda_function.this[lookup(local.rule_functions, each.key, each.key)].arn
 
   dead_letter_config {
     arn = aws_sqs_queue.this["dead-letters"].arn
@@ -61,9 +69,9 @@ resource "aws_cloudwatch_event_target" "function" {
 resource "aws_lambda_permission" "rule" {
   for_each = local.rules
 
-  statement_id  = "rule"
+  statement_id  = "rule-${each.key}"
   action        = "lambda:InvokeFunction"
-  function_name = aws_lambda_function.this[each.key].function_name
+  function_name = aws_lambda_function.this[lookup(local.rule_functions, each.key, each.key)].function_name
   principal     = "events.amazonaws.com"
   source_arn    = aws_cloudwatch_event_rule.function[each.key].arn
 }

@@ -62,7 +62,7 @@ locals {
       period     = 300
     } },
     { for name in keys(local.rules) : "${name}-undelivered" => {
-      text       = "Events did not reach the function ${var.name}-${name}"
+      text       = "Events of the rule ${var.name}-${name} did not reach their function"
       namespace  = "AWS/Events"
       metric     = "FailedInvocations"
       dimensions = { RuleName = "${var.name}-${name}" }

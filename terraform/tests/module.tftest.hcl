@@ -113,8 +113,12 @@ run "defaults" {
     error_message = "A job starts with its job.json."
   }
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" && length(alarm.alarm_actions) == 1]) && length(aws_cloudwatch_metric_alarm.this) == 10
-    error_message = "Ten alarms that tell somebody, and are quiet while nothing runs."
+    condition     = aws_cloudwatch_event_rule.function["again"].event_pattern == jsonencode({ source = ["faceveil"], detail-type = ["FaceVeil Job Submitted"], detail = { bucket = ["faceveil-123456789012-eu-west-1"], transform_job = [null] } }) && strcontains(aws_cloudwatch_event_rule.function["again"].description, "faceveil-postprocess")
+    error_message = "A job over detections that exist goes on to post-processing at once."
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" && length(alarm.alarm_actions) == 1]) && length(aws_cloudwatch_metric_alarm.this) == 11
+    error_message = "Eleven alarms that tell somebody, and are quiet while nothing runs."
   }
   assert {
     condition     = strcontains(output.backend_policy, "jobs/*/job.json") && !strcontains(output.backend_policy, "detections/")

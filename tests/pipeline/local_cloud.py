@@ -94,6 +94,11 @@ def event(source: str, detail_type: str, detail: dict[str, Any]) -> dict[str, An
     }
 
 
+def delivered(entry: dict[str, Any]) -> dict[str, Any]:
+    """The event of an entry of PutEvents."""
+    return event(entry["Source"], entry["DetailType"], json.loads(entry["Detail"]))
+
+
 def object_created(bucket: str, key: str) -> dict[str, Any]:
     """S3's event for an object that was written."""
     detail = {"version": "0", "bucket": {"name": bucket}, "object": {"key": key, "size": 1}}

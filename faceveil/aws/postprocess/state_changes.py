@@ -1,4 +1,5 @@
-"""The events of AWS that move a job on: a transform job or an array job has ended.
+"""The events that move a job on: a transform job or an array job has ended, or a job was submitted
+whose detections exist already.
 
 EventBridge delivers at least once, and sends what other jobs of the account do, too: what is not
 ours, or not an end, is told apart here and is no error.
@@ -14,9 +15,10 @@ from typing import Any
 
 from faceveil.aws.job import JOBS
 
-TRANSFORM_JOB_NAME = re.compile(r"faceveil-([a-zA-Z0-9](?:-*[a-zA-Z0-9])*)")
+_JOB_ID = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9])*")
+TRANSFORM_JOB_NAME = re.compile(rf"faceveil-({_JOB_ID.pattern})")
 """The transform job of a job is called faceveil-<id>."""
-BATCH_JOB_NAME = re.compile(r"faceveil-([a-zA-Z0-9](?:-*[a-zA-Z0-9])*)-([0-9a-f]{16})")
+BATCH_JOB_NAME = re.compile(rf"faceveil-({_JOB_ID.pattern})-([0-9a-f]{{16}})")
 """Its array job is called faceveil-<id>-<digest of the chunks>."""
 TRANSFORM_ENDS = ("Completed", "Failed", "Stopped")
 BATCH_ENDS = ("SUCCEEDED", "FAILED")
@@ -29,12 +31,16 @@ class NotOursError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TransformEnd:
-    """A transform job of ours has ended. seconds: how long it took, None where it is not said."""
+    """A transform job of ours has ended. seconds: how long it took, None where it is not said.
+
+    is_reuse: there was none, as the job uses the detections of another.
+    """
 
     job_id: str
     status: str
     reason: str
     seconds: float | None
+    is_reuse: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -71,6 +77,18 @@ def transform_end(detail: Mapping[str, Any]) -> TransformEnd:
         reason=str(detail.get("FailureReason") or "no reason was given"),
         seconds=(ended - began).total_seconds() if began and ended else None,
     )
+
+
+def reuse(detail: Mapping[str, Any], bucket: str | None) -> TransformEnd:
+    """From the detail of "FaceVeil Job Submitted" for a job over detections that exist: as of a
+    transform job that has completed. Raises NotOursError, also for a job of another bucket.
+    """
+    job_id, place = str(detail.get("job_id", "")), detail.get("bucket")
+    if _JOB_ID.fullmatch(job_id) is None or place != bucket:
+        raise NotOursError(f"job {job_id!r} of bucket {place!r} is none of this deployment's")
+    if detail.get("transform_job", "") is not None:
+        raise NotOursError(f"job {job_id!r} waits for its transform job")
+    return TransformEnd(job_id, "Completed", "", None, is_reuse=True)
 
 
 def batch_end(detail: Mapping[str, Any]) -> BatchEnd:

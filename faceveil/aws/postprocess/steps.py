@@ -1,6 +1,7 @@
 """What is done at each event: the state machine of post-processing.
 
     transform job ended -> start:  analyse; render and finish here, or send the chunks to Batch
+    submitted over detections that exist -> start, too
     one chunk in Batch  -> chunk:  render it; the one that finds no chunk missing finishes
     array job ended     -> ended:  finish what the children could not, or tell that it has failed
     by hand             -> whole:  all of it, here
@@ -55,6 +56,8 @@ def start(run: JobRun, ended: TransformEnd, budget: Budget, batch: BatchQueue | 
 
     Raises FaceveilError when the job has failed by it, after saying so.
     """
+    if ended.is_reuse and not run.job.has_detections:
+        return "elsewhere"  # its own transform job is at work
     with failing(run, "analyse"):
         settled = _settled(run)
         if settled:

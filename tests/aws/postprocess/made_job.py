@@ -134,21 +134,21 @@ class MadeJob:
         given = ("frames/", "job.json", "source")
         return {k: v for k, v in self.objects().items() if not k.startswith(given)}
 
-    def rendered_here(self, missing=()) -> dict[str, bytes]:
+    def rendered_here(self, missing=(), job=None) -> dict[str, bytes]:
         """What the library makes of the same frames and detections in folders, with these frames'
-        detections missing: name and content of each veiled frame."""
+        detections missing: name and content of each veiled frame. job: None for job.json's."""
         source = FolderSource(self.folder / "frames")
-        run = self.run()
+        job = job or self.run().job
         unknown = FrameFaces(0, 0, error=FrameError("missing", "gone"))
         faces = (
             (number, unknown if number in missing else faces_at(number))
             for number in range(source.frame_count)
         )
-        found = pipeline.follow(faces, run.job.sequences, size=(WIDTH, HEIGHT))
-        analysis = decide(run.job, found, source, None, UnknownFrames())
+        found = pipeline.follow(faces, job.sequences, size=(WIDTH, HEIGHT))
+        analysis = decide(job, found, source, None, UnknownFrames())
         output = self.folder / f"veiled-{len(list(self.folder.iterdir()))}"
         with FolderSink(output, source) as sink:
-            pipeline.render(source, analysis, sink, run.job.style)
+            pipeline.render(source, analysis, sink, job.style)
         return {path.name: path.read_bytes() for path in sorted(output.iterdir())}
 
 

@@ -8,6 +8,7 @@ from faceveil.aws.postprocess.state_changes import (
     NotOursError,
     batch_end,
     moment,
+    reuse,
     transform_end,
 )
 
@@ -47,6 +48,23 @@ def test_the_end_of_a_transform_job():
 def test_what_asks_for_nothing(change, why):
     with pytest.raises(NotOursError, match=why):
         transform_end({**DETAIL, **change})
+
+
+SUBMITTED = {"version": 1, "job_id": "talk-2", "bucket": "media", "transform_job": None}
+
+
+def test_a_job_over_detections_that_exist_is_as_after_its_transform():
+    end = reuse(SUBMITTED, "media")
+    assert (end.job_id, end.is_whole, end.is_reuse, end.seconds) == ("talk-2", True, True, None)
+    for change, why in (
+        ({"transform_job": "faceveil-talk-2"}, "waits for its transform job"),
+        ({"bucket": "other"}, "none of this deployment's"),
+        ({"job_id": "a/../b"}, "none of this deployment's"),
+    ):
+        with pytest.raises(NotOursError, match=why):
+            reuse({**SUBMITTED, **change}, "media")
+    with pytest.raises(NotOursError, match="waits for its transform job"):
+        reuse({"job_id": "talk-2", "bucket": "media"}, "media")
 
 
 def test_the_end_of_an_array_job():
