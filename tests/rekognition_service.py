@@ -8,13 +8,14 @@ tell. Simulated is all the rest: no picture is looked at.
 import json
 import threading
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import NamedTuple
 
 import botocore.session
 from botocore.validate import validate_parameters
 
 from faceveil.detect.rekognition import LANDMARKS
+from local_server import LocalServer
 
 TARGET = "RekognitionService."
 
@@ -31,7 +32,7 @@ THROTTLED = Fault(400, "ThrottlingException", "Rate exceeded")
 OVER_QUOTA = Fault(400, "ProvisionedThroughputExceededException", "Provisioned rate exceeded")
 
 
-class RekognitionService:
+class RekognitionService(LocalServer):
     """A server at `url`, a context manager.
 
     operations: the function that answers each operation, such as DetectFaces(request) -> answer;
@@ -48,20 +49,10 @@ class RekognitionService:
         self.model = botocore.session.get_session().get_service_model("rekognition")
         self.broken = []
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(_handler(self))
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def __exit__(self, *details):
+        super().__exit__(*details)
         assert not self.broken, self.broken[0]
 
     def names(self):

@@ -5,9 +5,11 @@ import re
 import socket
 import threading
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from local_server import LocalServer
 
 SLOW_DOWN = "slow_down"
 """503 SlowDown, nothing is done."""
@@ -30,7 +32,7 @@ class Request(NamedTuple):
     index: int
 
 
-class FaultyS3:
+class FaultyS3(LocalServer):
     """A proxy at `url`, a context manager. Signatures stay valid: nothing is changed on the way.
 
     rule(request) answers a fault of this module, a tuple (status, code) to be answered as an
@@ -45,20 +47,7 @@ class FaultyS3:
         self._seen = Counter()
         self._lock = threading.Lock()
         self._upstream = urlsplit(upstream).netloc
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_handler(self))
 
     def judge(self, handler):
         """Count a request and say what happens to it."""
