@@ -151,6 +151,13 @@ locals {
           Resource = ["${local.jobs_arn}*/error.json", "${local.jobs_arn}*/submit/*"]
         },
         {
+          # Of a job.json that was corrected before anything was started.
+          Sid      = "ForgetFailure"
+          Effect   = "Allow"
+          Action   = ["s3:DeleteObject"]
+          Resource = ["${local.jobs_arn}*/error.json"]
+        },
+        {
           Sid       = "StartTransform"
           Effect    = "Allow"
           Action    = ["sagemaker:CreateTransformJob"]

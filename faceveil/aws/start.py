@@ -2,6 +2,9 @@
 
 The transform job's name is made of the job's id, and SageMaker takes a name once: that, and the
 note `submit/started.json`, put only where there is none, let one job come of any number of events.
+
+A job.json that could not be started may be corrected: error.json says which one failed, and as long
+as nothing was started, another one is a new attempt.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import orjson
 
 from faceveil.aws import events
 from faceveil.aws.job import Job, job_prefix, read_job
-from faceveil.aws.postprocess.fail import fail, has_failed
+from faceveil.aws.postprocess.fail import fail, failure_of, start_again
 from faceveil.aws.postprocess.layout import JOB, Announce, UnknownJobError
 from faceveil.aws.transform_request import (
     INSTANCE_TYPE,
@@ -75,19 +78,24 @@ def start_job(submission: Submission, job_id: str) -> Outcome:
     ClientError: call again.
     """
     folder = submission.bucket.folder(job_prefix(job_id))
+    digest = None
     try:
-        # Read first: what S3 refuses is no reason to write error.json there.
         content = _read(folder)
-        if has_failed(submission.bucket, job_id):
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if _failed_before(submission.bucket, folder, job_id, digest):
             return "failed before"
         job = read_job(content, str(folder.uri(JOB)))
-        first = _note(folder, job, content)
         transform = None if job.has_detections else transform_name(job.id)
+        _check_id(folder, job, digest)
         created = transform is not None and _create(submission, job)
+        # Noted when it is sure that it has started, so that what could not be can be corrected.
+        first = folder.put_if_absent(STARTED, _note(digest))
+        if not first:
+            _check_id(folder, job, digest)
     except UnknownJobError:
         raise
     except FaceveilError as problem:
-        fail(submission.bucket, job_id, "submit", problem, submission.announce)
+        fail(submission.bucket, job_id, "submit", problem, submission.announce, digest)
         raise
     if folder.find(ANNOUNCED) is None:
         submission.announce(events.submitted(job, folder.bucket, transform))
@@ -102,14 +110,27 @@ def _read(folder: S3Location) -> bytes:
         raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job") from problem
 
 
-def _note(folder: S3Location, job: Job, content: bytes) -> bool:
-    """Whether this job.json is new here. Raises InputError when the id was another job's."""
-    digest = hashlib.sha256(content).hexdigest()
-    note = orjson.dumps({"version": 1, "job_json": f"sha256:{digest}"})
-    if folder.put_if_absent(STARTED, note):
-        return True
-    if folder.read(STARTED) == note:
+def _failed_before(bucket: S3Location, folder: S3Location, job_id: str, digest: str) -> bool:
+    """Whether the job has failed, and this job.json is no correction of it; forgets the failure
+    of another job.json by which nothing was started."""
+    failure = failure_of(bucket, job_id)
+    if failure is None:
         return False
+    is_corrected = failure["stage"] == "submit" and failure.get("job_json") != digest
+    if not is_corrected or folder.find(STARTED) is not None:
+        return True
+    start_again(bucket, job_id)
+    return False
+
+
+def _note(digest: str) -> bytes:
+    return orjson.dumps({"version": 1, "job_json": digest})
+
+
+def _check_id(folder: S3Location, job: Job, digest: str) -> None:
+    """Raises InputError when another job.json was started under the id."""
+    if folder.find(STARTED) is None or folder.read(STARTED) == _note(digest):
+        return
     raise InputError(
         f"{folder.uri(JOB)}: job id {job.id!r} is used twice: this job.json is not the one that "
         "was started. Give the new job an id of its own"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -113,8 +114,9 @@ def transform_request(job: Job, bucket: str, largest: int, machines: Machines) -
 def create_transform(client: SageMakerClient, request: dict[str, Any]) -> bool:
     """Create the transform job; False when there is one for the same frames already.
 
-    Raises InputError when the name is taken by a job that writes elsewhere, OutputError when
-    SageMaker refuses. ClientError and BotoCoreError pass where it only asks to be tried again.
+    Raises InputError when the name is taken by a job of other frames or with another output,
+    OutputError when SageMaker refuses. ClientError and BotoCoreError pass where it only asks to be
+    tried again.
     """
     name = request["TransformJobName"]
     try:
@@ -139,11 +141,17 @@ def create_transform(client: SageMakerClient, request: dict[str, Any]) -> bool:
 def _check_same(client: SageMakerClient, request: dict[str, Any]) -> None:
     name = request["TransformJobName"]
     try:
-        output = client.describe_transform_job(TransformJobName=name)["TransformOutput"]
+        taken = client.describe_transform_job(TransformJobName=name)
     except (ClientError, BotoCoreError) as problem:
         raise OutputError(f"transform job {name}: cannot be looked at ({problem})") from problem
-    if output["S3OutputPath"] != request["TransformOutput"]["S3OutputPath"]:
+    if _places(taken) != _places(request):
+        source, output = _places(taken)
         raise InputError(
-            f"transform job {name} exists and writes to {output['S3OutputPath']}: names are used "
+            f"transform job {name} exists, reads {source} and writes to {output}: names are used "
             "once in an account and region, so give the job another id"
         )
+
+
+def _places(job: Mapping[str, Any]) -> tuple[str, str]:
+    source = job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+    return source, job["TransformOutput"]["S3OutputPath"]

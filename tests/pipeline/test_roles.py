@@ -41,7 +41,8 @@ NOT_BOTO3 = {
 }
 OTHER_RUNS = {
     "s3:AbortMultipartUpload": "a video whose upload fails",
-    "s3:DeleteObject": "features that a job wants deleted, leftovers of a killed attempt",
+    "s3:DeleteObject": "features that a job wants deleted, leftovers of a killed attempt, the "
+    "error.json of a job.json that was corrected",
     "s3:PutObject": "the finisher and error.json, where a child could not",
     "s3:ListBucket": "the finisher, where a child could not",
     "batch:SubmitJob": "the finisher, where the end takes longer than a function may",

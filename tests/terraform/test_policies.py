@@ -126,6 +126,7 @@ OWN_MODEL = {"sagemaker:ModelArn": f"{MODEL}/faceveil-1"}
 MAY = [
     ("submit", "s3:GetObject", f"{BUCKET}/jobs/1/job.json", {}),
     ("submit", "s3:PutObject", f"{BUCKET}/jobs/1/error.json", {}),
+    ("submit", "s3:DeleteObject", f"{BUCKET}/jobs/1/error.json", {}),
     ("submit", "s3:ListBucket", BUCKET, {"s3:prefix": "frames/1/"}),
     ("submit", "sagemaker:CreateTransformJob", TRANSFORM, OWN_MODEL),
     ("submit", "sagemaker:AddTags", TRANSFORM, {}),
@@ -152,7 +153,8 @@ MAY = [
 ]
 MAY_NOT = [
     ("submit", "s3:GetObject", DETECTION, {}),
-    ("submit", "s3:DeleteObject", f"{BUCKET}/jobs/1/error.json", {}),
+    ("submit", "s3:DeleteObject", f"{BUCKET}/jobs/1/submit/started.json", {}),
+    ("submit", "s3:DeleteObject", f"{BUCKET}/jobs/1/_SUCCESS", {}),
     ("submit", "s3:PutObject", f"{BUCKET}/jobs/1/_SUCCESS", {}),
     ("submit", "sagemaker:CreateTransformJob", TRANSFORM, {"sagemaker:ModelArn": f"{MODEL}/other"}),
     ("submit", "iam:PassRole", "arn:aws:iam::123456789012:role/faceveil-eu-west-1-model", {}),

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from runtime_api import LambdaFunction
 
 from faceveil.aws import events
+from faceveil.aws.postprocess.fail import fail
 from faceveil.aws.postprocess.layout import UnknownJobError
 from faceveil.aws.start import machines_of, start_job
 from faceveil.aws.transform_request import vcpus_of
@@ -157,7 +158,67 @@ def test_a_name_taken_by_a_transform_elsewhere_is_refused(write, submission, sag
         TransformOutput={"S3OutputPath": "s3://elsewhere/"},
         TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
     )
-    with pytest.raises(InputError, match="writes to s3://elsewhere/"):
+    with pytest.raises(InputError, match="reads s3 and writes to s3://elsewhere/"):
+        start_job(submission, job_id)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"selection": {"mode": "keep"}}, {"frames": {"prefix": "frames/none/"}}],
+    ids=["cannot be read", "no frames"],
+)
+def test_a_corrected_job_json_starts_the_job(
+    write, submission, sagemaker, announced, place, job_id, wrong
+):
+    write(sizes=(1,), **wrong)
+    with pytest.raises(InputError):
+        start_job(submission, job_id)
+    error = error_of(place, job_id)
+    assert {**announced[0].detail, "job_json": error["job_json"]} == error
+    write(sizes=(1,))
+    assert start_job(submission, job_id) == "submitted"
+    assert place.find(f"jobs/{job_id}/error.json") is None
+    assert [event.detail_type for event in announced] == [events.FAILED, events.SUBMITTED]
+    assert len(sagemaker.created) == 1
+
+
+def test_another_instance_type_is_tried_where_the_quota_of_one_was_used_up(
+    write, submission, sagemaker, job_id, monkeypatch
+):
+    def refuse(**request):
+        assert request["TransformResources"]["InstanceType"] == "ml.c5.xlarge"
+        raise ClientError({"Error": {"Code": "ResourceLimitExceeded"}}, "CreateTransformJob")
+
+    write()
+    with monkeypatch.context() as patch:
+        patch.setattr(sagemaker, "create_transform_job", refuse)
+        with pytest.raises(OutputError, match="quota"):
+            start_job(submission, job_id)
+    write(transform={"instance_type": "ml.m5.large"})
+    assert start_job(submission, job_id) == "submitted"
+    assert start_job(submission, job_id) == "already submitted"
+
+
+def test_a_job_that_failed_after_it_was_started_is_not_started_by_another_job_json(
+    write, submission, sagemaker, announced, place, job_id
+):
+    write()
+    start_job(submission, job_id)
+    fail(place, job_id, "detect", InputError("the transform job has failed"), announced.append)
+    write(verification="off")
+    assert start_job(submission, job_id) == "failed before"
+    assert error_of(place, job_id)["stage"] == "detect"
+    assert len(sagemaker.created) == 1
+
+
+def test_a_transform_job_of_other_frames_is_not_taken_for_that_of_a_corrected_job_json(
+    write, submission, sagemaker, place, job_id
+):
+    write()
+    start_job(submission, job_id)
+    place.delete([f"jobs/{job_id}/submit/started.json"])  # killed before it could be noted
+    write(folder="others")
+    with pytest.raises(InputError, match=f"exists, reads .*frames/{job_id}/"):
         start_job(submission, job_id)
 
 
