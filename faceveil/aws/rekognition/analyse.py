@@ -1,8 +1,9 @@
 """A video analysed by Rekognition's face search instead of our networks (the thesis's other path).
 
 Its answers become facial sequences, which are then filled, followed by their pixels, smoothed and
-veiled like all others. Rekognition looks at a video about twice a second: what is there for less
-may be missed, which is what verification of the output is for (DESIGN policy 5).
+veiled like all others. Rekognition does not look at every frame (in AWS's documented example at two
+a second): what is there for less may be missed, which is what verification of the output is for
+(DESIGN policy 5).
 """
 
 from __future__ import annotations

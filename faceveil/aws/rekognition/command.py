@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceveil.errors import UsageError
+from faceveil.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from faceveil.aws.rekognition.analyse import Service
@@ -22,8 +22,9 @@ and write an analysis that `faceveil render` takes.
 
 The photos become a collection of faces at Rekognition, and the video an object of the bucket, for
 the time of the search; both are deleted afterwards, also when it fails. AWS charges each minute of
-video and each photo. Rekognition looks about twice a second: faces between two looks are followed
-by their pixels, and one that is there for less may be missed, so let `render` verify its output.
+video and each photo. Rekognition does not look at every frame (in AWS's own example at two a
+second): between looks, faces are followed by their pixels, and one that is there for less may be
+missed, so let `render` verify its output, as it does by default.
 """
 
 
@@ -107,6 +108,8 @@ def face_search(options: argparse.Namespace) -> int:
     from faceveil.resources import usable_cores
     from faceveil.sequence.track import TrackOptions
 
+    if not options.analysis.absolute().parent.is_dir():
+        raise OutputError(f"{options.analysis}: there is no such folder to write to")
     people = photos_by_person(_photos(options))
     wanted = _wanted(options, tuple(people))
     source = open_video(options.video)

@@ -16,7 +16,7 @@ from faceveil.aws.rekognition.analyse import PREFIX, analyse, open_video, scan
 from faceveil.aws.rekognition.command import add_commands
 from faceveil.aws.rekognition.decide import Wanted
 from faceveil.cli import main
-from faceveil.errors import InputError, UsageError
+from faceveil.errors import InputError, OutputError, UsageError
 from faceveil.faces import Provenance
 from faceveil.progress import QuietProgress
 from faceveil.sequence.track import TrackOptions
@@ -275,5 +275,7 @@ def test_wrong_usage(video, tmp_path):
         command(*files, "--keep", photo, "--sns-topic", "arn:aws:sns:eu-west-1:123456789012:t")
     with pytest.raises(UsageError, match="within 0 and 100"):
         command(*files, "--keep", photo, "--accept", "70")
+    with pytest.raises(OutputError, match="no such folder"):
+        command(video, tmp_path / "none" / "a.json", "--bucket", "my-bucket", "--keep", photo)
     with pytest.raises(SystemExit):
         command(video, tmp_path / "a.json", "--keep", photo)
