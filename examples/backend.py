@@ -190,10 +190,10 @@ def local_cloud(clip: Path, job_id: str) -> Iterator[Client]:
     with pipeline.on_this_machine(print) as run:
         client = Client(pipeline.BUCKET, endpoint_url=run.url)
         prefix = f"frames/{job_id}/"
-        rate = bring(clip, client.bucket.folder(prefix))
-        client.submit({"version": 1, "id": job_id, "frames": {"prefix": prefix, "rate": rate}})
+        bring(clip, client.bucket.folder(prefix))
+        client.submit({"version": 1, "id": job_id, "frames": {"prefix": prefix}})
         stopped = threading.Event()
-        worker = threading.Thread(target=deploy, args=(run, client, stopped))
+        worker = threading.Thread(target=deploy, args=(run, stopped))
         worker.start()
         try:
             yield client
@@ -203,33 +203,28 @@ def local_cloud(clip: Path, job_id: str) -> Iterator[Client]:
             worker.join()
 
 
-def bring(clip: Path, place: S3Location) -> str:
-    """Split a video into frames in S3; gives its rate, as job.json takes it."""
+def bring(clip: Path, place: S3Location) -> None:
+    """Split a video into frames in S3."""
     source = open_source(clip)
     for frame in source:
         with io.BytesIO() as stream:
             Picture.fromarray(frame.rgb()).save(stream, "PNG", compress_level=1)
             place.write(f"img{frame.number + 1:07d}.png", stream.getvalue())
     print(f"{clip} is in S3 as {source.frame_count} frames", flush=True)
-    return str(source.rate)
 
 
-def deploy(run: Pipeline, client: Client, stopped: threading.Event) -> None:
+def deploy(run: Pipeline, stopped: threading.Event) -> None:
     """Work on each new job.json, one after the other."""
     from pipeline import BUCKET, PipelineError, object_created
 
     known: set[str] = set()
     while not stopped.wait(LOOK_SECONDS):
-        pages = client.bucket.folder("jobs/").pages(recursive=True)
+        pages = run.bucket.folder("jobs/").pages(recursive=True)
         keys = {item.name for page in pages for item in page if item.name.endswith("/job.json")}
         for key in sorted(keys - known):
             known.add(key)
             try:
                 run.invoke("submit", "submit", object_created(BUCKET, f"jobs/{key}"))
-                job_id = key.partition("/")[0]
-                if client.job(job_id).has_detections:
-                    words = ["-m", "postprocess_lambda", "run", job_id, "--bucket", BUCKET]
-                    run.process("postprocess", [sys.executable, *words], {})
                 run.until_the_end()
             except PipelineError as problem:
                 print(f"job failed: {problem}", flush=True)

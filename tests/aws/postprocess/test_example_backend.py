@@ -212,7 +212,7 @@ def local(tmp_path):
         assert process.wait(60) == 0, log.read_text()
 
 
-def until(is_so, seconds=180):
+def until(is_so, seconds=300):
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline
