@@ -11,6 +11,8 @@ from pathlib import Path
 
 from faceveil import __version__
 from faceveil.assure.options import add_evaluate, add_style, add_verification, add_verify
+from faceveil.aws.command import add_aws
+from faceveil.command_arguments import add_progress, add_selection, positive
 from faceveil.errors import FaceveilError
 
 EXIT_INTERRUPTED = 130
@@ -29,6 +31,7 @@ Veil the right faces in video, without missing one.
   faceveil render talk.mp4 analysis.json out.mp4          … and veil without detecting again
   faceveil verify out.mp4 analysis.json --input talk.mp4  look whether the output shows a face
   faceveil evaluate truth.json analysis.json              compare what is veiled with the truth
+  faceveil aws upload talk.mp4 --job talk-1               the same in AWS: `faceveil aws --help`
 """
 
 EXIT_CODES = """\
@@ -69,12 +72,12 @@ def build_parser() -> argparse.ArgumentParser:
     veil.add_argument("input", type=Path, help="a video file or a folder of frames")
     veil.add_argument("output", type=Path, help="a video file (.mp4, .mov, .mkv) or a folder")
     _add_input(veil)
-    _add_selection(veil)
+    add_selection(veil)
     _add_detection(veil)
     _add_sequences(veil)
     _add_rendering(veil)
     add_verification(veil)
-    _add_progress(veil)
+    add_progress(veil)
 
     analyse = _command(
         commands, "analyse", "INPUT ANALYSIS", "find and follow faces; write analysis.json"
@@ -82,10 +85,10 @@ def build_parser() -> argparse.ArgumentParser:
     analyse.add_argument("input", type=Path, help="a video file or a folder of frames")
     analyse.add_argument("analysis", type=Path, help="the file to write; it holds no features")
     _add_input(analyse)
-    _add_selection(analyse)
+    add_selection(analyse)
     _add_detection(analyse)
     _add_sequences(analyse)
-    _add_progress(analyse)
+    add_progress(analyse)
 
     render = _command(
         commands,
@@ -96,7 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     render.add_argument("input", type=Path, help="the video or folder that was analysed")
     render.add_argument("analysis", type=Path, help="analysis.json, edited or not")
     render.add_argument("output", type=Path, help="a video file (.mp4, .mov, .mkv) or a folder")
-    _add_selection(render)
+    add_selection(render)
     render.add_argument(
         "--features",
         type=Path,
@@ -106,7 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_detection(render)
     _add_rendering(render)
     add_verification(render)
-    _add_progress(render)
+    add_progress(render)
 
     add_evaluate(
         _command(commands, "evaluate", "TRUTH OUTPUT", "compare what is veiled with the truth")
@@ -117,9 +120,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_verify(verify)
     _add_detection(verify)
-    _add_progress(verify)
+    add_progress(verify)
 
     _add_weights(commands.add_parser("weights", help="the networks: list, fetch, verify"))
+    add_aws(commands)
     return parser
 
 
@@ -139,59 +143,6 @@ def _command(
     )
     parser.set_defaults(command=name)
     return parser
-
-
-def _add_selection(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group(
-        "who is veiled", "Everyone, unless --keep… names who stays visible or --only… who is veiled"
-    )
-    for mode, what in (("keep", "leave visible"), ("only", "veil only")):
-        group.add_argument(
-            f"--{mode}",
-            type=Path,
-            action="append",
-            default=[],
-            metavar="PHOTOS",
-            help=f"{what} this person: a photo, or a folder of photos of one person",
-        )
-        group.add_argument(
-            f"--{mode}-at",
-            type=_point,
-            action="append",
-            default=[],
-            metavar="FRAME:X,Y",
-            help=f"{what} the person at this place of this frame (0-based), in every shot",
-        )
-        group.add_argument(
-            f"--{mode}-identity",
-            type=int,
-            action="append",
-            default=[],
-            metavar="N",
-            help=f"{what} this identity of analysis.json",
-        )
-    group.add_argument("--nobody", action="store_true", help="veil nobody")
-    group.add_argument(
-        "--between",
-        type=_between,
-        action="append",
-        default=[],
-        metavar="START-END",
-        help="the choice counts only here, all are veiled outside: frames (300-600, without 600) "
-        "or times (1:20-1:35.5; of a video with a varying frame rate, name frames)",
-    )
-    group.add_argument(
-        "--accept",
-        type=float,
-        metavar="COSINE",
-        help="similarity from which a face matches a photo",
-    )
-    group.add_argument(
-        "--uncertain",
-        type=float,
-        metavar="COSINE",
-        help="similarity from which a face may match; up to --accept it is veiled and listed",
-    )
 
 
 def _add_detection(parser: argparse.ArgumentParser) -> None:
@@ -231,10 +182,10 @@ def _add_detection(parser: argparse.ArgumentParser) -> None:
         help="onnxruntime provider: cuda, coreml, cpu (default: the best there is)",
     )
     group.add_argument(
-        "--workers", type=_positive, metavar="N", help="frames analysed at once (default: cores)"
+        "--workers", type=positive, metavar="N", help="frames analysed at once (default: cores)"
     )
     group.add_argument(
-        "--threads", type=_positive, default=1, metavar="N", help="threads a network uses"
+        "--threads", type=positive, default=1, metavar="N", help="threads a network uses"
     )
 
 
@@ -303,17 +254,6 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_progress(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("talking")
-    group.add_argument(
-        "--progress",
-        choices=("auto", "bar", "json", "none"),
-        default="auto",
-        help="auto (default): a bar on a terminal; json: a line a second on standard error",
-    )
-    group.add_argument("--quiet", action="store_true", help="only errors")
-
-
 def _add_weights(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     for name, help_text in (
@@ -327,45 +267,6 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
             action.add_argument("names", nargs="*", metavar="NAME")
         if name == "fetch":
             action.add_argument("--accept-licence", action="store_true")
-
-
-def _point(text: str) -> tuple[int, float, float]:
-    try:
-        frame, place = text.split(":")
-        x, y = place.split(",")
-        return int(frame), float(x), float(y)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not FRAME:X,Y, such as 1500:640,300"
-        ) from None
-
-
-def _between(text: str) -> tuple[Fraction, Fraction, bool]:
-    """Start, end, and whether they are seconds rather than frames."""
-    start, _, end = text.partition("-")
-    try:
-        if ":" in text:
-            return _seconds(start), _seconds(end), True
-        return Fraction(int(start)), Fraction(int(end)), False
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither FRAME-FRAME, such as 300-600, nor TIME-TIME, such as 1:20-1:35.5"
-        ) from None
-
-
-def _seconds(text: str) -> Fraction:
-    """Of [hours:]minutes:seconds."""
-    parts = [Fraction(part) for part in text.split(":")]
-    if not 2 <= len(parts) <= 3 or any(part < 0 for part in parts):
-        raise ValueError(text)
-    return sum((part * 60**place for place, part in enumerate(reversed(parts))), Fraction())
-
-
-def _positive(text: str) -> int:
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return value
 
 
 if __name__ == "__main__":

@@ -118,6 +118,12 @@ def sagemaker_client() -> SageMakerClient:
     return boto3.client("sagemaker", region_name=region(), config=config)
 
 
+def ecr_client(region_name: str) -> Any:  # noqa: ANN401, there are no stubs of ECR here
+    """A client of the registries of a region (AWS_ENDPOINT_URL_ECR)."""
+    config = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
+    return boto3.client("ecr", region_name=region_name, config=config)
+
+
 def rekognition_client(endpoint_url: str | None) -> RekognitionClient:
     """A client of Rekognition that threads can share; endpoint_url as for `s3_client`
     (AWS_ENDPOINT_URL_REKOGNITION).

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from faceveil.aws.start import Submission
 from faceveil.aws.transform_request import Machines
+from faceveil.cli import main
 from faceveil.media.s3 import S3Location
 
 # Lambda's Runtime API lies with the other tests of functions.
@@ -63,3 +64,16 @@ def announced():
 def submission(place, sagemaker, announced):
     machines = Machines("faceveil-model", tags=(("faceveil:deployment", "test"),))
     return Submission(place, machines, lambda: sagemaker, announced.append)
+
+
+@pytest.fixture
+def aws(busy_bucket, s3_url, monkeypatch):
+    """Runs `faceveil aws` against the real S3 of these tests; gives its exit code."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
+    monkeypatch.setenv("FACEVEIL_BUCKET", busy_bucket)
+
+    def run(verb, *words):
+        quiet = ["--quiet"] if verb in ("upload", "download", "watch") else []
+        return main(["aws", verb, *map(str, words), *quiet])
+
+    return run

@@ -1,0 +1,1 @@
+"""What an operator does with jobs in AWS, a module for each verb of `faceveil aws`."""
