@@ -30,6 +30,7 @@ try:
 
     from faceveil.aws.job import Job, job_prefix, read_job
     from faceveil.aws.job_status import Failure, State, Status, read_status
+    from faceveil.aws.postprocess.fail import failure_of
     from faceveil.aws.postprocess.layout import (
         ANALYSIS,
         JOB,
@@ -38,6 +39,7 @@ try:
         UnknownJobError,
         load_job,
     )
+    from faceveil.aws.start import STARTED
     from faceveil.media.s3 import S3Location
     from faceveil.media.s3_errors import LostObjectError
 except ModuleNotFoundError as problem:
@@ -109,17 +111,20 @@ class Client:
     def submit(self, job: Mapping[str, Any] | bytes) -> Job:
         """Write jobs/<id>/job.json, which starts the job. job: its content, see job.schema.json.
 
-        A job that is there already is left as it is, whatever has become of it. Raises InputError
-        that names the field for a job that cannot be used, and when the id is another job's;
-        OutputError where S3 refuses to write.
+        A job that is there already is left as it is, whatever has become of it; another one takes
+        its id only where that one could not be started. Raises InputError that names the field for
+        a job that cannot be used, and when the id is another job's; OutputError where S3 refuses
+        to write.
         """
         content = job if isinstance(job, bytes) else _to_json(job)
         read = read_job(content, JOB)
         folder = self.bucket.folder(read.prefix)
-        if not folder.put_if_absent(JOB, content) and load_job(self.bucket, read.id) != read:
-            raise InputError(
-                f"{folder.uri(JOB)}: another job has this id: give the new one an id of its own"
-            )
+        if not folder.put_if_absent(JOB, content) and not self._is_there(read):
+            if not self._could_not_start(read.id):
+                raise InputError(
+                    f"{folder.uri(JOB)}: another job has this id: give the new one an id of its own"
+                )
+            folder.write(JOB, content)
         return read
 
     def status(self, job_id: str) -> Status:
@@ -200,6 +205,18 @@ class Client:
         self._require_detections(job)
         document = orjson.loads(self._read(job_id, JOB))
         return self.submit(chosen_again(document, job, new_id, selection))
+
+    def _is_there(self, job: Job) -> bool:
+        try:
+            return load_job(self.bucket, job.id) == job
+        except InputError:
+            return False
+
+    def _could_not_start(self, job_id: str) -> bool:
+        failure = failure_of(self.bucket, job_id)
+        if failure is None or failure["stage"] != "submit":
+            return False
+        return self._folder(job_id).find(STARTED) is None
 
     def _require_detections(self, job: Job) -> None:
         folder = self.bucket.folder(job.prefix)

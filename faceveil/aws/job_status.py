@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def read_status(bucket: S3Location, job_id: str, frames: int | None = None) -> S
         frames = rendered.plan.frame_count
     elif job is not None and frames is None:
         frames = _count(bucket.folder(job.frames_prefix), _PICTURES)
-    state = _state(folder, job, written, rendered)
+    state: State = "failed" if failure or job is None else _state(folder, job, written, rendered)
     return Status(
         job_id=job_id,
         state=state,
@@ -149,9 +150,13 @@ class _Rendered:
         return cls(ChunkPlan.from_json(folder.read(plan_name(digest))), count)
 
 
-def _failure(folder: S3Location) -> Failure:
-    detail = orjson.loads(folder.read(ERROR))
-    return Failure(detail["stage"], detail["error"], detail["reason"])
+def _failure(folder: S3Location) -> Failure | None:
+    """What the error.json of a job's folder says; None where job.json was corrected since."""
+    note = orjson.loads(folder.read(ERROR))
+    digest = f"sha256:{hashlib.sha256(folder.read(JOB)).hexdigest()}"
+    if note.get("job_json", digest) != digest and folder.find(STARTED) is None:
+        return None
+    return Failure(note["stage"], note["error"], note["reason"])
 
 
 def _job(bucket: S3Location, job_id: str, failure: Failure | None) -> Job | None:
@@ -164,12 +169,10 @@ def _job(bucket: S3Location, job_id: str, failure: Failure | None) -> Job | None
 
 
 def _state(
-    folder: S3Location, job: Job | None, written: Mapping[str, datetime], rendered: _Rendered | None
+    folder: S3Location, job: Job, written: Mapping[str, datetime], rendered: _Rendered | None
 ) -> State:
     if SUCCESS in written:
         return "completed"
-    if job is None or ERROR in written:
-        return "failed"
     if rendered is not None:
         return "rendering"
     if ANALYSIS in written or any(name.startswith(CHUNKS) for name in written):

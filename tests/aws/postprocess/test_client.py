@@ -3,6 +3,7 @@
 The jobs are done by the library's own steps; the networks are left out (made_job.NobodyFound).
 """
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -73,6 +74,23 @@ def test_the_same_job_is_submitted_once_and_another_of_its_id_refused(made, clie
     with pytest.raises(InputError, match="another job has this id"):
         client.submit(document(selection={"mode": "none"}))
     assert client.job(JOB_ID) == job
+
+
+def test_a_job_that_could_not_be_started_is_corrected_under_its_id(made, client):
+    wrong = client.submit(document(transform={"instance_type": "ml.x1.large"}))
+    digest = f"sha256:{hashlib.sha256(made.place.read('job.json')).hexdigest()}"
+    note = {"stage": "submit", "error": "OutputError", "reason": "no such type", "job_json": digest}
+    made.place.write("error.json", json.dumps(note).encode())
+    assert client.submit(document(transform={"instance_type": "ml.x1.large"})) == wrong
+    assert str(client.status(JOB_ID)) == "failed at submit: no such type"
+    right = client.submit(document())
+    assert client.job(JOB_ID) == right != wrong
+    # Before the submit function has seen it, too.
+    assert str(client.status(JOB_ID)) == "submitted"
+    made.place.write("submit/started.json", b"{}")
+    assert client.status(JOB_ID).state == "failed"
+    with pytest.raises(InputError, match="another job has this id"):
+        client.submit(document(selection={"mode": "none"}))
 
 
 def test_a_job_that_cannot_be_used_is_not_written(made, client):
