@@ -115,8 +115,8 @@ def add_upload(verbs: Verbs) -> None:
     parser.add_argument(
         "--workers", type=positive, default=8, metavar="N", help="frames sent at once (8)"
     )
-    _add_deployment(parser)
-    _add_dry_run(parser)
+    add_deployment(parser)
+    add_dry_run(parser)
     add_progress(parser)
 
 
@@ -139,8 +139,8 @@ def add_submit(verbs: Verbs) -> None:
     group = parser.add_argument_group("the transform job")
     group.add_argument("--instance-type", metavar="TYPE", help="such as ml.c5.xlarge")
     group.add_argument("--instance-count", type=positive, metavar="N")
-    _add_deployment(parser)
-    _add_dry_run(parser)
+    add_deployment(parser)
+    add_dry_run(parser)
 
 
 def _add_policies(parser: argparse.ArgumentParser) -> None:
@@ -178,7 +178,7 @@ def add_watch(verbs: Verbs) -> None:
         "--every", type=float, default=5.0, metavar="S", help="seconds between looks (5)"
     )
     parser.add_argument("--prices", type=Path, metavar="TOML", help="as for `estimate`")
-    _add_deployment(parser)
+    add_deployment(parser)
     add_progress(parser)
 
 
@@ -189,8 +189,8 @@ def add_download(verbs: Verbs) -> None:
     parser.add_argument(
         "--workers", type=positive, default=16, metavar="N", help="files fetched at once (16)"
     )
-    _add_deployment(parser)
-    _add_dry_run(parser)
+    add_deployment(parser)
+    add_dry_run(parser)
     add_progress(parser)
 
 
@@ -202,7 +202,7 @@ def add_assemble(verbs: Verbs) -> None:
     parser.add_argument("--rate", metavar="FPS", help="without --source: 25 or 30000/1001")
     parser.add_argument("--crf", type=float, help="x264 quality: 18 (default)")
     parser.add_argument("--preset", help="x264 preset: faster or smaller")
-    _add_dry_run(parser)
+    add_dry_run(parser)
 
 
 def add_cleanup(verbs: Verbs) -> None:
@@ -215,8 +215,8 @@ def add_cleanup(verbs: Verbs) -> None:
     ):
         parser.add_argument(f"--{name}", action="store_true", help=what)
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    _add_deployment(parser)
-    _add_dry_run(parser)
+    add_deployment(parser)
+    add_dry_run(parser)
 
 
 def add_estimate(verbs: Verbs) -> None:
@@ -261,7 +261,7 @@ def add_build_images(verbs: Verbs) -> None:
         )
     parser.add_argument("--tfvars", type=Path, metavar="FILE", help="default: standard output")
     parser.add_argument("--outputs", type=Path, metavar="JSON", help="`terraform output -json`")
-    _add_dry_run(parser)
+    add_dry_run(parser)
 
 
 ADD_VERBS = (
@@ -292,13 +292,13 @@ def _verb(
     return parser
 
 
-def _add_deployment(parser: argparse.ArgumentParser) -> None:
+def add_deployment(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the deployment")
     group.add_argument("--bucket", help="default: of --outputs, or $FACEVEIL_BUCKET")
     group.add_argument("--outputs", type=Path, metavar="JSON", help="`terraform output -json`")
 
 
-def _add_dry_run(parser: argparse.ArgumentParser) -> None:
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would happen; change nothing"
     )

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from faceveil.aws.drive.options import add_deployment, add_dry_run
+from faceveil.command_arguments import add_progress, positive
 from faceveil.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = commands.add_parser(
         "face-search",
         help="analyse a video with Amazon Rekognition's face search",
-        usage="faceveil aws face-search VIDEO ANALYSIS --bucket BUCKET --keep PHOTOS [options]",
+        usage="faceveil aws face-search VIDEO ANALYSIS --keep PHOTOS [options]",
         description=FACE_SEARCH,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -41,6 +43,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("video", type=Path, help="an .mp4, .mov or .avi file of H.264")
     parser.add_argument("analysis", type=Path, help="the analysis.json to write")
     _add_people(parser)
+    add_deployment(parser)
     _add_service(parser)
     parser.add_argument(
         "--tracking",
@@ -48,12 +51,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default="on",
         help="follow faces by their pixels where Rekognition did not look or did not see them",
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="default: cores")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="say what would be done, and ask nothing of AWS"
-    )
-    parser.add_argument("--progress", choices=("auto", "bar", "json", "none"), default="auto")
-    parser.add_argument("--quiet", action="store_true", help="only errors")
+    parser.add_argument("--workers", type=positive, metavar="N", help="default: cores")
+    add_dry_run(parser)
+    add_progress(parser)
 
 
 def _add_people(parser: argparse.ArgumentParser) -> None:
@@ -85,9 +85,6 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
 
 def _add_service(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("Rekognition")
-    group.add_argument(
-        "--bucket", required=True, help="of the region of Rekognition; the video is put there"
-    )
     group.add_argument("--key", help="of the video, where it lies in the bucket already")
     group.add_argument(
         "--sns-topic", metavar="ARN", help="tell this topic, too, when the search has ended"
@@ -112,14 +109,15 @@ def face_search(options: argparse.Namespace) -> int:
         raise OutputError(f"{options.analysis}: there is no such folder to write to")
     people = photos_by_person(_photos(options))
     wanted = _wanted(options, tuple(people))
+    service = _service(options)
     source = open_video(options.video)
     if options.dry_run:
-        print(_plan(source, options, sum(map(len, people.values()))))
+        print(_plan(source, service, sum(map(len, people.values()))))
         return 0
     analysis = analyse(
         source,
         people,
-        _service(options),
+        service,
         wanted,
         tracking=TrackOptions() if options.tracking == "on" else None,
         workers=options.workers or usable_cores(),
@@ -146,23 +144,25 @@ def _wanted(options: argparse.Namespace, names: tuple[str, ...]) -> Wanted:
 
 def _service(options: argparse.Namespace) -> Service:
     from faceveil.aws.clients import rekognition_client
+    from faceveil.aws.drive.deployment import client_of
     from faceveil.aws.rekognition.analyse import Service
     from faceveil.aws.rekognition.search import Channel
-    from faceveil.media.s3 import S3Location
 
     if bool(options.sns_topic) != bool(options.sns_role):
         raise UsageError("--sns-topic and --sns-role go together")
     return Service(
         client=rekognition_client(None),
-        bucket=S3Location.open(f"s3://{options.bucket}"),
+        bucket=client_of(options).bucket,
         key=options.key,
         channel=Channel(options.sns_topic, options.sns_role) if options.sns_topic else None,
     )
 
 
-def _plan(source: VideoSource, options: argparse.Namespace, photos: int) -> str:
+def _plan(source: VideoSource, service: Service, photos: int) -> str:
+    from faceveil.aws.rekognition.analyse import PREFIX
+
     megabytes = source.path.stat().st_size / 1e6
-    place = f"s3://{options.bucket}/{options.key or 'face-search/…, deleted afterwards'}"
+    place = service.bucket.uri(service.key or PREFIX)
     length = "of unknown length"
     if source.frame_count and source.rate:
         length = f"of {float(source.frame_count / source.rate) / 60:.1f} minutes"

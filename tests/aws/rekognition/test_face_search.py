@@ -1,7 +1,6 @@
 """The whole path on synthetic clips: Rekognition's answers are made of the truth, so that what is
 veiled can be compared with it. The video lies in a real S3 server."""
 
-import argparse
 import importlib
 from fractions import Fraction
 
@@ -13,9 +12,8 @@ from made_search import MadeRekognition, look, looks_at
 from clips import make_clip, write_video
 from faceveil.analysis import read_analysis, write_analysis
 from faceveil.aws.rekognition.analyse import PREFIX, analyse, open_video, scan
-from faceveil.aws.rekognition.command import add_commands
 from faceveil.aws.rekognition.decide import Wanted
-from faceveil.cli import main
+from faceveil.cli import build_parser, main
 from faceveil.errors import InputError, OutputError, UsageError
 from faceveil.faces import Provenance
 from faceveil.progress import QuietProgress
@@ -220,10 +218,8 @@ def test_a_damaged_video_is_not_searched(video, tmp_path, people, service_of, cl
 
 
 def command(*arguments):
-    """Run `faceveil aws ...` of this package alone."""
-    parser = argparse.ArgumentParser()
-    add_commands(parser.add_subparsers())
-    options = parser.parse_args(["face-search", *map(str, arguments)])
+    """Run `faceveil aws face-search`; its errors are raised."""
+    options = build_parser().parse_args(["aws", "face-search", *map(str, arguments)])
     return getattr(importlib.import_module(options.module), options.command)(options)
 
 
@@ -254,7 +250,7 @@ def test_the_command_writes_what_render_takes(
     assert again.read_bytes() == analysis.read_bytes()
 
 
-def test_a_dry_run_asks_nothing(video, tmp_path, capsys):
+def test_a_dry_run_asks_nothing(aws_credentials, video, tmp_path, capsys):
     photo = portrait_path("obama")
     code = command(
         video, tmp_path / "a.json", "--bucket", "my-bucket", "--keep", photo, "--dry-run"
@@ -264,7 +260,7 @@ def test_a_dry_run_asks_nothing(video, tmp_path, capsys):
     assert not (tmp_path / "a.json").exists()
 
 
-def test_wrong_usage(video, tmp_path):
+def test_wrong_usage(aws_credentials, video, tmp_path):
     photo = portrait_path("obama")
     files = video, tmp_path / "a.json", "--bucket", "my-bucket"
     with pytest.raises(UsageError, match="--keep or with --only"):
@@ -277,5 +273,5 @@ def test_wrong_usage(video, tmp_path):
         command(*files, "--keep", photo, "--accept", "70")
     with pytest.raises(OutputError, match="no such folder"):
         command(video, tmp_path / "none" / "a.json", "--bucket", "my-bucket", "--keep", photo)
-    with pytest.raises(SystemExit):
+    with pytest.raises(UsageError, match="which bucket"):
         command(video, tmp_path / "a.json", "--keep", photo)
