@@ -164,7 +164,8 @@ def _add_detection(parser: argparse.ArgumentParser) -> None:
         "--recognizer",
         default="arcface-mobilefacenet",
         metavar="NAME",
-        help="a name of `faceveil weights list`, an .onnx file, or one of InsightFace's packs",
+        help="a name of `faceveil weights list`, an .onnx file, one of InsightFace's packs, or "
+        "none: nobody is recognised, nor chosen by photo",
     )
     group.add_argument(
         "--min-face-size", type=float, metavar="PIXELS", help="smallest face looked for"

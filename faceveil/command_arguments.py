@@ -13,14 +13,7 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         "who is veiled", "Everyone, unless --keep… names who stays visible or --only… who is veiled"
     )
     for mode, what in (("keep", "leave visible"), ("only", "veil only")):
-        group.add_argument(
-            f"--{mode}",
-            type=Path,
-            action="append",
-            default=[],
-            metavar="PHOTOS",
-            help=f"{what} this person: a photo, or a folder of photos of one person",
-        )
+        add_photos(group, mode, what)
         group.add_argument(
             f"--{mode}-at",
             type=_point,
@@ -58,6 +51,18 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="COSINE",
         help="similarity from which a face may match; up to --accept it is veiled and listed",
+    )
+
+
+def add_photos(group: argparse._ArgumentGroup, mode: str, what: str) -> None:
+    """`--keep` or `--only`, which say what to do with a person known by photos."""
+    group.add_argument(
+        f"--{mode}",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PHOTOS",
+        help=f"{what} this person: a photo, or a folder of photos of one person",
     )
 
 

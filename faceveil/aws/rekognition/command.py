@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceveil.aws.drive.options import add_deployment, add_dry_run
-from faceveil.command_arguments import add_progress, positive
+from faceveil.command_arguments import add_photos, add_progress, positive
 from faceveil.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -58,15 +58,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _add_people(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("who is veiled")
-    for mode, what in (("keep", "leave visible, veil all others"), ("only", "veil only")):
-        group.add_argument(
-            f"--{mode}",
-            type=Path,
-            action="append",
-            default=[],
-            metavar="PHOTOS",
-            help=f"{what}: a photo, or a folder of photos of one person; may be repeated",
-        )
+    add_photos(group, "keep", "leave visible")
+    add_photos(group, "only", "veil only")
     group.add_argument(
         "--accept",
         type=float,
