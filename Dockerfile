@@ -25,6 +25,16 @@ RUN sed "s/^onnxruntime==/${ONNXRUNTIME}==/" /build/requirements.txt > /build/wa
     && /tools/bin/pip --python /opt/faceveil/venv/bin/python install --no-cache-dir --no-deps \
        --requirement /build/wanted.txt
 
+# --build-arg EXTRAS=dlib: what other networks need (handler/README.md), none by default
+FROM packages AS extras
+COPY handler/requirements-*.txt /build/
+ARG EXTRAS=""
+ARG PIP_CERT
+RUN for extra in ${EXTRAS}; do \
+      /tools/bin/pip --python /opt/faceveil/venv/bin/python install --no-cache-dir --no-deps \
+        --require-hashes --requirement "/build/requirements-${extra}.txt" || exit 1; \
+    done
+
 # The Java part of the server, and a Java runtime with only the modules it uses
 FROM packages AS java
 RUN apt-get update \
@@ -59,7 +69,7 @@ FROM base AS runtime
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true \
       org.opencontainers.image.title="faceveil serve" \
       org.opencontainers.image.licenses=MIT
-COPY --from=packages /opt/faceveil/venv /opt/faceveil/venv
+COPY --from=extras /opt/faceveil/venv /opt/faceveil/venv
 COPY --from=java /opt/faceveil/java /opt/faceveil/java
 COPY --from=java /opt/faceveil/plugin.jar /opt/faceveil/plugin.jar
 COPY --from=weights /opt/faceveil/weights /opt/faceveil/weights
