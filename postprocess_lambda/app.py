@@ -11,11 +11,16 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from faceveil.aws.clients import sagemaker_client
 from faceveil.aws.events import SUBMITTED
+from faceveil.aws.passes import SecondPass
 from faceveil.aws.postprocess import steps
 from faceveil.aws.postprocess.settings import Settings
 from faceveil.aws.postprocess.state_changes import NotOursError, TransformEnd, reuse, transform_end
+from faceveil.aws.start import machines_of
 from postprocess_lambda.function import Answer, budget_of, ignored, logger, metrics, work
+
+SECOND_PASS = SecondPass(machines_of, sagemaker_client)
 
 
 @metrics.log_metrics
@@ -33,7 +38,7 @@ def handler(event: EventBridgeEvent, context: LambdaContext) -> Answer:
         ended.job_id,
         "analyse",
         context.aws_request_id,
-        lambda run: steps.start(run, ended, budget_of(context), Settings.of().batch()),
+        lambda run: steps.start(run, ended, budget_of(context), Settings.of().batch(), SECOND_PASS),
     )
 
 

@@ -68,10 +68,11 @@ def main() -> int:
     options = build_parser().parse_args()
     said = Narrator()
     with on_this_machine(said, options.containers, options.calls) as run:
+        fields = {"sampling": {"mode": "coarse_then_refine"}} if options.sampled else {}
         try:
             if options.containers:
                 build_images(said)
-            run.bring(options.frames)
+            run.bring(options.frames, fields)
             run.until_the_end()
         except PipelineError as problem:
             said(f"failed: {problem}")
@@ -120,8 +121,8 @@ class Pipeline:
     containers: bool = False
     calls: Path | None = None
 
-    def bring(self, frame_count: int) -> None:
-        """Put frames, a photo and then job.json into S3."""
+    def bring(self, frame_count: int, fields: dict[str, Any]) -> None:
+        """Put frames, a photo and then job.json, with these fields, too, into S3."""
         clip = make_clip(480, 270, frame_count)
         frames = self.folder / "frames"
         write_frames(clip, frames)
@@ -137,6 +138,7 @@ class Pipeline:
             "id": JOB,
             "frames": {"prefix": FRAMES, "rate": 25},
             "selection": {"mode": "keep", "references": {person: f"{OUT}references/kept/"}},
+            **fields,
         }
         self.submit(job)
 
@@ -321,6 +323,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--frames", type=int, default=60, metavar="N", help="of the clip (60)")
     parser.add_argument(
         "--containers", action="store_true", help="run the images instead of processes (podman)"
+    )
+    parser.add_argument(
+        "--sampled", action="store_true", help="look at every 12th frame first, then where needed"
     )
     parser.add_argument("--output", type=Path, default=ROOT / "demo" / "pipeline")
     parser.add_argument("--calls", type=Path, help="write down each call of boto3, a line each")

@@ -24,14 +24,16 @@ locals {
     FACEVEIL_BATCH_QUEUE          = local.job_queue_arn
     FACEVEIL_BATCH_JOB_DEFINITION = one(aws_batch_job_definition.render[*].arn)
   }
+  transform_environment = {
+    FACEVEIL_DEPLOYMENT     = var.name
+    FACEVEIL_MODEL_NAME     = local.model_name
+    FACEVEIL_INSTANCE_TYPE  = var.transform.instance_type
+    FACEVEIL_INSTANCE_COUNT = tostring(var.transform.instance_count)
+  }
   function_environments = { for name, own in {
-    submit = {
-      FACEVEIL_DEPLOYMENT     = var.name
-      FACEVEIL_MODEL_NAME     = local.model_name
-      FACEVEIL_INSTANCE_TYPE  = var.transform.instance_type
-      FACEVEIL_INSTANCE_COUNT = tostring(var.transform.instance_count)
-    }
-    postprocess = local.batch_environment
+    submit = local.transform_environment
+    # It starts the second transform job of a job that looks at few frames first.
+    postprocess = merge(local.batch_environment, local.transform_environment)
     finish      = local.batch_environment
   } : name => merge(local.environment, own) }
 }

@@ -79,6 +79,23 @@ locals {
     local.allow_publish,
   ]
 
+  # The model has its role, so none is passed. After detection only a second look is started.
+  start_transform = { for name, arns in { submit = local.transform_arns, postprocess = "${local.transform_arns}-refine" } : name => [
+    {
+      Sid       = "StartTransform"
+      Effect    = "Allow"
+      Action    = ["sagemaker:CreateTransformJob"]
+      Resource  = [arns]
+      Condition = { ArnLike = { "sagemaker:ModelArn" = local.model_arns } }
+    },
+    {
+      Sid      = "SeeAndTagTransform"
+      Effect   = "Allow"
+      Action   = ["sagemaker:AddTags", "sagemaker:DescribeTransformJob"]
+      Resource = [arns]
+    },
+  ] }
+
   start_batch = [
     {
       Sid      = "StartBatch"
@@ -157,29 +174,16 @@ locals {
           Action   = ["s3:DeleteObject"]
           Resource = ["${local.jobs_arn}*/error.json"]
         },
-        {
-          Sid       = "StartTransform"
-          Effect    = "Allow"
-          Action    = ["sagemaker:CreateTransformJob"]
-          Resource  = [local.transform_arns]
-          Condition = { ArnLike = { "sagemaker:ModelArn" = local.model_arns } }
-        },
-        {
-          Sid      = "SeeAndTagTransform"
-          Effect   = "Allow"
-          Action   = ["sagemaker:AddTags", "sagemaker:DescribeTransformJob"]
-          Resource = [local.transform_arns]
-        },
         local.allow_publish, local.allow_failures, local.allow_keys.s3, local.allow_keys.lambda, local.allow_own_log.submit,
       ],
-      local.interfaces.lambda,
+      local.start_transform.submit, local.interfaces.lambda,
     )
     postprocess = concat(
       local.work_on_jobs,
       [
         local.allow_failures, local.allow_keys.lambda, local.allow_own_log.postprocess,
       ],
-      local.start_batch, local.interfaces.lambda,
+      local.start_batch, local.start_transform.postprocess, local.interfaces.lambda,
     )
     finish = concat(
       local.work_on_jobs,

@@ -24,6 +24,7 @@ from faceveil.identity.times import FrameRange
 from faceveil.media.frames import EncodeOptions
 from faceveil.schemas import load_schema
 from faceveil.sequence.options import SequenceOptions
+from faceveil.sequence.sampling import SamplingOptions
 from faceveil.veil.styles import VeilStyle
 
 VERSION = 1
@@ -32,6 +33,8 @@ RESERVED = ("references/", "chunks/")
 """Folders of a job that are never its output."""
 MAX_BYTES = 1 << 20
 """A job.json is small; a larger object is something else."""
+LONGEST_SAMPLED_ID = 47
+"""The name of its second transform job, faceveil-<id>-refine, has at most 63 characters."""
 _OWN_KEY = re.compile(r"(?:^|/)jobs/([^/]+)/job\.json$")
 
 OnFailure = Literal["refuse", "veil_unknown"]
@@ -82,7 +85,11 @@ class TransformSpec:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job, with every default filled in. Prefixes end in a slash; all keys are of one bucket."""
+    """A job, with every default filled in. Prefixes end in a slash; all keys are of one bucket.
+
+    coarse_step: look at every that many-th frame first, then only where looks disagree; None: look
+    at every frame.
+    """
 
     id: str
     frames_prefix: str
@@ -92,6 +99,7 @@ class Job:
     frames_digest: str | None = None
     source_video: str | None = None
     transform: TransformSpec = field(default_factory=TransformSpec)
+    coarse_step: int | None = None
     networks: Networks = field(default_factory=Networks)
     selection: SelectionSpec = field(default_factory=SelectionSpec)
     sequences: SequenceOptions = field(default_factory=SequenceOptions)
@@ -207,6 +215,7 @@ def _job(document: dict[str, Any]) -> Job:
         frames_digest=frames.get("digest"),
         source_video=document.get("source_video"),
         transform=TransformSpec(**document.get("transform", {})),
+        coarse_step=_coarse_step(document.get("sampling", {"mode": "every"}), rate),
         networks=Networks(**document.get("networks", {})),
         selection=_selection(document.get("selection", {"mode": "all"}), rate),
         sequences=_sequences(document.get("sequences", {})),
@@ -223,6 +232,15 @@ def _rate(value: float | str) -> Fraction:
     if not Fraction(1, 100) <= rate <= 1000:
         raise _FieldError("frames.rate", f"{value} frames a second is not between 0.01 and 1000")
     return rate
+
+
+def _coarse_step(data: dict[str, Any], rate: Fraction | None) -> int | None:
+    step: int | None = data.get("step")
+    if data["mode"] == "coarse_then_refine":
+        return step or SamplingOptions().bounds(rate)[1]
+    if step is not None:
+        raise _FieldError("sampling.step", "mode 'every' looks at every frame")
+    return None
 
 
 def _selection(data: dict[str, Any], rate: Fraction | None) -> SelectionSpec:
@@ -298,6 +316,10 @@ def _check_places(job: Job, where: str) -> None:
     folder = _OWN_KEY.search(where)
     if folder and folder[1] != job.id:
         raise _FieldError("id", f"{job.id!r} is not the name of its folder, {folder[1]!r}")
+    if job.coarse_step and not job.has_detections and len(job.id) > LONGEST_SAMPLED_ID:
+        raise _FieldError(
+            "id", f"is longer than {LONGEST_SAMPLED_ID} characters, too long for sampling"
+        )
     references = [
         (f"selection.references.{name}", place) for name, place in job.selection.references
     ]

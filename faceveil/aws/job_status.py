@@ -18,8 +18,10 @@ from faceveil.aws.postprocess.chunks import ChunkPlan, plan_name
 from faceveil.aws.postprocess.layout import (
     ANALYSIS,
     CHUNKS,
+    CLAIMS,
     ERROR,
     JOB,
+    REFINE,
     SUCCESS,
     UnknownJobError,
     load_job,
@@ -175,7 +177,8 @@ def _state(
         return "completed"
     if rendered is not None:
         return "rendering"
-    if ANALYSIS in written or any(name.startswith(CHUNKS) for name in written):
+    begun = (n.startswith(CHUNKS) and not n.startswith(f"{CLAIMS}{REFINE}/") for n in written)
+    if ANALYSIS in written or any(begun):
         return "analysing"
     if folder.find(STARTED) is None:
         return "submitted"

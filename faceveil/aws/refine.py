@@ -8,6 +8,7 @@ frames of a job.
     coarse pass   plan_coarse(frame count, step)         -> frames
     refine pass   plan_refine(looks, frame count, step)  -> frames
     analysis      fill(looks, frame count, step)         -> every frame, for pipeline.follow
+                  read_frames(store, …)                  -> the same, read from a job's detections
 
 `fill` asks the looks again and knows nothing of the plans: a frame counts as seen only between two
 looks that agree, whatever was planned. Where they do not, it is unknown (DESIGN policy 1).
@@ -15,7 +16,7 @@ looks that agree, whatever was planned. Where they do not, it is unknown (DESIGN
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -30,7 +31,7 @@ from faceveil.aws.detections import (
     UnknownFrames,
     read_detections,
 )
-from faceveil.errors import UsageError
+from faceveil.errors import InputError, UsageError
 from faceveil.faces import FrameError, FrameFaces, Ints
 from faceveil.media.s3 import S3Location
 from faceveil.sequence.agree import Agreement
@@ -112,6 +113,40 @@ def read_looks(
     """As `detections.read_detections`, of those frames only whose name is among `answers`."""
     looked = (frame for frame in frames if frame[1] in answers)
     return read_detections(store, looked, size=size, unknown=unknown, readers=readers)
+
+
+def read_frames(
+    store: DetectionStore,
+    name_of: Callable[[int], str],
+    frame_count: int,
+    step: int | None,
+    list_answers: Callable[[], Collection[str]],
+    *,
+    size: tuple[int, int],
+    unknown: UnknownFrames,
+) -> Iterator[tuple[int, FrameFaces | None]]:
+    """Every frame with its faces, as `pipeline.follow` takes them: `fill` of both passes, or all
+    frames' own where step is None.
+
+    name_of: the name of a frame by its number. list_answers: the names of the frames that have
+    an answer. Frames where somebody should have looked are noted in `unknown`, too. Raises
+    InputError as `read_detections` does, and where there are no answers.
+    """
+    names = ((number, name_of(number)) for number in range(frame_count))
+    if step is None:
+        yield from read_detections(store, names, size=size, unknown=unknown)
+        return
+    answers = list_answers()
+    if frame_count and not answers:
+        raise InputError(
+            f"none of the {frame_count} frames has detections: check that the transform job wrote "
+            "them here"
+        )
+    looks = read_looks(store, names, answers, size=size, unknown=unknown)
+    for number, faces in fill(looks, frame_count, step):
+        if faces is not None and faces.error is not None and name_of(number) not in answers:
+            unknown.add(name_of(number), faces.error)
+        yield number, faces
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ import orjson
 
 from faceveil.aws import events
 from faceveil.aws.job import Job, job_prefix, read_job
+from faceveil.aws.passes import coarse_manifest
 from faceveil.aws.postprocess.fail import fail, failure_of, start_again
 from faceveil.aws.postprocess.layout import JOB, Announce, UnknownJobError
 from faceveil.aws.transform_request import (
@@ -140,6 +141,10 @@ def _check_id(folder: S3Location, job: Job, digest: str) -> None:
 def _create(submission: Submission, job: Job) -> bool:
     frames = list_frames(submission.bucket.folder(job.frames_prefix))
     request = transform_request(
-        job, submission.bucket.bucket, int(frames.sizes.max()), submission.machines
+        job,
+        submission.bucket.bucket,
+        int(frames.sizes.max()),
+        submission.machines,
+        manifest=coarse_manifest(submission.bucket, job, frames),
     )
     return create_transform(submission.sagemaker(), request)

@@ -49,6 +49,11 @@ def transform_name(job_id: str) -> str:
     return f"faceveil-{job_id}"
 
 
+def refine_name(job_id: str) -> str:
+    """The second transform job of a job that looks at few frames first."""
+    return f"{transform_name(job_id)}-refine"
+
+
 def vcpus_of(instance_type: str) -> int:
     """2 of a large, 4 of an xlarge, 4 n of an n-xlarge. Raises UsageError for any other."""
     match = _INSTANCE_TYPE.fullmatch(instance_type)
@@ -60,8 +65,17 @@ def vcpus_of(instance_type: str) -> int:
     return 2 if match[1] else 4 * int(match[2] or 1)
 
 
-def transform_request(job: Job, bucket: str, largest: int, machines: Machines) -> dict[str, Any]:
-    """The request. largest: bytes of the largest frame.
+def transform_request(
+    job: Job,
+    bucket: str,
+    largest: int,
+    machines: Machines,
+    *,
+    name: str | None = None,
+    manifest: str | None = None,
+) -> dict[str, Any]:
+    """The request. largest: bytes of the largest frame. name: of the transform job, None for
+    `transform_name`. manifest: key of the ManifestFile that names the frames, None for all.
 
     A frame is analysed by one core, so as many are sent at once as an instance has, but not more
     than 100 MB in all. Raises UsageError for an instance type that cannot be one, InputError for
@@ -80,9 +94,12 @@ def transform_request(job: Job, bucket: str, largest: int, machines: Machines) -
     }
     if machines.kms_key:
         output["KmsKeyId"] = machines.kms_key
+    kind, source = "S3Prefix", job.frames_prefix
+    if manifest is not None:
+        kind, source = "ManifestFile", manifest
     tags = (("faceveil:job-id", job.id), *machines.tags)
     return {
-        "TransformJobName": transform_name(job.id),
+        "TransformJobName": name or transform_name(job.id),
         "ModelName": machines.model_name,
         "MaxConcurrentTransforms": min(vcpus_of(instance_type), MOST_MEGABYTES // payload),
         "MaxPayloadInMB": payload,
@@ -93,10 +110,7 @@ def transform_request(job: Job, bucket: str, largest: int, machines: Machines) -
         },
         "TransformInput": {
             "DataSource": {
-                "S3DataSource": {
-                    "S3DataType": "S3Prefix",
-                    "S3Uri": str(S3Uri(bucket, job.frames_prefix)),
-                }
+                "S3DataSource": {"S3DataType": kind, "S3Uri": str(S3Uri(bucket, source))}
             },
             "ContentType": DEFAULT_CONTENT_TYPE,
             "SplitType": "None",

@@ -93,6 +93,10 @@ run "defaults" {
     error_message = "The submit function is told the model."
   }
   assert {
+    condition     = aws_lambda_function.this["postprocess"].environment[0].variables.FACEVEIL_MODEL_NAME == aws_sagemaker_model.this[0].name && !contains(keys(aws_lambda_function.this["finish"].environment[0].variables), "FACEVEIL_MODEL_NAME")
+    error_message = "The function that starts a second look is told the model, too; nobody else is."
+  }
+  assert {
     condition     = aws_sagemaker_model.this[0].enable_network_isolation && length(aws_sagemaker_model.this[0].vpc_config) == 0
     error_message = "The model's container has no way out."
   }

@@ -7,6 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from faceveil.aws.job import Job, read_job
+from faceveil.aws.transform_request import refine_name
 from faceveil.errors import InputError
 from faceveil.identity.times import FrameRange
 from faceveil.schemas import load_schema
@@ -205,3 +206,38 @@ def test_a_job_on_this_machine_needs_no_folder_of_its_id():
 def test_times_alone_make_a_selection_of_nobody():
     job = read({**SMALLEST, "selection": {"mode": "none", "times": [{"frames": [5, 9]}]}})
     assert job.selection.times == (FrameRange(5, 9),)
+
+
+def test_sampling_looks_every_half_second_unless_the_step_is_said():
+    def step(rate=None, **sampling):
+        frames = {**SMALLEST["frames"], **({} if rate is None else {"rate": rate})}
+        return read({**SMALLEST, "frames": frames, "sampling": sampling}).coarse_step
+
+    assert read(SMALLEST).coarse_step is step(mode="every") is None
+    assert step(mode="coarse_then_refine") == step(60, mode="coarse_then_refine") == 12
+    assert step(10, mode="coarse_then_refine") == 5
+    assert step(10, mode="coarse_then_refine", step=8) == 8
+
+
+@pytest.mark.parametrize(
+    ("sampling", "message"),
+    [
+        ({"step": 4}, r"sampling\.mode: is missing"),
+        ({"mode": "coarse_then_refine", "step": 13}, r"sampling\.step: 13 is greater"),
+        ({"mode": "coarse_then_refine", "step": 0}, r"sampling\.step: 0 is less"),
+        ({"mode": "every", "step": 4}, r"sampling\.step: mode 'every' looks at every frame"),
+    ],
+)
+def test_sampling_that_cannot_be_meant_is_refused(sampling, message):
+    with pytest.raises(InputError, match=message):
+        read({**SMALLEST, "sampling": sampling})
+
+
+def test_a_sampled_job_has_an_id_short_enough_for_its_second_transform_job():
+    sampled = {**SMALLEST, "sampling": {"mode": "coarse_then_refine"}}
+    for length, reused in ((47, False), (54, True)):
+        name = "a" * length
+        job = {**sampled, "id": name} | ({"detections": {"prefix": "d/"}} if reused else {})
+        assert len(refine_name(read(job, "job.json").id)) <= 63 or reused
+    with pytest.raises(InputError, match="id: is longer than 47 characters"):
+        read({**sampled, "id": "a" * 48}, "job.json")

@@ -1,6 +1,7 @@
 """Each function asks AWS for what its role allows, and its role allows little else.
 
-The calls are those of boto3 in a whole run of scripts/pipeline.py, recorded by a hook of botocore
+The calls are those of boto3 in two whole runs of scripts/pipeline.py, the second with two transform
+jobs, recorded by a hook of botocore
 in every process; the roles are those that Terraform plans. That AWS's own evaluation agrees with
 `terraform.policies.allows` this does not show.
 """
@@ -54,7 +55,7 @@ OTHER_RUNS = {
 
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory):
-    """Every call of a whole run: role, service, operation and parameters."""
+    """Every call of both runs: role, service, operation and parameters."""
     for package in ("mms", "sagemaker_inference", "awslambdaric"):
         if not importlib.util.find_spec(package):
             pytest.skip(f"needs {package} for a run of the whole pipeline")
@@ -66,10 +67,13 @@ def calls(tmp_path_factory):
     record = folder / "calls.jsonl"
     words = ["--frames", "24", "--output", str(folder / "out"), "--calls", str(record)]
     script = [sys.executable, str(PROJECT / "scripts" / "pipeline.py"), *words]
-    done = subprocess.run(script, capture_output=True, text=True, check=False, timeout=500)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "FaceVeil Job Completed" in done.stdout
-    assert len(list((folder / "out" / "veiled").iterdir())) == 24
+    for more in ((), ("--sampled",)):
+        done = subprocess.run(
+            [*script, *more], capture_output=True, text=True, check=False, timeout=500
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "FaceVeil Job Completed" in done.stdout
+        assert len(list((folder / "out" / "veiled").iterdir())) == 24
     return [json.loads(line) for line in record.read_text().splitlines()]
 
 
@@ -171,14 +175,15 @@ def test_a_role_allows_none_of_these_calls_elsewhere(calls, roles):
 
 @pytest.mark.slow
 def test_what_one_function_may_another_may_not(calls, roles):
-    """Starting a transform job is the submit function's; it and the model write no veiled frame."""
-    start = next(call for call in calls if call["operation"] == "CreateTransformJob")
+    """Starting a transform job is the submit function's, a second one the post-processing's; the
+    submit function and the model write no veiled frame."""
+    start, _, second = (call for call in calls if call["operation"] == "CreateTransformJob")
     veiled = next(
         call
         for call in calls
         if call["operation"] == "PutObject" and "/veiled/" in call["parameters"]["Key"]
     )
-    assert start["role"] == "submit"
+    assert (start["role"], second["role"]) == ("submit", "postprocess")
     assert veiled["role"] == "render"
     for call, others in ((start, set(ROLES) - {"submit"}), (veiled, {"submit", "model"})):
         action, resource, context = asked(call)[0]

@@ -15,6 +15,7 @@ DEFINITION = f"arn:aws:batch:{HERE}:job-definition/faceveil-render"
 IMAGES = f"arn:aws:ecr:{HERE}:repository/faceveil"
 MODEL = f"arn:aws:sagemaker:{HERE}:model"
 TRANSFORM = f"arn:aws:sagemaker:{HERE}:transform-job/faceveil-1"
+SECOND = f"{TRANSFORM}-refine"
 # Actions that AWS cannot limit to a resource (its service authorization reference says so).
 UNLIMITED = {
     "cloudwatch:PutMetricData",
@@ -137,6 +138,9 @@ MAY = [
     ("model", "ecr:BatchGetImage", f"{IMAGES}-server", {}),
     ("postprocess", "s3:GetObject", DETECTION, {}),
     ("postprocess", "s3:PutObject", f"{BUCKET}/jobs/1/veiled/img0000001.png", {}),
+    ("postprocess", "sagemaker:CreateTransformJob", SECOND, OWN_MODEL),
+    ("postprocess", "sagemaker:AddTags", SECOND, {}),
+    ("postprocess", "sagemaker:DescribeTransformJob", SECOND, {}),
     ("postprocess", "batch:SubmitJob", QUEUE, {}),
     ("postprocess", "batch:SubmitJob", f"{DEFINITION}:3", {}),
     ("render", "s3:GetObject", FRAME, {}),
@@ -164,6 +168,9 @@ MAY_NOT = [
     ("model", "s3:GetObject", DETECTION, {}),
     ("postprocess", "s3:PutObject", FRAME, {}),
     ("postprocess", "sagemaker:CreateTransformJob", TRANSFORM, OWN_MODEL),
+    ("postprocess", "sagemaker:CreateTransformJob", SECOND, {"sagemaker:ModelArn": f"{MODEL}/x"}),
+    ("postprocess", "iam:PassRole", "arn:aws:iam::123456789012:role/faceveil-eu-west-1-model", {}),
+    ("finish", "sagemaker:CreateTransformJob", SECOND, OWN_MODEL),
     ("render", "batch:SubmitJob", QUEUE, {}),
     ("render", "sqs:SendMessage", FAILURES, {}),
     ("render", "s3:ListBucket", BUCKET, {"s3:prefix": ""}),

@@ -12,12 +12,13 @@ from faceveil import pipeline
 from faceveil.analysis import Analysis, parse_analysis, to_json
 from faceveil.assure.coverage import check_coverage
 from faceveil.aws import events
-from faceveil.aws.detections import UnknownFrames, read_detections
+from faceveil.aws.detections import UnknownFrames
 from faceveil.aws.job import Job
 from faceveil.aws.postprocess.chunks import ChunkPlan, plan_chunks, plan_name, results_digest
 from faceveil.aws.postprocess.columns import pack, unpack, without_features
 from faceveil.aws.postprocess.layout import ANALYSIS, CHUNKS, JobRun
 from faceveil.aws.postprocess.photos import job_references
+from faceveil.aws.refine import answered, read_frames
 from faceveil.errors import InputError
 from faceveil.identity.references import References
 from faceveil.identity.select import Selection
@@ -108,14 +109,18 @@ def _analysed(run: JobRun) -> Analysis:
     job = run.job
     source = S3Frames(run.bucket.folder(job.frames_prefix))
     unknown = UnknownFrames()
-    names = ((row, source.keys.listed(row).name) for row in range(len(source.keys)))
-    detections = read_detections(
-        run.bucket.folder(job.detections_prefix),
-        names,
-        size=(source.width, source.height),
+    size = source.width, source.height
+    store = run.bucket.folder(job.detections_prefix)
+    faces = read_frames(
+        store,
+        lambda row: source.keys.listed(row).name,
+        len(source.keys),
+        job.coarse_step,
+        lambda: answered(store),
+        size=size,
         unknown=unknown,
     )
-    found = pipeline.follow(detections, job.sequences, size=(source.width, source.height))
+    found = pipeline.follow(faces, job.sequences, size=size)
     return decide(job, found, source, job_references(run, found.models), unknown)
 
 
@@ -152,6 +157,7 @@ def _parameters(
     return {
         "networks": asdict(job.networks),
         "sequences": asdict(job.sequences),
+        "coarse_step": job.coarse_step,
         "selection": {
             "mode": selection.mode,
             "people": list(people),

@@ -24,6 +24,8 @@ SUCCESS = "_SUCCESS"
 ERROR = "error.json"
 CHUNKS = "chunks/"
 CLAIMS = "chunks/claims/"
+REFINE = "refine"
+"""The claim of who starts the second transform job: nothing is analysed yet."""
 ANNOUNCED = "chunks/announced"
 """Exists when the event of the completed job has been sent."""
 Announce = Callable[[JobEvent], None]

@@ -15,11 +15,12 @@ from faceveil.analysis import Analysis, write_analysis
 from faceveil.assure.report import build_report, write_report
 from faceveil.assure.step import VerificationStep
 from faceveil.assure.verify import EVERY
-from faceveil.aws.detections import DetectionFolder, UnknownFrames, read_detections
+from faceveil.aws.detections import SUFFIX, DetectionFolder, UnknownFrames
 from faceveil.aws.job import Job, read_job
 from faceveil.aws.postprocess.analyse import decide
 from faceveil.aws.postprocess.assemble import assemble_pictures
 from faceveil.aws.postprocess.settings import analyzer_of
+from faceveil.aws.refine import read_frames
 from faceveil.errors import InputError
 from faceveil.files import path_digest
 from faceveil.identity.references import PHOTO_SUFFIXES, References, describe
@@ -56,8 +57,15 @@ def _analysed(job: Job, inputs: Path, source: FolderSource) -> Analysis:
     size = source.width, source.height
     detections = inputs / "detections"
     if detections.is_dir():
-        names = enumerate(picture.name for picture in source.pictures)
-        faces = read_detections(DetectionFolder(detections), names, size=size, unknown=unknown)
+        faces = read_frames(
+            DetectionFolder(detections),
+            lambda number: source.pictures[number].name,
+            len(source.pictures),
+            job.coarse_step,
+            lambda: {path.name.removesuffix(SUFFIX) for path in detections.glob(f"*{SUFFIX}")},
+            size=size,
+            unknown=unknown,
+        )
         found = pipeline.follow(faces, job.sequences, size=size)
     else:
         analyzer = analyzer_of(job.networks)

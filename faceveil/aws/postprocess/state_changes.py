@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from faceveil.aws.job import JOBS
+from faceveil.aws.transform_request import refine_name, transform_name
 
 _JOB_ID = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9])*")
 TRANSFORM_JOB_NAME = re.compile(rf"faceveil-({_JOB_ID.pattern})")
-"""The transform job of a job is called faceveil-<id>."""
+"""The transform job of a job is called faceveil-<id>, a second one faceveil-<id>-refine. Where an
+id may end in -refine, too, the place of the output tells whose it is."""
 BATCH_JOB_NAME = re.compile(rf"faceveil-({_JOB_ID.pattern})-([0-9a-f]{{16}})")
 """Its array job is called faceveil-<id>-<digest of the chunks>."""
 TRANSFORM_ENDS = ("Completed", "Failed", "Stopped")
@@ -33,13 +35,15 @@ class NotOursError(ValueError):
 class TransformEnd:
     """A transform job of ours has ended. seconds: how long it took, None where it is not said.
 
-    is_reuse: there was none, as the job uses the detections of another.
+    is_refine: it was the job's second. is_reuse: there was none, as the job uses the detections of
+    another.
     """
 
     job_id: str
     status: str
     reason: str
     seconds: float | None
+    is_refine: bool = False
     is_reuse: bool = False
 
     @property
@@ -66,16 +70,18 @@ def transform_end(detail: Mapping[str, Any]) -> TransformEnd:
     if match is None:
         raise NotOursError(f"transform job {name!r} is none of faceveil's")
     place = _OUTPUT.match(str(detail.get("TransformOutput", {}).get("S3OutputPath", "")))
-    if place and place[1] != match[1]:
-        raise NotOursError(f"transform job {name!r} writes into the folder of job {place[1]!r}")
+    job_id = place[1] if place else match[1]
+    if name not in (transform_name(job_id), refine_name(job_id)):
+        raise NotOursError(f"transform job {name!r} writes into the folder of job {job_id!r}")
     if status not in TRANSFORM_ENDS:
         raise NotOursError(f"transform job {name!r} is {status or 'in no state'}, not at its end")
     began, ended = (moment(detail.get(f)) for f in ("CreationTime", "TransformEndTime"))
     return TransformEnd(
-        job_id=match[1],
+        job_id=job_id,
         status=status,
         reason=str(detail.get("FailureReason") or "no reason was given"),
         seconds=(ended - began).total_seconds() if began and ended else None,
+        is_refine=name == refine_name(job_id),
     )
 
 

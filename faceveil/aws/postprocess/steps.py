@@ -1,6 +1,7 @@
 """What is done at each event: the state machine of post-processing.
 
     transform job ended -> start:  analyse; render and finish here, or send the chunks to Batch
+                                    or have a second one look closer, and wait for its end
     submitted over detections that exist -> start, too
     one chunk in Batch  -> chunk:  render it; the one that finds no chunk missing finishes
     array job ended     -> ended:  finish what the children could not, or tell that it has failed
@@ -20,20 +21,21 @@ from typing import Literal
 import orjson
 
 from faceveil.aws.events import Stage
+from faceveil.aws.passes import SecondPass, start_refine
 from faceveil.aws.postprocess.analyse import Analysed, analyse, load_analysed
 from faceveil.aws.postprocess.batch import BatchQueue, forget
 from faceveil.aws.postprocess.budget import Budget
 from faceveil.aws.postprocess.claims import Claims
 from faceveil.aws.postprocess.fail import fail, has_failed
 from faceveil.aws.postprocess.finish import announce_done, finish, missing_chunks
-from faceveil.aws.postprocess.layout import JobRun
+from faceveil.aws.postprocess.layout import REFINE, JobRun
 from faceveil.aws.postprocess.render import render_chunk
 from faceveil.aws.postprocess.state_changes import BatchEnd, TransformEnd
 from faceveil.errors import FaceveilError, InputError
 
 log = logging.getLogger(__name__)
 
-Outcome = Literal["completed", "rendering", "elsewhere", "failed"]
+Outcome = Literal["completed", "refining", "rendering", "elsewhere", "failed"]
 START = "start"
 FINISH_SECONDS = 3600.0
 """A finisher outside a function is given up for dead after this long."""
@@ -51,8 +53,15 @@ def failing(run: JobRun, stage: Stage) -> Iterator[None]:
         raise
 
 
-def start(run: JobRun, ended: TransformEnd, budget: Budget, batch: BatchQueue | None) -> Outcome:
-    """After the transform job. Without `batch`, all is done here.
+def start(
+    run: JobRun,
+    ended: TransformEnd,
+    budget: Budget,
+    batch: BatchQueue | None,
+    second: SecondPass | None = None,
+) -> Outcome:
+    """After a transform job. Without `batch`, all is done here; without `second`, no transform job
+    follows another.
 
     Raises FaceveilError when the job has failed by it, after saying so.
     """
@@ -62,6 +71,11 @@ def start(run: JobRun, ended: TransformEnd, budget: Budget, batch: BatchQueue | 
         settled = _settled(run)
         if settled:
             return settled
+    with failing(run, "detect"):
+        refining = _refining(run, ended, budget, second)
+        if refining:
+            return refining
+    with failing(run, "analyse"):
         claims = Claims(run.folder, run.owner)
         if not claims.take(START, budget.seconds_left() + _GRACE_SECONDS):
             return "elsewhere"
@@ -151,6 +165,24 @@ def _settled(run: JobRun) -> Outcome | None:
         announce_done(run)
         return "completed"
     return "failed" if has_failed(run.bucket, run.job.id) else None
+
+
+def _refining(
+    run: JobRun, ended: TransformEnd, budget: Budget, second: SecondPass | None
+) -> Outcome | None:
+    """Have a second transform job look closer, after a first one that was whole; None where the
+    analysis is next."""
+    is_first = not (ended.is_refine or ended.is_reuse)
+    if second is None or run.job.coarse_step is None or not (is_first and ended.is_whole):
+        return None
+    claims = Claims(run.folder, run.owner)
+    if not claims.take(REFINE, budget.seconds_left() + _GRACE_SECONDS):
+        return "elsewhere"
+    try:
+        return "refining" if start_refine(run, second) else None
+    except BaseException:
+        claims.release(REFINE)
+        raise
 
 
 def _check_transform(run: JobRun, ended: TransformEnd) -> None:

@@ -1,9 +1,15 @@
 """Fixtures of the post-processing tests: a made-up job in a real S3."""
 
+import sys
+from pathlib import Path
+
 import pytest
 from made_job import MadeJob
 
 from faceveil.media.s3 import S3Location
+
+# What stands for SageMaker and Batch lies with the pipeline of this machine.
+sys.path.insert(0, str(Path(__file__).parents[2] / "pipeline"))
 
 
 @pytest.fixture

@@ -50,6 +50,16 @@ def test_what_asks_for_nothing(change, why):
         transform_end({**DETAIL, **change})
 
 
+def test_a_second_transform_job_is_told_from_a_job_called_so():
+    second = {**DETAIL, "TransformJobName": "faceveil-talk-1-refine"}
+    end = transform_end(second)
+    assert (end.job_id, end.is_refine) == ("talk-1", True)
+    output = {"TransformOutput": {"S3OutputPath": "s3://bucket/detections/talk-1-refine/"}}
+    end = transform_end({**second, **output})
+    assert (end.job_id, end.is_refine) == ("talk-1-refine", False)
+    assert not transform_end(DETAIL).is_refine
+
+
 SUBMITTED = {"version": 1, "job_id": "talk-2", "bucket": "media", "transform_job": None}
 
 
