@@ -91,7 +91,7 @@ class Backend:
         folder = job.output_prefix if job_id else job.frames_prefix
         return self.client.url(folder + self.frames.listed(frame).name)
 
-    def choose(self, mode: str, frame: int, x: float, y: float) -> str:
+    def choose(self, mode: str, frame: int, x: float, y: float) -> dict[str, Any]:
         """Start a job that keeps, or veils, only who is at that place; gives its id.
 
         The id is made of the choice: who clicks twice gets the same job.
@@ -100,7 +100,7 @@ class Backend:
         digest = hashlib.sha256(json.dumps(selection).encode()).hexdigest()
         new_id = f"{self.job_id}-{mode}-{digest[:8]}"
         self.client.render_again(self.job_id, new_id, selection)
-        return new_id
+        return {"job": new_id}
 
     def _own(self, job_id: str) -> str:
         """Other jobs of the bucket are not for those who see this page."""
@@ -120,12 +120,12 @@ def handler_of(backend: Backend) -> type[BaseHTTPRequestHandler]:
             elif address.path == "/job":
                 self._answer(backend.job)
             elif match := re.fullmatch(r"/jobs/([\w-]+)", address.path):
-                self._answer(lambda: backend.status(match[1]))
+                self._answer(backend.status, match[1])
             elif match := re.fullmatch(r"/faces/(\d{1,9})", address.path):
-                self._answer(lambda: backend.faces(int(match[1])))
+                self._answer(backend.faces, int(match[1]))
             elif match := re.fullmatch(r"/frames/(\d{1,9})", address.path):
                 job_id = parse_qs(address.query).get("job", [None])[0]
-                self._answer(lambda: backend.picture(int(match[1]), job_id))
+                self._answer(backend.picture, int(match[1]), job_id)
             else:
                 self._json(HTTPStatus.NOT_FOUND, {"error": "there is nothing here"})
 
@@ -144,12 +144,12 @@ def handler_of(backend: Backend) -> type[BaseHTTPRequestHandler]:
             if mode not in MODES:
                 self._json(HTTPStatus.BAD_REQUEST, {"error": "mode (keep, only), frame, x, y"})
                 return
-            self._answer(lambda: {"job": backend.choose(mode, frame, x, y)})
+            self._answer(backend.choose, mode, frame, x, y)
 
-        def _answer(self, ask: Callable[[], dict[str, Any] | str]) -> None:
+        def _answer(self, ask: Callable[..., dict[str, Any] | str], *words: object) -> None:
             """A dictionary is answered as JSON, an address as where to go."""
             try:
-                answer = ask()
+                answer = ask(*words)
             except FaceveilError as problem:
                 self._json(HTTPStatus.CONFLICT, {"error": str(problem)})
                 return

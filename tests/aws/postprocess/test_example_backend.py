@@ -80,9 +80,9 @@ def url(made, s3_url, example):
 
     class Deployed(example.Backend):
         def choose(self, *choice):
-            job_id = super().choose(*choice)
-            steps.whole(replace(made.run(), job=client.job(job_id)))
-            return job_id
+            chosen = super().choose(*choice)
+            steps.whole(replace(made.run(), job=client.job(chosen["job"])))
+            return chosen
 
     class Handler(example.handler_of(Deployed(client, JOB_ID))):
         def do_GET(self):  # noqa: N802, the server's name for it
