@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from faceveil.client import Client
 from faceveil.errors import InputError, UsageError
 
 FRAMES = "frames/"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 def read_outputs(path: Path | None) -> Mapping[str, Any]:
@@ -39,6 +41,8 @@ def client_of(options: Namespace) -> Client:
     bucket = options.bucket or os.environ.get("FACEVEIL_BUCKET") or outputs.get("bucket")
     if not bucket:
         raise UsageError("which bucket? Give --bucket or --outputs, or set FACEVEIL_BUCKET")
+    if not _BUCKET.fullmatch(bucket):
+        raise UsageError(f"{bucket!r} is no name of a bucket: give the name alone, as in my-bucket")
     return Client(bucket, bucket_owner=os.environ.get("FACEVEIL_BUCKET_OWNER") or None)
 
 

@@ -128,6 +128,13 @@ def add_submit(verbs: Verbs) -> None:
         "--frames", metavar="PREFIX", help="where frames lie that were not brought by `upload`"
     )
     group.add_argument("--rate", metavar="FPS", help="frames per second of these, 25 or 30000/1001")
+    group.add_argument(
+        "--sampling",
+        choices=("every", "adaptive"),
+        default="every",
+        help="look for faces in every frame, or (a second transform job) only where looks at "
+        "every few frames disagree",
+    )
     add_selection(parser)
     group = parser.add_argument_group("what the output looks like")
     add_style(group)

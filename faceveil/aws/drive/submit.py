@@ -141,6 +141,8 @@ def job_document(
         document["output"] = {"video": _video(options, job_id)}
     elif options.crf is not None or options.preset:
         raise UsageError("--crf and --preset are for a video: add --video NAME")
+    if options.sampling == "adaptive":
+        document["sampling"] = {"mode": "coarse_then_refine"}
     networks = _given(options, "detector", "recognizer")
     if options.accept_licence:
         networks["accept_licence"] = True

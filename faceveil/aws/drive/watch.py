@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from faceveil import errors
+from faceveil.aws.clients import sagemaker_client
 from faceveil.aws.drive.costs import Load, run_cost
 from faceveil.aws.drive.costs import postprocessing as postprocessing_cost
 from faceveil.aws.drive.costs import requests as request_cost
 from faceveil.aws.drive.deployment import client_of
 from faceveil.aws.drive.prices import Prices, read_prices
-from faceveil.aws.drive.transforms import Transform, describe_transform
-from faceveil.client import Client, Failure, State, Status
+from faceveil.aws.drive.transforms import Transform, TransformWatch
+from faceveil.client import Failure, State, Status
 from faceveil.errors import FaceveilError, UsageError
 
 LINE_SECONDS = 30.0
@@ -35,7 +36,8 @@ def watch(options: Namespace) -> int:
     if options.every <= 0:
         raise UsageError(f"--every {options.every}: must be more than 0")
     client = client_of(options)
-    watcher = Watcher(client, read_prices(options.prices), _teller(options))
+    transform = TransformWatch(sagemaker_client(), options.job)
+    watcher = Watcher(transform, read_prices(options.prices), _teller(options))
     status = client.wait(options.job, progress=watcher.look, pause=options.every)
     if status.failure is not None:
         raise _error(options.job, status.failure)
@@ -82,12 +84,11 @@ class Look:
 class Watcher:
     """Makes a Look of each status, with what the statuses before it tell of the speed."""
 
-    client: Client
+    transform: TransformWatch
     prices: Prices
     tell: Callable[[Look], None]
     _state: State | None = None
     _first: tuple[float, int] = (0.0, 0)
-    _transform: Transform | None = None
 
     def look(self, status: Status) -> None:
         """Tell of a status."""
@@ -100,10 +101,9 @@ class Watcher:
         text = str(status)
         if status.state == "submitted" and _age(status) > PATIENCE_SECONDS:
             text += ": nothing has started it yet: does the deployment have its images?"
-        if status.state in ("submitted", "detecting"):
-            self._transform = describe_transform(status.job_id)
-        if self._transform is not None and status.state == "detecting":
-            text += f" (transform job {self._transform.status})"
+        transform = self.transform.look()
+        if transform is not None and status.state == "detecting":
+            text += f" (transform job {transform.status})"
         self.tell(
             Look(
                 job_id=status.job_id,
@@ -113,26 +113,23 @@ class Watcher:
                 total=total,
                 per_second=speed,
                 eta_seconds=(total - done) / speed if speed else None,
-                dollars=self._dollars(status),
+                dollars=self._dollars(status, transform),
                 ended=status.has_ended,
             )
         )
 
-    def _dollars(self, status: Status) -> float | None:
+    def _dollars(self, status: Status, transform: Transform | None) -> float | None:
         """Of instances by the time they have run, the rest by the share that is done."""
-        transform = self._transform or describe_transform(status.job_id)
-        self._transform = transform
         if transform is None or transform.instance_type not in self.prices.transform:
             return None
         hourly = self.prices.transform[transform.instance_type]
         load = Load(status.frames, *USUAL_SIZE)
-        share = status.chunks_rendered / status.chunks if status.chunks else 0.0
-        after = postprocessing_cost(self.prices, load)[1] * share
-        asked = (status.frames_detected or 0) / max(status.frames, 1)
+        rendered = status.chunks_rendered / status.chunks if status.chunks else 0.0
+        detected = (status.frames_detected or 0) / max(status.frames, 1)
         return (
             run_cost(transform.seconds, transform.instance_count, hourly)
-            + after
-            + request_cost(self.prices, load) * asked
+            + postprocessing_cost(self.prices, load)[1] * rendered
+            + request_cost(self.prices, load) * detected
         )
 
 
