@@ -121,6 +121,12 @@ class MadeJob:
             scratch=self.folder,
         )
 
+    def remove_all(self):
+        """Empty the bucket of jobs, for the next test that shares it."""
+        for folder in ("jobs/", "detections/"):
+            place = self.bucket.folder(folder)
+            place.delete([item.name for page in place.pages(recursive=True) for item in page])
+
     def objects(self, below="") -> dict[str, bytes]:
         """Name and content of all objects of the job, or of those below a folder."""
         return _objects(self.place.folder(below) if below else self.place)

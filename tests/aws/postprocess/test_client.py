@@ -40,11 +40,9 @@ BOB_AT = {"frame": 9, "x": 107, "y": 50}
 @pytest.fixture
 def made(busy_bucket, s3_url, tmp_path):
     """The made job in the bucket that tests share, emptied afterwards."""
-    bucket = S3Location.open(f"s3://{busy_bucket}", s3_url)
-    yield MadeJob(bucket, tmp_path)
-    for folder in ("jobs/", "detections/"):
-        place = bucket.folder(folder)
-        place.delete([item.name for page in place.pages(recursive=True) for item in page])
+    made = MadeJob(S3Location.open(f"s3://{busy_bucket}", s3_url), tmp_path)
+    yield made
+    made.remove_all()
 
 
 @pytest.fixture

@@ -68,9 +68,7 @@ def made(busy_bucket, s3_url, tmp_path_factory):
     made.upload()
     steps.whole(made.run())
     yield made
-    for folder in ("jobs/", "detections/"):
-        place = bucket.folder(folder)
-        place.delete([item.name for page in place.pages(recursive=True) for item in page])
+    made.remove_all()
 
 
 @pytest.fixture(scope="module")
