@@ -15,6 +15,7 @@ FOLDER = Path(__file__).resolve().parent
 NAMES = (
     "detection",
     "recognition",
+    "other_networks",
     "veil_speed",
     "synthetic_truth",
     "hamilton",
