@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from faceveil.aws.postprocess.command import ARRAY_INDEX, BATCH_JOB, build_parser, run
 from faceveil.errors import FaceveilError
-from postprocess_lambda.function import count_ended, count_failed, logger, metrics
+from postprocess_lambda.function import count, count_ended, count_failed, logger, metrics
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     code = 0
     try:
-        outcome = run(options)
+        outcome = run(options, count)
     except FaceveilError as problem:
         logger.error("%s", problem)
         count_failed(problem)

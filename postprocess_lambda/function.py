@@ -16,6 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from faceveil.aws.events import Stage
 from faceveil.aws.postprocess.budget import MIB, Budget
 from faceveil.aws.postprocess.fail import fail
+from faceveil.aws.postprocess.finish import VERIFICATION_FAILURES
 from faceveil.aws.postprocess.layout import JobRun, UnknownJobError, load_job
 from faceveil.aws.postprocess.settings import Settings
 from faceveil.aws.postprocess.state_changes import NotOursError
@@ -63,7 +64,7 @@ def work(job_id: str, stage: Stage, owner: str, step: Callable[[JobRun], str]) -
         fail(bucket, job_id, stage, problem, settings.announce())
         return _failed(job_id, problem)
     try:
-        outcome = step(settings.run_of(bucket, job, owner))
+        outcome = step(settings.run_of(bucket, job, owner, count))
     except FaceveilError as problem:
         return _failed(job_id, problem)
     logger.info("job %s: %s", job_id, outcome)
@@ -88,14 +89,19 @@ def _failed(job_id: str, problem: FaceveilError) -> Answer:
     }
 
 
+def count(metric: str) -> None:
+    """Count one more."""
+    metrics.add_metric(metric, MetricUnit.Count, 1)
+
+
 def count_ended(outcome: str) -> None:
     """Count a job that is done."""
     if outcome == "completed":
-        metrics.add_metric("JobsCompleted", MetricUnit.Count, 1)
+        count("JobsCompleted")
 
 
 def count_failed(problem: FaceveilError) -> None:
     """Count a job, or an attempt at a part of one, that has failed."""
-    metrics.add_metric("JobsFailed", MetricUnit.Count, 1)
+    count("JobsFailed")
     if isinstance(problem, VerificationError):
-        metrics.add_metric("VerificationFailures", MetricUnit.Count, 1)
+        count(VERIFICATION_FAILURES)

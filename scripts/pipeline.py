@@ -325,7 +325,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--containers", action="store_true", help="run the images instead of processes (podman)"
     )
     parser.add_argument(
-        "--sampled", action="store_true", help="look at every 12th frame first, then where needed"
+        "--sampled", action="store_true", help="look at every 6th frame first, then where needed"
     )
     parser.add_argument("--output", type=Path, default=ROOT / "demo" / "pipeline")
     parser.add_argument("--calls", type=Path, help="write down each call of boto3, a line each")

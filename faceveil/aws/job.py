@@ -33,6 +33,8 @@ RESERVED = ("references/", "chunks/")
 """Folders of a job that are never its output."""
 MAX_BYTES = 1 << 20
 """A job.json is small; a larger object is something else."""
+COARSE_STEP = 6
+"""Twice as many looks as at every 12th frame where nothing moves; where much does, fewer in all."""
 LONGEST_SAMPLED_ID = 47
 """The name of its second transform job, faceveil-<id>-refine, has at most 63 characters."""
 _OWN_KEY = re.compile(r"(?:^|/)jobs/([^/]+)/job\.json$")
@@ -237,7 +239,7 @@ def _rate(value: float | str) -> Fraction:
 def _coarse_step(data: dict[str, Any], rate: Fraction | None) -> int | None:
     step: int | None = data.get("step")
     if data["mode"] == "coarse_then_refine":
-        return step or SamplingOptions().bounds(rate)[1]
+        return step or min(COARSE_STEP, SamplingOptions().bounds(rate)[1])
     if step is not None:
         raise _FieldError("sampling.step", "mode 'every' looks at every frame")
     return None

@@ -208,13 +208,13 @@ def test_times_alone_make_a_selection_of_nobody():
     assert job.selection.times == (FrameRange(5, 9),)
 
 
-def test_sampling_looks_every_half_second_unless_the_step_is_said():
+def test_sampling_looks_at_every_sixth_frame_or_each_half_second_unless_the_step_is_said():
     def step(rate=None, **sampling):
         frames = {**SMALLEST["frames"], **({} if rate is None else {"rate": rate})}
         return read({**SMALLEST, "frames": frames, "sampling": sampling}).coarse_step
 
     assert read(SMALLEST).coarse_step is step(mode="every") is None
-    assert step(mode="coarse_then_refine") == step(60, mode="coarse_then_refine") == 12
+    assert step(mode="coarse_then_refine") == step(60, mode="coarse_then_refine") == 6
     assert step(10, mode="coarse_then_refine") == 5
     assert step(10, mode="coarse_then_refine", step=8) == 8
 

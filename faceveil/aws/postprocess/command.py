@@ -9,8 +9,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from faceveil.errors import FaceveilError, UsageError
+
+if TYPE_CHECKING:
+    from faceveil.aws.postprocess.layout import Count
 
 EXIT_INTERRUPTED = 130
 ARRAY_INDEX = "AWS_BATCH_JOB_ARRAY_INDEX"
@@ -74,8 +78,8 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def run(options: argparse.Namespace) -> str:
-    """Do what the options say; gives how it ended. Raises FaceveilError."""
+def run(options: argparse.Namespace, count: Count | None = None) -> str:
+    """Do what the options say; gives how it ended. count: as of a JobRun. Raises FaceveilError."""
     if options.command == "process":
         from faceveil.aws.postprocess.processing import process
 
@@ -92,7 +96,7 @@ def run(options: argparse.Namespace) -> str:
     if not job_id:
         raise UsageError("which job? Give its id with --job")
     index = _index(options.index) if options.command == "chunk" else 0
-    job_run = settings.run(job_id, owner=os.environ.get(BATCH_JOB))
+    job_run = settings.run(job_id, owner=os.environ.get(BATCH_JOB), count=count)
     if options.command == "chunk":
         return steps.chunk(job_run, index)
     if options.command == "finish":

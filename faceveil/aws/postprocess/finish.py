@@ -8,6 +8,7 @@ whoever comes next when it is not known that it was.
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +36,11 @@ from faceveil.errors import InputError
 from faceveil.media.frames import Problem
 from faceveil.parallel import ordered_map
 
+log = logging.getLogger(__name__)
+
 CLAIM = "finish"
+VERIFICATION_FAILURES = "VerificationFailures"
+"""The metric of jobs whose output shows a face; Terraform has an alarm on it."""
 _READERS = 16
 
 
@@ -101,8 +106,8 @@ def _finish(run: JobRun, analysed: Analysed) -> None:
     whole = _gathered(run, analysed)
     manifest = _manifest(run.job, whole.objects)
     run.folder.write(REPORT, _report(run, analysed, whole, manifest))
-    if run.job.verification == "fail" and whole.verification is not None:
-        whole.verification.require(str(run.bucket.uri(run.job.output_prefix)))
+    if whole.verification is not None:
+        _judge(run, whole.verification)
     if run.job.video is not None:
         plan = analysed.plan
         digest = assemble(run, run.job.video, plan.first_name, plan.frame_count)
@@ -112,6 +117,15 @@ def _finish(run: JobRun, analysed: Analysed) -> None:
         _delete_features(run)
     run.folder.delete([ERROR])
     run.folder.write(SUCCESS, _success(manifest, len(whole.objects)))
+
+
+def _judge(run: JobRun, verification: Verification) -> None:
+    """Raises VerificationError where a face shows; counts it where the job only reports."""
+    if run.job.verification == "fail":
+        verification.require(str(run.bucket.uri(run.job.output_prefix)))
+    elif verification.violations:
+        log.warning("%s", verification.summary())
+        run.count(VERIFICATION_FAILURES)
 
 
 @dataclass(frozen=True, slots=True)

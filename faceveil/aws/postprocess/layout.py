@@ -29,6 +29,7 @@ REFINE = "refine"
 ANNOUNCED = "chunks/announced"
 """Exists when the event of the completed job has been sent."""
 Announce = Callable[[JobEvent], None]
+Count = Callable[[str], None]
 
 
 class UnknownJobError(InputError):
@@ -41,7 +42,7 @@ class JobRun:
 
     bucket: the whole bucket. announce sends an event. analyzer gives the networks, opened when
     first asked for. owner tells who works on it: the same after a restart, another for anybody
-    else. scratch: a folder for temporary files.
+    else. scratch: a folder for temporary files. count: counts one more of what a metric names.
     """
 
     bucket: S3Location
@@ -51,6 +52,7 @@ class JobRun:
     owner: str
     scratch: Path
     workers: int = 2
+    count: Count = lambda name: None
 
     @property
     def folder(self) -> S3Location:

@@ -19,7 +19,7 @@ from faceveil.aws import events
 from faceveil.aws.clients import ATTEMPTS, events_client, region
 from faceveil.aws.job import Job, Networks
 from faceveil.aws.postprocess.batch import BatchQueue
-from faceveil.aws.postprocess.layout import Announce, JobRun, load_job
+from faceveil.aws.postprocess.layout import Announce, Count, JobRun, load_job
 from faceveil.errors import UsageError
 from faceveil.media.s3 import S3Location
 from faceveil.resources import usable_cores
@@ -81,15 +81,17 @@ class Settings:
             return None
         return BatchQueue(_batch_client(), self.batch_queue, self.batch_job_definition)
 
-    def run(self, job_id: str, owner: str | None = None) -> JobRun:
+    def run(self, job_id: str, owner: str | None = None, count: Count | None = None) -> JobRun:
         """The job, ready to be worked on. owner: None for this machine.
 
         Raises UnknownJobError, and InputError for a job.json that cannot be used.
         """
         bucket = self.open_bucket()
-        return self.run_of(bucket, load_job(bucket, job_id), owner)
+        return self.run_of(bucket, load_job(bucket, job_id), owner, count)
 
-    def run_of(self, bucket: S3Location, job: Job, owner: str | None = None) -> JobRun:
+    def run_of(
+        self, bucket: S3Location, job: Job, owner: str | None = None, count: Count | None = None
+    ) -> JobRun:
         """As `run`, of a job.json that has been read."""
         return JobRun(
             bucket=bucket,
@@ -99,6 +101,7 @@ class Settings:
             owner=owner or socket.gethostname(),
             scratch=Path(tempfile.gettempdir()),
             workers=usable_cores(),
+            count=count or (lambda name: log.info("counted: %s", name)),
         )
 
 

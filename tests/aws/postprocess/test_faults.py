@@ -225,7 +225,9 @@ def test_what_verification_finds_fails_the_job_or_is_reported(uploaded, monkeypa
     assert uploaded.events[-1].detail["error"] == "VerificationError"
     start_again(uploaded.bucket, "talk")
     uploaded.submit(verification="report")
-    assert steps.whole(uploaded.run()) == "completed"
+    counted = []
+    assert steps.whole(replace(uploaded.run(), count=counted.append)) == "completed"
+    assert counted == ["VerificationFailures"]
     report = json.loads(uploaded.place.read("report.json"))
     assert len(report["verification"]["violations"]) == 2
 
