@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib import import_module
 
 from faceveil.aws.drive.options import ADD_VERBS
 from faceveil.aws.rekognition.command import add_commands as add_face_search
 from faceveil.errors import UsageError
+
+EXIT_INTERRUPTED = 130
 
 DESCRIPTION = """\
 Veil videos in AWS: bring them, start jobs, watch them and fetch what came of them.
@@ -55,4 +58,7 @@ def run(options: argparse.Namespace) -> int:
         if problem.name not in ("boto3", "botocore"):
             raise
         raise UsageError("`faceveil aws` needs boto3: pip install 'faceveil[aws]'") from problem
+    except KeyboardInterrupt:
+        print("\nfaceveil: interrupted; the same command goes on from here", file=sys.stderr)
+        return EXIT_INTERRUPTED
     return code

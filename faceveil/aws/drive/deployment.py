@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from botocore.exceptions import BotoCoreError, ClientError
 
 from faceveil.aws.job import JOBS, Job, read_job
 from faceveil.client import Client
 from faceveil.errors import InputError, UsageError
+from faceveil.media.s3_errors import explained
 
 FRAMES = "frames/"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -70,10 +72,14 @@ def own_frames(job_id: str) -> str:
 
 
 def jobs_of(client: Client) -> list[str]:
-    """The ids of all jobs of the bucket, one request per 1,000."""
-    paginator = client.bucket.client.get_paginator("list_objects_v2")
-    pages = paginator.paginate(Bucket=client.bucket.bucket, Prefix=JOBS, Delimiter="/")
-    found = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
+    """The ids of all jobs of the bucket, one request per 1,000. Raises InputError."""
+    bucket = client.bucket
+    paginator = bucket.client.get_paginator("list_objects_v2")
+    pages = paginator.paginate(Bucket=bucket.bucket, Prefix=JOBS, Delimiter="/")
+    try:
+        found = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
+    except (ClientError, BotoCoreError) as problem:
+        raise explained(problem, bucket.uri(JOBS), InputError) from problem
     return [prefix.removeprefix(JOBS).rstrip("/") for prefix in found]
 
 

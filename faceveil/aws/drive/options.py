@@ -139,8 +139,7 @@ def add_submit(verbs: Verbs) -> None:
     group = parser.add_argument_group("what the output looks like")
     add_style(group)
     group.add_argument("--video", metavar="NAME", help="make a video, jobs/<id>/NAME.mp4, too")
-    group.add_argument("--crf", type=float, help="x264 quality: 18 (default) is visually lossless")
-    group.add_argument("--preset", help="x264 preset: faster or smaller")
+    _add_encoding(group)
     _add_policies(parser)
     _add_networks(parser)
     group = parser.add_argument_group("the transform job")
@@ -207,8 +206,7 @@ def add_assemble(verbs: Verbs) -> None:
     parser.add_argument("output", type=Path, help="a video file (.mp4, .mov, .mkv)")
     parser.add_argument("--source", type=Path, metavar="VIDEO", help="that they were split from")
     parser.add_argument("--rate", metavar="FPS", help="without --source: 25 or 30000/1001")
-    parser.add_argument("--crf", type=float, help="x264 quality: 18 (default)")
-    parser.add_argument("--preset", help="x264 preset: faster or smaller")
+    _add_encoding(parser)
     add_dry_run(parser)
 
 
@@ -303,6 +301,11 @@ def add_deployment(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the deployment")
     group.add_argument("--bucket", help="default: of --outputs, or $FACEVEIL_BUCKET")
     group.add_argument("--outputs", type=Path, metavar="JSON", help="`terraform output -json`")
+
+
+def _add_encoding(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--crf", type=float, help="x264 quality: 18 (default) is visually lossless")
+    group.add_argument("--preset", help="x264 preset: faster or smaller")
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:

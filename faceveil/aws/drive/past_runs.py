@@ -11,14 +11,13 @@ stated = 0.08        # dollars, as written where the run comes from
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
 from faceveil.aws.drive.costs import run_cost
-from faceveil.aws.drive.prices import Prices
+from faceveil.aws.drive.prices import Prices, read_toml
 from faceveil.errors import InputError
 
 CENT = Decimal("0.01")
@@ -65,12 +64,7 @@ def read_runs(path: Path, prices: Prices) -> str:
 
 
 def _items(path: Path) -> list[dict[str, Any]]:
-    try:
-        items = tomllib.loads(path.read_text()).get("run")
-    except OSError as problem:
-        raise InputError(f"{path}: cannot be read ({problem.strerror})") from problem
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path}: is not TOML ({problem})") from problem
+    items = read_toml(path).get("run")
     if not isinstance(items, list) or not items:
         raise InputError(f"{path}: holds no [[run]]")
     return items

@@ -42,7 +42,7 @@ def read_prices(path: Path | None = None) -> Prices:
     ours = tomllib.loads(prices_text())
     if path is None:
         return _prices(ours)
-    theirs = _parsed(path)
+    theirs = read_toml(path)
     for name, value in theirs.items():
         if name not in ours:
             raise InputError(f"{path}: {name}: is none of {', '.join(ours)}")
@@ -66,7 +66,8 @@ def prices_text() -> str:
     return files(__package__).joinpath(NAME).read_text()
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """A file of the user's. Raises InputError."""
     try:
         return tomllib.loads(path.read_text())
     except OSError as problem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from argparse import Namespace
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -70,13 +71,12 @@ def check_instance_type(instance_type: str | None) -> None:
 def _brought(client: Client, job_id: str, options: Namespace) -> Brought:
     """What there is to veil. Raises InputError when the frames are not all there."""
     note = read_note(client.bucket, job_id)
+    rate = None if options.rate is None else rate_of(options.rate)
     if options.frames is not None:
         place = client.bucket.folder(options.frames)
         frames = list_frames(place)
-        rate = None if options.rate is None else rate_of(options.rate)
-        return Brought(len(frames), place.prefix, frames.digest(), rate)
-    if options.rate is not None:
-        raise UsageError("--rate is for frames that --frames names: `upload` knows its own")
+        people = note.people if note else {}
+        return Brought(len(frames), place.prefix, frames.digest(), rate, people=people)
     place = client.bucket.folder(own_frames(job_id))
     if note is None:
         started = any(place.pages())
@@ -91,7 +91,9 @@ def _brought(client: Client, job_id: str, options: Namespace) -> Brought:
             f"{place.uri()}: {found} frames, but {note.frames} were uploaded: upload them again "
             "under another job id"
         )
-    return note
+    if rate is not None and note.rate is not None:
+        raise UsageError(f"--rate {options.rate}: the video that was uploaded has {note.rate}")
+    return replace(note, rate=rate or note.rate)
 
 
 def rate_of(text: str) -> Fraction:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from faceveil.media.s3 import S3Location
 
 Source = VideoSource | FolderSource
+LARGEST_DENOMINATOR = 100_000
+"""Of a rate in job.json: average rates of some videos have more digits than it takes."""
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ def upload(options: Namespace) -> int:
         frames=sent.frames,
         frames_prefix=frames.prefix,
         digest=f"sha256:{sent.digest.hexdigest()}",
-        rate=source.rate,
+        rate=source.rate and source.rate.limit_denominator(LARGEST_DENOMINATOR),
         source_video=f"{folder.prefix}source/{video}" if video else None,
         people={name: f"{folder.prefix}references/{name}/" for name in people},
     )

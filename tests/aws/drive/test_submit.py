@@ -8,6 +8,8 @@ import sys
 import pytest
 from s3_media import encoded, put_frames
 
+from clips import make_clip, write_video
+from faceveil.cli import main
 from faceveil.errors import InputError, OutputError, UsageError
 
 FRAMES = 3
@@ -133,11 +135,27 @@ def test_frames_that_are_not_there_are_missed(aws, place, job_id, capsys):
     assert "upload them first" in capsys.readouterr().err
     assert aws("submit", job_id, "--frames", "none here/") == InputError.exit_code
     assert "holds no frames" in capsys.readouterr().err
-    assert aws("submit", job_id, "--rate", "25") == UsageError.exit_code
     for verb in ("watch", "download"):
         words = (job_id, "somewhere") if verb == "download" else (job_id,)
         assert aws(verb, *words) == InputError.exit_code
         assert "there is no such job" in capsys.readouterr().err
+
+
+def test_a_rate_is_told_of_pictures_and_known_of_videos(aws, place, job_id, tmp_path, capsys):
+    (tmp_path / "img1.png").write_bytes(encoded(1))
+    assert aws("upload", tmp_path, "--job", job_id) == 0
+    words = ("--between", "0:00-0:01", "--keep-at", "0:1,1")
+    assert aws("submit", job_id, *words) == InputError.exit_code
+    assert "frames.rate: is missing" in capsys.readouterr().err
+    assert aws("submit", job_id, *words, "--rate", "25") == 0
+    assert submitted(place, job_id)["frames"]["rate"] == "25"
+    other, video = f"{job_id}-video", tmp_path / "talk.mp4"
+    write_video(make_clip(160, 96, frame_count=4), video)
+    assert aws("upload", video, "--job", other) == 0
+    assert aws("submit", other, *words, "--rate", "30") == UsageError.exit_code
+    assert "the video that was uploaded has 25" in capsys.readouterr().err
+    assert aws("submit", other, *words) == 0
+    assert submitted(place, other)["frames"]["rate"] == "25"
 
 
 def test_what_s3_refuses_is_told(aws, job_id, frames, capsys, reader_credentials, tmp_path):
@@ -165,3 +183,19 @@ def test_without_boto3_the_command_says_what_to_install(tmp_path):
         assert (done.returncode, done.stdout) == (UsageError.exit_code, "")
         assert "pip install 'faceveil[aws]'" in done.stderr
     assert subprocess.run([*words, "--help"], env=environment, check=False).returncode == 0
+
+
+def test_help_is_light_and_an_interruption_says_how_to_go_on(monkeypatch, capsys):
+    code = "import sys; from faceveil.cli import build_parser as b; b(); print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    heavy = {"boto3", "botocore", "numpy", "av", "cv2", "onnxruntime", "jsonschema"}
+    assert not heavy & set(loaded.stdout.split())
+
+    def interrupted(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("faceveil.aws.drive.watch.watch", interrupted)
+    assert main(["aws", "watch", "talk"]) == 130
+    assert "the same command goes on from here" in capsys.readouterr().err
