@@ -1,5 +1,6 @@
 """Thresholds follow the recogniser that made the features, wherever they are used."""
 
+from argparse import Namespace
 from pathlib import Path
 from types import SimpleNamespace
 
