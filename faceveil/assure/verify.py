@@ -26,7 +26,12 @@ from faceveil.detect.boxes import overlaps
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import Floats, FrameFaces, Image
 from faceveil.identity.select import SAME_FACE_OVERLAP
-from faceveil.identity.templates import CLEAR_SCORE, MIN_FACE_SIZE, sequence_templates
+from faceveil.identity.templates import (
+    CLEAR_SCORE,
+    MIN_FACE_SIZE,
+    Templates,
+    sequence_templates,
+)
 from faceveil.identity.thresholds import thresholds_of
 from faceveil.media.frames import Frame, FrameSource
 from faceveil.parallel import ordered_map
@@ -55,6 +60,7 @@ def verify(
     style: VeilStyle,
     *,
     original: FrameSource | TraceLog | None = None,
+    templates: Templates | None = None,
     every: int = EVERY,
     workers: int = 2,
     crops: Path | None = None,
@@ -64,10 +70,10 @@ def verify(
 
     analyzer (RGB uint8 [H, W, 3] to FrameFaces, called from several threads) sees every `every`-th
     frame, and one frame at least of each veiled sequence. It need not be the one of the analysis:
-    another may find what that one missed. People are recognised where the sequences of the
-    analysis hold features. original is the input of the analysis, or what was traced of it while
-    rendering: with it, each veil of each frame is compared by pixels. crops is a folder for
-    pictures of what was found, confidential.
+    another may find what that one missed. original is the input of the analysis, or what was traced
+    of it while rendering: with it, each veil of each frame is compared by pixels. People are
+    recognised by templates, one per sequence; None: those of the features that the sequences of
+    the analysis hold. crops is a folder for pictures of what was found, confidential.
 
     Violations are returned, not raised: see `Verification.require`. Raises InputError when output,
     original and analysis do not have the same frames, UsageError for `every` below 1.
@@ -75,7 +81,9 @@ def verify(
     if every < 1:
         raise UsageError(f"every {every}: verification looks at every 1st, 2nd, … frame")
     tracer = Tracer.of(analysis, style)
-    check = _FrameCheck.prepare(analysis, analyzer, tracer, every)
+    if templates is None:
+        templates = sequence_templates(analysis.sequences)
+    check = _FrameCheck.prepare(analysis, templates, analyzer, tracer, every)
     pictures = None if crops is None else Crops(crops)
     frames = looked_at = veils = 0
     violations: list[Violation] = []
@@ -139,12 +147,11 @@ class _People:
     directions: Floats
 
     @classmethod
-    def of(cls, analysis: Analysis) -> _People:
+    def of(cls, analysis: Analysis, templates: Templates) -> _People:
         numbers, group = np.unique(analysis.identities, return_inverse=True)
-        templates = sequence_templates(analysis.sequences)
-        templates.weights[~analysis.veiled] = 0
-        templates.sums[~analysis.veiled] = 0
-        people = templates.grouped(group, len(numbers))
+        weights = np.where(analysis.veiled, templates.weights, 0).astype(np.float32)
+        sums = np.where(analysis.veiled[:, None], templates.sums, 0).astype(np.float32)
+        people = Templates(sums, weights).grouped(group, len(numbers))
         return cls(numbers[people.known].astype(np.intp), people.directions[people.known])
 
 
@@ -179,12 +186,17 @@ class _FrameCheck:
 
     @classmethod
     def prepare(
-        cls, analysis: Analysis, analyzer: Analyzer, tracer: Tracer, every: int
+        cls,
+        analysis: Analysis,
+        templates: Templates,
+        analyzer: Analyzer,
+        tracer: Tracer,
+        every: int,
     ) -> _FrameCheck:
         veiled = analysis.veiled
         kept = VeilPlan.build(analysis.sequences, ~veiled, secret="")
         sample = _sample(analysis, every)
-        people, free = _People.of(analysis), _free_frames(analysis)
+        people, free = _People.of(analysis, templates), _free_frames(analysis)
         accept = thresholds_of(analysis.models.recognizer if analysis.models else None).accept
         return cls(analysis, analyzer, tracer, sample, kept, people, free, accept)
 

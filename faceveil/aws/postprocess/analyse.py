@@ -17,6 +17,7 @@ from faceveil.aws.job import Job
 from faceveil.aws.postprocess.chunks import ChunkPlan, plan_chunks, plan_name, results_digest
 from faceveil.aws.postprocess.columns import pack, unpack, without_features
 from faceveil.aws.postprocess.layout import ANALYSIS, CHUNKS, JobRun
+from faceveil.aws.postprocess.people import keep_templates
 from faceveil.aws.postprocess.photos import job_references
 from faceveil.aws.refine import answered, read_frames
 from faceveil.errors import InputError
@@ -48,6 +49,8 @@ def analyse(run: JobRun, chunk_frames: int | None = None) -> Analysed:
     content = _stored(run, ANALYSIS)
     if content is None:
         analysis = _analysed(run)
+        if run.job.verification != "off":
+            keep_templates(run, analysis)
         content = to_json(analysis)
         run.folder.write(ANALYSIS, content)
         analysis = without_features(analysis)

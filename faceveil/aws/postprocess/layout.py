@@ -60,9 +60,14 @@ class JobRun:
         return self.bucket.folder(self.job.prefix)
 
     @property
+    def features(self) -> S3Location:
+        """Where biometric data lives, and dies with the detections."""
+        return self.bucket.folder(own_detections(self.job.id))
+
+    @property
     def reference_faces(self) -> S3Location:
-        """Faces found in reference photos: biometric data, so they live and die with detections."""
-        return self.bucket.folder(f"{own_detections(self.job.id)}references/")
+        """Faces found in reference photos."""
+        return self.features.folder("references/")
 
     @property
     def is_done(self) -> bool:

@@ -17,6 +17,7 @@ from faceveil.assure.traces import Trace, TraceLog, Tracer
 from faceveil.assure.verify import EVERY, verify
 from faceveil.aws.postprocess.analyse import Analysed
 from faceveil.aws.postprocess.layout import JobRun
+from faceveil.aws.postprocess.people import find_templates
 from faceveil.errors import InputError, VerificationError
 from faceveil.media.frames import Frame
 from faceveil.media.s3 import S3Location
@@ -105,7 +106,13 @@ def _verified(
     """Look at frames as they lie in S3 (policy 5)."""
     try:
         found = verify(
-            output, analysis, run.analyzer(), run.job.style, original=traces, workers=run.workers
+            output,
+            analysis,
+            run.analyzer(),
+            run.job.style,
+            original=traces,
+            templates=find_templates(run, analysis),
+            workers=run.workers,
         )
     except InputError as problem:
         raise VerificationError(
