@@ -61,7 +61,7 @@ def build_images(options: Namespace) -> int:
     names = {image: f"{repositories.get(image, LOCAL.format(image))}:{tag}" for image in IMAGES}
     for image, file in IMAGES.items():
         words = ["--file", str(options.checkout / file), "--tag", names[image]]
-        engine.run("build", *words, str(options.checkout))
+        engine.run("build", *options.build_option, *words, str(options.checkout))
     if options.no_push:
         return 0
     for registry in sorted({address.partition("/")[0] for address in repositories.values()}):

@@ -66,7 +66,7 @@ def _check_folder(destination: Path, places: Mapping[str, Path]) -> None:
     wanted = set(places.values())
     if frames.is_dir():
         for path in sorted(frames.iterdir()):
-            if path not in wanted and not path.name.endswith(".partial"):
+            if path not in wanted and not path.name.startswith("."):
                 raise UsageError(
                     f"{path}: is not of this job; choose another folder, so that frames are never "
                     "mixed"

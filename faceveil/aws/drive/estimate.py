@@ -7,6 +7,7 @@ import sys
 import time
 from argparse import Namespace
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 from faceveil.aws.drive import costs
@@ -21,6 +22,8 @@ from faceveil.media.open import open_source
 COUNTS = (1, 4)
 MEASURED_FRAMES = 4
 WARM_UP_FRAMES = 1
+MEASURED_AMONG = 500
+"""Frames from the start that those measured are spread over: a video may begin in the dark."""
 
 
 def estimate(options: Namespace) -> int:
@@ -30,8 +33,9 @@ def estimate(options: Namespace) -> int:
         return 0
     prices = read_prices(options.prices)
     if options.runs is not None:
-        print(read_runs(options.runs, prices), end="")
-        return 0
+        print(read_runs(options.runs, prices))
+        if options.video is None and options.frames is None:
+            return 0
     source = _source(options)
     load = _load(source, options)
     per_vcpu, measured, origin = _speed(prices, load, source, options)
@@ -113,10 +117,9 @@ def measure(source: FrameSource) -> float:
     from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 
     analyzer = build_analyzer(AnalyzerOptions())
-    images = [
-        frame.rgb()
-        for frame, _ in zip(source, range(MEASURED_FRAMES + WARM_UP_FRAMES), strict=False)
-    ]
+    length = min(source.frame_count or MEASURED_AMONG, MEASURED_AMONG)
+    step = max(1, length // (MEASURED_FRAMES + WARM_UP_FRAMES))
+    images = [frame.rgb() for frame in islice(source, 0, length, step)]
     for image in images[:WARM_UP_FRAMES]:
         analyzer(image)
     timed = images[WARM_UP_FRAMES:] or images
@@ -128,7 +131,7 @@ def measure(source: FrameSource) -> float:
 
 def table(prices: Prices, load: Load, rows: list[Row], origin: str) -> str:
     """What people read."""
-    minutes = min(rows, key=lambda row: row.minutes)
+    fastest = min(rows, key=lambda row: row.minutes)
     cheapest = min(rows, key=lambda row: row.total)
     lines = [
         f"{load.frames:,} frames of {load.width} x {load.height}, {load.format}",
@@ -137,23 +140,28 @@ def table(prices: Prices, load: Load, rows: list[Row], origin: str) -> str:
         "instance type     count  frames/s  minutes  transform  post-proc.  S3 requests   together",
     ]
     for row in rows:
-        mark = " cheapest" if row is cheapest else " fastest" if row is minutes else ""
+        marks = (("cheapest", cheapest), ("fastest", fastest))
+        mark = " and ".join(name for name, best in marks if row is best)
         lines.append(
             f"{row.instance_type:<16}{row.instance_count:>7}{row.frames_per_second:>10.1f}"
-            f"{row.minutes:>9.1f}{row.transform:>9.2f} ${row.postprocess:>10.2f} $"
-            f"{row.requests:>11.2f} ${row.total:>9.2f} ${mark}"
+            f"{row.minutes:>9.1f}{_money(row.transform):>9} ${_money(row.postprocess):>10} $"
+            f"{_money(row.requests):>11} ${_money(row.total):>9} $ {mark}".rstrip()
         )
     gigabytes = costs.stored_gigabytes(prices, load)
     s3, billing = prices["s3"], prices["billing"]
     lines += [
         "",
         f"Post-processing by {costs.rendered_by(load)}, a veil on every frame. Storing frames and "
-        f"output, {gigabytes:.1f} GB: {gigabytes * s3['storage_gb_month']:.2f} $ a month.",
-        f"Fetching the output over the internet: {gigabytes / 2 * s3['transfer_out_gb']:.2f} $. "
+        f"output, {gigabytes:.1f} GB: {_money(gigabytes * s3['storage_gb_month'])} $ a month.",
+        f"Fetching it over the internet: {_money(gigabytes / 2 * s3['transfer_out_gb'])} $. "
         f"{billing['startup_seconds'] / 60:.0f} minutes of starting are in each row, "
         + ("paid." if billing["startup_is_paid"] else "not paid."),
     ]
     return "\n".join(lines)
+
+
+def _money(dollars: float) -> str:
+    return f"{dollars:.2f}" if dollars >= 1 else f"{dollars:.4f}"
 
 
 def _document(prices: Prices, load: Load, rows: list[Row], origin: str) -> dict[str, Any]:

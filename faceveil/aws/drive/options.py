@@ -79,7 +79,17 @@ post-processing (Lambda or AWS Batch) and of S3.
 Prices are data with a date and a region (prices.toml; --show-prices prints it), written down from
 public lists and not asked of AWS: check them before relying on them. Frames per second come from
 --measured-fps, else from a few frames of the video on this machine, else from our benchmark.
---runs FILE computes runs that took place (instance type and count, seconds, price) to the cent.
+--runs FILE computes runs that took place (instance type and count, seconds, price) to the cent,
+before the estimate, and ends with 3 where one was said to have cost something else:
+
+  [[run]]
+  name = "ten hours on two"
+  instance_type = "ml.c5.xlarge"
+  instance_count = 2
+  seconds = 36000
+  hourly = 0.204      # left out: as in the price table
+  stated = 4.08       # dollars; left out: nothing to compare with
+
 The 2022 thesis's tables 4.5-4.12 are such runs; their figures are not part of this package.
 """
 
@@ -260,6 +270,13 @@ def add_build_images(verbs: Verbs) -> None:
     parser.add_argument("--engine", choices=("podman", "docker"), help="default: what there is")
     parser.add_argument("--tag", help="default: the time; tags are used once")
     parser.add_argument("--no-push", action="store_true", help="only build")
+    parser.add_argument(
+        "--build-option",
+        action="append",
+        default=[],
+        metavar="OPTION",
+        help="for the engine's build, such as --build-option=--no-cache; may be repeated",
+    )
     for image in ("server", "postprocess"):
         parser.add_argument(
             f"--{image}-repository", metavar="ADDRESS", help="default: of --outputs"

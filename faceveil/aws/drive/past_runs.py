@@ -60,7 +60,7 @@ def read_runs(path: Path, prices: Prices) -> str:
     wrong = [line for line, run in zip(lines, runs, strict=True) if not run.agrees]
     if wrong:
         raise InputError(f"{path}: {len(wrong)} of {len(runs)} differ: {'; '.join(wrong)}")
-    return "".join(f"{line}\n" for line in lines)
+    return "\n".join(lines)
 
 
 def _items(path: Path) -> list[dict[str, Any]]:

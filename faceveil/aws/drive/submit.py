@@ -44,8 +44,9 @@ def submit(options: Namespace) -> int:
     if options.dry_run:
         print(f"would write {folder.uri(JOB)}, for {brought.frames} frames:\n{content.decode()}")
         return 0
+    is_new = folder.find(JOB) is None
     for name, paths in photos.items():
-        for path in paths:
+        for path in paths if is_new else ():
             folder.upload(f"references/{name}/{path.name}", path)
     client.submit(content)
     print(f"{folder.uri(JOB)} starts the job, {brought.frames} frames")

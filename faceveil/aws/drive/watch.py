@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from argparse import Namespace
@@ -104,6 +105,8 @@ class Watcher:
         transform = self.transform.look()
         if transform is not None and status.state == "detecting":
             text += f" (transform job {transform.status})"
+        if transform is not None and transform.instance_type not in self.prices.transform:
+            text += f" (no price of {transform.instance_type}: --prices)"
         self.tell(
             Look(
                 job_id=status.job_id,
@@ -169,7 +172,9 @@ class _Lines:
     def __call__(self, look: Look) -> None:
         if self.rewrite:
             end = "\n" if look.ended else ""
-            print(f"\r\x1b[K{look}", end=end, file=sys.stderr, flush=True)
+            # A line that wraps could not be written again.
+            line = str(look) if look.ended else str(look)[: shutil.get_terminal_size().columns - 1]
+            print(f"\r\x1b[K{line}", end=end, file=sys.stderr, flush=True)
             return
         now = time.monotonic()
         if look.state != self._state or now - self._told >= LINE_SECONDS:

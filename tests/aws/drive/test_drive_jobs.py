@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from faults import TRUNCATE
 from made_job import FRAMES, HEIGHT, WIDTH, NobodyFound, faces_at, write_frames
 
@@ -26,7 +27,7 @@ from faceveil.aws.postprocess import steps
 from faceveil.aws.postprocess.analyse import decide
 from faceveil.aws.postprocess.layout import JobRun
 from faceveil.client import Client
-from faceveil.errors import InputError, UsageError, VerificationError
+from faceveil.errors import InputError, OutputError, UsageError, VerificationError
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
 from faceveil.media.video import VideoSource
@@ -75,7 +76,8 @@ def veiled_here(frames, document, folder):
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    files = (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
+    return {path.name: path.read_bytes() for path in files}
 
 
 def document_of(place, job_id):
@@ -158,6 +160,7 @@ def test_a_download_goes_on_where_it_was_and_takes_nothing_wrong(
     whole = contents(out / "veiled")
     lost, broken = sorted((out / "veiled").iterdir())[:2]
     lost.unlink()
+    lost.with_name(f".{lost.stem}.1-abc.partial.png").write_bytes(b"of a killed one")
     broken.write_bytes(b"half")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", faulty.url)
     faulty.rule = lambda request: (
@@ -165,6 +168,13 @@ def test_a_download_goes_on_where_it_was_and_takes_nothing_wrong(
     )
     assert aws("download", uploaded, out) == 0
     assert contents(out / "veiled") == whole
+    manifest = json.loads(place.read(f"jobs/{uploaded}/manifest.json"))
+    manifest["sha256"]["veiled/../../../outside.png"] = "0" * 64
+    place.write(f"jobs/{uploaded}/manifest.json", json.dumps(manifest).encode())
+    assert aws("download", uploaded, tmp_path / "elsewhere") == InputError.exit_code
+    assert "would not stay in" in capsys.readouterr().err
+    del manifest["sha256"]["veiled/../../../outside.png"]
+    place.write(f"jobs/{uploaded}/manifest.json", json.dumps(manifest).encode())
     (out / "veiled" / "stranger.png").write_bytes(b"")
     assert aws("download", uploaded, out) == UsageError.exit_code
     (out / "veiled" / "stranger.png").unlink()
@@ -218,6 +228,28 @@ def test_what_runs_or_what_another_job_needs_is_not_deleted(aws, place, uploaded
     assert aws("cleanup", uploaded, "--features", "--yes") == InputError.exit_code
     assert f"job {again} still needs it" in capsys.readouterr().err
     assert names(place, f"detections/{uploaded}/")
+
+
+def test_who_may_only_read_deletes_nothing(aws, place, uploaded, reader_credentials, capsys):
+    assert aws("cleanup", uploaded, "--frames", "--yes") == OutputError.exit_code
+    assert f"frames/{uploaded}/" in capsys.readouterr().err
+    assert len(names(place, f"frames/{uploaded}/")) == FRAMES
+
+
+def test_what_sagemaker_does_not_tell_is_left_out(uploaded, aws, cloud, place):
+    asked = []
+
+    class Denied:
+        def describe_transform_job(self, **request):
+            asked.append(request)
+            error = {"Code": "AccessDeniedException", "Message": "not you"}
+            raise ClientError({"Error": error}, "DescribeTransformJob")
+
+    transform = TransformWatch(Denied(), uploaded)
+    assert transform.look() is None
+    assert transform.look() is None
+    assert len(asked) == 1
+    assert TransformWatch(sagemaker_client(), "never-submitted").look() is None
 
 
 def test_veiled_frames_become_a_video_at_the_times_of_their_source(aws, tmp_path):

@@ -100,7 +100,7 @@ def test_the_table_says_what_it_rests_on(capsys):
     said = capsys.readouterr().out
     assert "prices of 2025-06, us-east-1 (from memory" in said
     assert "benchmarks/reports/serving.md" in said
-    assert said.count(" cheapest") == said.count(" fastest") == 1
+    assert said.count(" $ cheapest\n") == said.count(" $ fastest\n") == 1
     assert "Post-processing by Batch" in said
 
 
@@ -136,6 +136,9 @@ def test_runs_that_took_place_are_computed_to_the_cent(tmp_path, capsys):
     first, second = capsys.readouterr().out.splitlines()
     assert first.endswith("2 x ml.m5.xlarge, 5400 s at 0.26 $ an hour: 0.78 $, stated 0.78 $")
     assert second.endswith("1000 s at 0.204 $ an hour: 0.06 $")
+    assert run("--runs", path, "--frames", 9) == 0
+    assert "stated 0.78 $" in (both := capsys.readouterr().out)
+    assert "9 frames of 1920 x 1080" in both
     path.write_text(RUNS.replace("0.78", "0.77"))
     assert run("--runs", path) == InputError.exit_code
     assert "1 of 2 differ: an hour and a half" in capsys.readouterr().err
