@@ -37,7 +37,7 @@ PARTS = ("", "aws", "aws/postprocess", "handler", "pipeline")
 sys.path[:0] = [str(ROOT), *(str(TESTS / part) for part in PARTS)]
 
 import container  # noqa: E402
-from local_cloud import LocalCloud, batch_ended, delivered, object_created  # noqa: E402
+from local_cloud import LocalCloud, batch_ended, delivered, object_created, scheduled  # noqa: E402
 from runtime_api import LambdaFunction  # noqa: E402
 from servers import client, seaweedfs  # noqa: E402
 
@@ -74,6 +74,7 @@ def main() -> int:
                 build_images(said)
             run.bring(options.frames, fields)
             run.until_the_end()
+            run.invoke("sweep", "sweep", scheduled())
         except PipelineError as problem:
             said(f"failed: {problem}")
             return 1

@@ -49,6 +49,38 @@ resource "aws_cloudwatch_event_rule" "function" {
   tags          = local.tags
 }
 
+# sweep: jobs that a function or machine left without a word are told to have failed
+resource "aws_cloudwatch_event_rule" "sweep" {
+  count = local.deployed ? 1 : 0
+
+  name                = "${var.name}-sweep"
+  description         = "Starts the function ${var.name}-sweep"
+  schedule_expression = "rate(6 hours)"
+  tags                = local.tags
+}
+
+resource "aws_cloudwatch_event_target" "sweep" {
+  count = local.deployed ? 1 : 0
+
+  rule      = aws_cloudwatch_event_rule.sweep[0].name
+  target_id = "function"
+  arn       = aws_lambda_function.this["sweep"].arn
+
+  dead_letter_config {
+    arn = aws_sqs_queue.this["dead-letters"].arn
+  }
+}
+
+resource "aws_lambda_permission" "sweep" {
+  count = local.deployed ? 1 : 0
+
+  statement_id  = "rule-sweep"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.this["sweep"].function_name
+  principal     = "events.amazonaws.com"
+  source_arn    = aws_cloudwatch_event_rule.sweep[0].arn
+}
+
 resource "aws_cloudwatch_event_target" "function" {
   for_each = local.rules
 

@@ -4,11 +4,13 @@ locals {
     postprocess = var.postprocess
     # The finisher may put a whole video together.
     finish = { memory_mb = 3072, tmp_mb = 10240, timeout_seconds = 900 }
+    sweep  = { memory_mb = 512, tmp_mb = 512, timeout_seconds = 900 }
   } : name => settings if local.deployed }
   handlers = {
     submit      = "postprocess_lambda.submit.handler"
     postprocess = "postprocess_lambda.app.handler"
     finish      = "postprocess_lambda.finish.handler"
+    sweep       = "postprocess_lambda.sweep.handler"
   }
   # The same for the functions and for what renders in Batch.
   environment = {
@@ -35,6 +37,7 @@ locals {
     # It starts the second transform job of a job that looks at few frames first.
     postprocess = merge(local.batch_environment, local.transform_environment)
     finish      = local.batch_environment
+    sweep       = {}
   } : name => merge(local.environment, own) }
 }
 

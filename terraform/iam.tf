@@ -10,6 +10,7 @@ locals {
       submit       = { service = "lambda", tells_account = false }
       postprocess  = { service = "lambda", tells_account = false }
       finish       = { service = "lambda", tells_account = false }
+      sweep        = { service = "lambda", tells_account = false }
       model        = { service = "sagemaker", tells_account = true }
       processing   = { service = "sagemaker", tells_account = true }
       render       = { service = "ecs-tasks", tells_account = true }

@@ -27,7 +27,7 @@ locals {
     Condition = { StringEquals = { "kms:ViaService" = "${service}.${local.region}.amazonaws.com" } }
   } }
 
-  allow_own_log = { for name in ["submit", "postprocess", "finish"] : name => {
+  allow_own_log = { for name in ["submit", "postprocess", "finish", "sweep"] : name => {
     Sid      = "OwnLog"
     Effect   = "Allow"
     Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -189,6 +189,26 @@ locals {
       local.work_on_jobs,
       [local.allow_failures, local.allow_keys.lambda, local.allow_own_log.finish],
       local.start_batch, local.interfaces.lambda,
+    )
+    sweep = concat(
+      [
+        local.allow_list.jobs,
+        {
+          # Read where S3's answer to a write was lost.
+          Sid      = "Refuse"
+          Effect   = "Allow"
+          Action   = ["s3:GetObject", "s3:PutObject"]
+          Resource = ["${local.jobs_arn}*/error.json"]
+        },
+        {
+          Sid      = "SeeTransform"
+          Effect   = "Allow"
+          Action   = ["sagemaker:DescribeTransformJob"]
+          Resource = [local.transform_arns]
+        },
+        local.allow_publish, local.allow_failures, local.allow_keys.s3, local.allow_keys.lambda, local.allow_own_log.sweep,
+      ],
+      local.interfaces.lambda,
     )
     model = concat(
       [

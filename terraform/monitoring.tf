@@ -1,6 +1,6 @@
 locals {
   log_groups = merge(
-    { for name in ["submit", "postprocess", "finish"] : "functions/${name}" => "/aws/lambda/${var.name}-${name}" },
+    { for name in ["submit", "postprocess", "finish", "sweep"] : "functions/${name}" => "/aws/lambda/${var.name}-${name}" },
     { render = "/aws/batch/${var.name}-render" },
     var.network.create ? { flow-logs = "/aws/vpc/${var.name}" } : {},
   )

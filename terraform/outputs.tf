@@ -24,7 +24,7 @@ output "transform" {
 }
 
 output "functions" {
-  description = "ARNs of the functions, by name: submit, postprocess and finish."
+  description = "ARNs of the functions, by name: submit, postprocess, finish and sweep."
   value       = { for name, function in aws_lambda_function.this : name => function.arn }
 }
 

@@ -90,7 +90,7 @@ def read_status(bucket: S3Location, job_id: str, frames: int | None = None) -> S
     and has not failed for it yet, and where S3 refuses.
     """
     folder = bucket.folder(job_prefix(job_id))
-    written = _written(folder, "", Delimiter="/") | _written(folder, CHUNKS)
+    written = times_written(folder, "", Delimiter="/") | times_written(folder, CHUNKS)
     if JOB not in written:
         raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job")
     failure = None
@@ -116,8 +116,9 @@ def read_status(bucket: S3Location, job_id: str, frames: int | None = None) -> S
     )
 
 
-def _written(folder: S3Location, below: str, **options: Any) -> dict[str, datetime]:  # noqa: ANN401
-    """When each object of a folder was written whose name begins with `below`."""
+def times_written(folder: S3Location, below: str, **options: Any) -> dict[str, datetime]:  # noqa: ANN401
+    """When each object of a folder was written whose name begins with `below`. options: more of
+    ListObjectsV2. Raises InputError where S3 refuses."""
     start = len(folder.prefix)
     pages = folder.client.get_paginator("list_objects_v2")
     try:

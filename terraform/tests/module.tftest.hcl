@@ -73,12 +73,12 @@ run "first_apply_needs_no_images" {
 
 run "defaults" {
   assert {
-    condition     = toset(keys(aws_lambda_function.this)) == toset(["submit", "postprocess", "finish"]) && alltrue([for function in aws_lambda_function.this : function.image_uri == var.images.postprocess && function.reserved_concurrent_executions == 10])
-    error_message = "Three functions of one image, each with reserved concurrency."
+    condition     = toset(keys(aws_lambda_function.this)) == toset(["submit", "postprocess", "finish", "sweep"]) && alltrue([for function in aws_lambda_function.this : function.image_uri == var.images.postprocess && function.reserved_concurrent_executions == 10])
+    error_message = "Four functions of one image, each with reserved concurrency."
   }
   assert {
-    condition     = length(distinct([for function in aws_iam_role.this : function.name])) == 7
-    error_message = "Each of the seven things that run has a role of its own."
+    condition     = length(distinct([for function in aws_iam_role.this : function.name])) == 8
+    error_message = "Each of the eight things that run has a role of its own."
   }
   assert {
     condition     = aws_lambda_function.this["finish"].environment[0].variables.FACEVEIL_BATCH_QUEUE == "arn:aws:batch:eu-west-1:123456789012:job-queue/faceveil-render" && aws_lambda_function.this["finish"].image_config[0].command == tolist(["postprocess_lambda.finish.handler"])
@@ -121,8 +121,8 @@ run "defaults" {
     error_message = "A job over detections that exist goes on to post-processing at once."
   }
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" && length(alarm.alarm_actions) == 1]) && length(aws_cloudwatch_metric_alarm.this) == 11
-    error_message = "Eleven alarms that tell somebody, and are quiet while nothing runs."
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" && length(alarm.alarm_actions) == 1]) && length(aws_cloudwatch_metric_alarm.this) == 12
+    error_message = "Twelve alarms that tell somebody, and are quiet while nothing runs."
   }
   assert {
     condition     = strcontains(output.backend_policy, "jobs/*/job.json") && !strcontains(output.backend_policy, "detections/")

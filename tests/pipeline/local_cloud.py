@@ -105,6 +105,11 @@ def object_created(bucket: str, key: str) -> dict[str, Any]:
     return event("aws.s3", "Object Created", {**detail, "reason": "PutObject"})
 
 
+def scheduled() -> dict[str, Any]:
+    """The event of a schedule."""
+    return event("aws.events", "Scheduled Event", {})
+
+
 def batch_ended(request: dict[str, Any], succeeded: bool) -> dict[str, Any]:
     """Batch's event for the job of a SubmitJob call."""
     detail = {

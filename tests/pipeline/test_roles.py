@@ -23,7 +23,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 HERE = "eu-west-1:123456789012"
 BUCKET = "arn:aws:s3:::faceveil-123456789012-eu-west-1"
 MODEL = f"arn:aws:sagemaker:{HERE}:model/faceveil-1"
-ROLES = ("submit", "model", "postprocess", "render", "finish")
+ROLES = ("submit", "model", "postprocess", "render", "finish", "sweep")
 
 # What roles allow beyond the calls of one run, each with its reason.
 NOT_BOTO3 = {
@@ -44,12 +44,13 @@ OTHER_RUNS = {
     "s3:AbortMultipartUpload": "a video whose upload fails",
     "s3:DeleteObject": "features that a job wants deleted, leftovers of a killed attempt, the "
     "error.json of a job.json that was corrected",
-    "s3:PutObject": "the finisher and error.json, where a child could not",
+    "s3:GetObject": "error.json, where S3's answer to its write was lost",
+    "s3:PutObject": "the finisher and error.json, where a child could not, or nobody goes on",
     "s3:ListBucket": "the finisher, where a child could not",
     "batch:SubmitJob": "the finisher, where the end takes longer than a function may",
     "batch:TagResource": "the finisher, where the end takes longer than a function may",
     "events:PutEvents": "where the children have not announced the end",
-    "sagemaker:DescribeTransformJob": "a job whose transform job exists already",
+    "sagemaker:DescribeTransformJob": "a job whose transform job exists already, or that is stuck",
 }
 
 

@@ -95,7 +95,7 @@ def all_roles(module_test):
 
 @pytest.mark.slow
 def test_no_wildcard_actions_and_resources_only_where_aws_cannot_name_them(all_roles):
-    assert len(all_roles) == 7 + 10
+    assert len(all_roles) == 8 + 11
     for role, statements in all_roles:
         assert statements
         for each in statements:
@@ -107,7 +107,7 @@ def test_no_wildcard_actions_and_resources_only_where_aws_cannot_name_them(all_r
 
 @pytest.mark.slow
 def test_no_role_is_for_two(module_test):
-    for run, count in (("defaults", 7), ("private_network", 10)):
+    for run, count in (("defaults", 8), ("private_network", 11)):
         found = list(resources_of(module_test.states[run]))
         names = [each["values"]["name"] for each in found if each["type"] == "aws_iam_role"]
         assert len(set(names)) == len(names) == count
@@ -115,7 +115,7 @@ def test_no_role_is_for_two(module_test):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "role", ["submit", "postprocess", "finish", "render", "processing", "model"]
+    "role", ["submit", "postprocess", "finish", "sweep", "render", "processing", "model"]
 )
 def test_nothing_that_runs_a_job_starts_one(roles, role):
     key = f"{BUCKET}/jobs/other/job.json"
@@ -153,6 +153,8 @@ MAY = [
         {"aws:TagKeys": "faceveil:job-id"},
     ),
     ("finish", "s3:PutObject", f"{BUCKET}/jobs/1/_SUCCESS", {}),
+    ("sweep", "s3:PutObject", f"{BUCKET}/jobs/1/error.json", {}),
+    ("sweep", "sagemaker:DescribeTransformJob", TRANSFORM, {}),
     ("render-start", "ecr:BatchGetImage", f"{IMAGES}-postprocess", {}),
 ]
 MAY_NOT = [
@@ -174,6 +176,9 @@ MAY_NOT = [
     ("render", "batch:SubmitJob", QUEUE, {}),
     ("render", "sqs:SendMessage", FAILURES, {}),
     ("render", "s3:ListBucket", BUCKET, {"s3:prefix": ""}),
+    ("sweep", "s3:GetObject", f"{BUCKET}/jobs/1/job.json", {}),
+    ("sweep", "s3:DeleteObject", f"{BUCKET}/jobs/1/error.json", {}),
+    ("sweep", "s3:ListBucket", BUCKET, {"s3:prefix": "detections/1/"}),
     ("render-start", "s3:GetObject", FRAME, {}),
 ]
 

@@ -1,0 +1,26 @@
+"""The function that runs every few hours: jobs that nobody goes on with are told to have failed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, event_source
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from faceveil.aws.clients import sagemaker_client
+from faceveil.aws.postprocess.settings import Settings
+from faceveil.aws.sweep import sweep
+from postprocess_lambda.function import Answer, count, logger, metrics
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context(clear_state=True)
+@event_source(data_class=EventBridgeEvent)
+def handler(event: EventBridgeEvent, context: LambdaContext) -> Answer:
+    """Lambda's entrypoint, for a schedule."""
+    settings = Settings.of()
+    stuck = sweep(settings.open_bucket(), sagemaker_client, settings.announce(), datetime.now(UTC))
+    for job_id in stuck:
+        logger.error("job %s has failed: nobody went on with it", job_id)
+        count("JobsFailed")
+    return {"outcome": "swept", "failed": stuck}
