@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -86,6 +86,15 @@ class Verification:
             f"{where}: shows what must be veiled, on {frames} of {self.frames} frames: {named}. "
             f"For faces that were missed, analyse again with a lower --min-face-size{advice}"
         )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Verification:
+        """What `to_dict` gave."""
+        violations = [
+            Violation(**item | {"box": tuple(item["box"])}) for item in data["violations"]
+        ]
+        doubtful = [(item["frame"], tuple(item["box"])) for item in data["doubtful"]]
+        return cls(**{**data, "violations": violations, "doubtful": doubtful})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for report.json; no features and no pictures."""

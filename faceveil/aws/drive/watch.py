@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from faceveil import errors
+from faceveil.assure.verification import Verification
 from faceveil.aws.clients import sagemaker_client
 from faceveil.aws.drive.costs import Load, run_cost
 from faceveil.aws.drive.costs import postprocessing as postprocessing_cost
@@ -19,7 +20,9 @@ from faceveil.aws.drive.costs import requests as request_cost
 from faceveil.aws.drive.deployment import client_of
 from faceveil.aws.drive.prices import Prices, read_prices
 from faceveil.aws.drive.transforms import Transform, TransformWatch
-from faceveil.client import Failure, State, Status
+from faceveil.client import Client, Failure, State, Status
+from faceveil.command_options import say
+from faceveil.commands import summary
 from faceveil.errors import FaceveilError, UsageError
 
 LINE_SECONDS = 30.0
@@ -42,7 +45,18 @@ def watch(options: Namespace) -> int:
     status = client.wait(options.job, progress=watcher.look, pause=options.every)
     if status.failure is not None:
         raise _error(options.job, status.failure)
+    say(options, _results(client, options.job))
     return 0
+
+
+def _results(client: Client, job_id: str) -> str:
+    """What came of a completed job, in the words of the local command."""
+    lines = [summary(client.analysis(job_id))]
+    verified = client.results(job_id).report["verification"]
+    if verified is not None:
+        lines.append(Verification.from_dict(verified).summary())
+    lines.append(f"next: faceveil aws download {job_id} {job_id}/")
+    return "\n".join(lines)
 
 
 def _error(job_id: str, failure: Failure) -> FaceveilError:

@@ -17,6 +17,7 @@ from made_job import FRAMES, HEIGHT, WIDTH, NobodyFound, faces_at, write_frames
 
 from clips import make_clip, write_video
 from faceveil import pipeline
+from faceveil.assure.verification import Verification, Violation
 from faceveil.aws.clients import sagemaker_client
 from faceveil.aws.detections import UnknownFrames
 from faceveil.aws.drive.prices import read_prices
@@ -127,6 +128,11 @@ def test_watching_tells_how_far_how_long_and_how_dear(
     assert aws_loud("watch", uploaded, "--progress", "json") == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["finished"] is True
+    assert aws_loud("watch", uploaded) == 0
+    said = capsys.readouterr().err
+    assert f"{FRAMES} frames in 1 shots: 2 people, 0 of them kept, all others veiled" in said
+    assert "frames looked at: nothing shows" in said
+    assert f"next: faceveil aws download {uploaded}" in said
 
 
 def transform_of(job_id):
@@ -135,6 +141,20 @@ def transform_of(job_id):
         "TransformResources": {"InstanceType": "ml.c5.xlarge", "InstanceCount": 2},
         "TransformStartTime": time.time() - 3600,
     }
+
+
+def test_a_report_tells_what_verification_found():
+    found = Verification(
+        frames=9,
+        looked_at=3,
+        veils=20,
+        recognised=False,
+        violations=[Violation("uncovered", 4, (1.0, 2.0, 3.0, 4.0), 0.9)],
+        doubtful=[(5, (1.0, 2.0, 3.0, 4.0))],
+    )
+    again = Verification.from_dict(json.loads(json.dumps(found.to_dict())))
+    assert again == found
+    assert "1 frames show" in again.summary()
 
 
 def test_a_failed_job_ends_the_watch_with_its_reason_and_code(aws, cloud, place, uploaded, capsys):
