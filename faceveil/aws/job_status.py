@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
 from faceveil.aws.detections import SUFFIX
 from faceveil.aws.job import Job, job_prefix
 from faceveil.aws.postprocess.chunks import ChunkPlan, plan_name
+from faceveil.aws.postprocess.fail import failure_of
 from faceveil.aws.postprocess.layout import (
     ANALYSIS,
     CHUNKS,
@@ -26,7 +25,7 @@ from faceveil.aws.postprocess.layout import (
     UnknownJobError,
     load_job,
 )
-from faceveil.aws.start import STARTED
+from faceveil.aws.start import STARTED, digest_of, is_corrected
 from faceveil.errors import InputError
 from faceveil.media.s3 import S3Location
 from faceveil.media.s3_errors import code_of, explained
@@ -95,7 +94,7 @@ def read_status(bucket: S3Location, job_id: str, frames: int | None = None) -> S
         raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job")
     failure = None
     if ERROR in written and SUCCESS not in written:
-        failure = _failure(folder)
+        failure = _failure(bucket, job_id)
     job = _job(bucket, job_id, failure)
     rendered = _Rendered.of(folder, written)
     if rendered is not None:
@@ -153,11 +152,10 @@ class _Rendered:
         return cls(ChunkPlan.from_json(folder.read(plan_name(digest))), count)
 
 
-def _failure(folder: S3Location) -> Failure | None:
-    """What the error.json of a job's folder says; None where job.json was corrected since."""
-    note = orjson.loads(folder.read(ERROR))
-    digest = f"sha256:{hashlib.sha256(folder.read(JOB)).hexdigest()}"
-    if note.get("job_json", digest) != digest and folder.find(STARTED) is None:
+def _failure(bucket: S3Location, job_id: str) -> Failure | None:
+    """What the error.json of a job says; None where job.json was corrected since."""
+    folder, note = bucket.folder(job_prefix(job_id)), failure_of(bucket, job_id)
+    if note is None or is_corrected(folder, note, digest_of(folder.read(JOB))):
         return None
     return Failure(note["stage"], note["error"], note["reason"])
 

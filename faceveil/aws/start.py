@@ -13,7 +13,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
@@ -82,7 +82,7 @@ def start_job(submission: Submission, job_id: str) -> Outcome:
     digest = None
     try:
         content = _read(folder)
-        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        digest = digest_of(content)
         if _failed_before(submission.bucket, folder, job_id, digest):
             return "failed before"
         job = read_job(content, str(folder.uri(JOB)))
@@ -111,14 +111,23 @@ def _read(folder: S3Location) -> bytes:
         raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job") from problem
 
 
+def digest_of(job_json: bytes) -> str:
+    """What tells one job.json from another."""
+    return f"sha256:{hashlib.sha256(job_json).hexdigest()}"
+
+
+def is_corrected(folder: S3Location, failure: Mapping[str, Any], digest: str) -> bool:
+    """Whether a job.json is a new attempt after this failure, which is of another one by which
+    nothing was started."""
+    return failure.get("job_json", digest) != digest and folder.find(STARTED) is None
+
+
 def _failed_before(bucket: S3Location, folder: S3Location, job_id: str, digest: str) -> bool:
-    """Whether the job has failed, and this job.json is no correction of it; forgets the failure
-    of another job.json by which nothing was started."""
+    """Whether the job has failed; forgets a failure that was corrected."""
     failure = failure_of(bucket, job_id)
     if failure is None:
         return False
-    is_corrected = failure["stage"] == "submit" and failure.get("job_json") != digest
-    if not is_corrected or folder.find(STARTED) is not None:
+    if not is_corrected(folder, failure, digest):
         return True
     start_again(bucket, job_id)
     return False
