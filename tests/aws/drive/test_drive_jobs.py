@@ -10,6 +10,7 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from faults import TRUNCATE
@@ -35,6 +36,10 @@ from faceveil.media.video import VideoSource
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "pipeline"))
 from local_cloud import LocalCloud
+
+from pipeline.test_roles import asked
+from terraform.conftest import module_test, terraform  # noqa: F401, fixtures
+from terraform.policies import allows, statements_of
 
 
 @pytest.fixture
@@ -291,3 +296,38 @@ def prices(folder):
     path = folder / "prices.toml"
     path.write_text('date = "2030-01"\nregion = "eu-north-1"\n[transform]\n"ml.c5.xlarge" = 1.0\n')
     return path
+
+
+@pytest.fixture
+def calls(aws, cloud, place, frames, job_id, tmp_path, monkeypatch):
+    """What the verbs that bring, start, follow and fetch a job ask of S3 and SageMaker."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.session.Session())
+    made_calls = []
+
+    def record(params, model, **_):
+        service = model.service_model.service_name
+        call = {"service": service, "operation": model.name, "parameters": dict(params)}
+        made_calls.extend(asked(call))
+
+    boto3.DEFAULT_SESSION.events.register("before-parameter-build", record)
+    photo = f"Ann={frames / 'img0000001.png'}"
+    assert aws("upload", frames, "--job", job_id, "--person", photo) == 0
+    assert aws("upload", frames, "--job", job_id) == 0
+    assert aws("submit", job_id, "--keep-at", "9:107,50") == 0
+    deploy(place, job_id, tmp_path)
+    assert aws("watch", job_id) == 0
+    assert aws("download", job_id, tmp_path / "out") == 0
+    return made_calls
+
+
+@pytest.mark.slow
+def test_a_backends_rights_are_enough_to_bring_follow_and_fetch_a_job(calls, job_id, module_test):  # noqa: F811
+    policy = statements_of(module_test.states["defaults"]["outputs"]["backend_policy"]["value"])
+    refused = {
+        (action, tuple(context.items()))
+        for action, resource, context in calls
+        if not allows(policy, action, resource, context)
+    }
+    assert refused <= {("s3:ListBucket", (("s3:prefix", f"detections/{job_id}/"),))}
+    s3 = {"s3:PutObject", "s3:GetObject", "s3:ListBucket"}
+    assert {action for action, _, _ in calls} == s3 | {"sagemaker:DescribeTransformJob"}

@@ -75,13 +75,30 @@ def test_options_become_the_job(aws, place, job_id, frames, tmp_path, capsys):
     }
 
 
-def test_an_id_is_used_once_and_the_same_job_may_be_told_again(aws, place, job_id, frames, capsys):
+def test_an_id_is_used_once_and_the_same_job_may_be_told_again(
+    aws, place, job_id, frames, tmp_path, capsys
+):
     assert aws("submit", job_id, "--frames", frames) == 0
     before = place.folder(f"jobs/{job_id}").find("job.json")
     assert aws("submit", job_id, "--frames", frames) == 0
     assert place.folder(f"jobs/{job_id}").find("job.json") == before
-    assert aws("submit", job_id, "--frames", frames, "--nobody") == InputError.exit_code
-    assert "another job has this id" in capsys.readouterr().err
+    photo = tmp_path / "Ann.png"
+    photo.write_bytes(encoded(1))
+    for other in (("--nobody",), ("--keep", photo)):
+        assert aws("submit", job_id, "--frames", frames, *other) == InputError.exit_code
+        assert "another job has this id" in capsys.readouterr().err
+    assert place.folder(f"jobs/{job_id}").find("references/Ann/Ann.png") is None
+
+
+def test_frames_that_were_lost_or_came_after_an_upload_are_noticed(
+    aws, place, job_id, tmp_path, capsys
+):
+    for number in (1, 2, 3):
+        (tmp_path / f"img{number}.png").write_bytes(encoded(number))
+    assert aws("upload", tmp_path, "--job", job_id) == 0
+    place.write(f"frames/{job_id}/img4.png", encoded(4))
+    assert aws("submit", job_id) == InputError.exit_code
+    assert "4 frames, but 3 were uploaded" in capsys.readouterr().err
 
 
 def test_terraforms_outputs_are_what_is_not_said_otherwise(
