@@ -17,7 +17,7 @@ Bring the frames of a video, or a folder of frames, to frames/<job>/ of the buck
   faceveil aws upload talk.mp4 --job talk-1 --with-video --person "Ann Lee=photos/ann/"
   faceveil aws upload frames/ --job talk-1 --dry-run
 
-The frames of a video become img0000001.jpg … (or .png, lossless and about five times as large);
+The frames of a video become img0000001.jpg … (or .png, lossless and three to four times as large);
 those of a folder are brought as they are. What is in the bucket already, byte for byte, is not
 sent again: run the same command again after an interruption. Nothing is ever written over: frames
 that differ need another job id.
