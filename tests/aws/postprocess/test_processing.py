@@ -9,6 +9,8 @@ from faceveil.aws.postprocess import processing
 from faceveil.aws.postprocess.command import main
 from faceveil.errors import InputError
 
+SAMPLED = {"sampling": {"mode": "coarse_then_refine"}}
+
 
 @pytest.fixture
 def inputs(tmp_path, monkeypatch):
@@ -33,6 +35,18 @@ def test_it_gives_the_frames_that_s3_would_hold(inputs, made, tmp_path):
     report = json.loads((output / "report.json").read_text())
     assert report["verification"]["veils"] > 0
     assert (output / "analysis.json").is_file()
+
+
+@pytest.mark.parametrize(("fields", "unknown"), [(SAMPLED, []), ({}, [1, 2, 14, 15, 16, 17])])
+def test_frames_between_looks_that_agree_are_known_where_the_job_says_so(
+    inputs, tmp_path, fields, unknown
+):
+    for number in (1, 2, 14, 15, 16, 17):
+        (inputs / "detections" / f"img{number + 1:07d}.png.out").unlink()
+    (inputs / "job" / "job.json").write_text(json.dumps(document(**fields)))
+    assert processing.process(inputs, tmp_path / "output") == "completed"
+    analysis = json.loads((tmp_path / "output" / "analysis.json").read_text())
+    assert analysis["unknown_frames"] == unknown
 
 
 def test_a_job_that_cannot_be_used_is_said_with_an_exit_code(inputs, tmp_path, capsys):
