@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import shlex
 import shutil
@@ -24,6 +25,10 @@ from faceveil.files import replace_file
 
 IMAGES = {"server": "Dockerfile", "postprocess": "postprocess_lambda/Dockerfile"}
 ENGINES = ("podman", "docker")
+PLATFORM = "linux/amd64"
+"""Of everything in terraform/, whatever machine builds."""
+NO_ATTESTATIONS = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+"""Docker puts an index around an image and its attestations, which Lambda does not take."""
 LOCAL = "localhost/faceveil-{0}"
 _ECR = re.compile(r"[0-9]{12}\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/.+")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -42,7 +47,14 @@ class Engine:
         print(shlex.join(command), file=sys.stdout if self.dry_run else sys.stderr)
         if self.dry_run:
             return ""
-        done = subprocess.run(command, input=given, stdout=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            command,
+            input=given,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **NO_ATTESTATIONS},
+            check=False,
+        )
         if done.returncode:
             raise OutputError(f"`{shlex.join(command)}` ended with {done.returncode}: see above")
         return done.stdout
@@ -60,8 +72,9 @@ def build_images(options: Namespace) -> int:
     repositories = {} if options.no_push else _repositories(options)
     names = {image: f"{repositories.get(image, LOCAL.format(image))}:{tag}" for image in IMAGES}
     for image, file in IMAGES.items():
-        words = ["--file", str(options.checkout / file), "--tag", names[image]]
-        engine.run("build", *options.build_option, *words, str(options.checkout))
+        words = ["--platform", PLATFORM, *options.build_option]
+        words += ["--file", str(options.checkout / file), "--tag", names[image]]
+        engine.run("build", *words, str(options.checkout))
     if options.no_push:
         return 0
     for registry in sorted({address.partition("/")[0] for address in repositories.values()}):

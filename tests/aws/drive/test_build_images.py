@@ -78,7 +78,9 @@ def test_both_images_are_pushed_and_named_by_their_digests(engine, outputs, tmp_
         "push",
     ]
     build = log()[0][0]
-    assert build[1:5] == [
+    assert build[1:7] == [
+        "--platform",
+        "linux/amd64",
         "--file",
         str(PROJECT / "Dockerfile"),
         "--tag",
@@ -110,8 +112,8 @@ def test_a_dry_run_prints_the_commands_and_runs_none(outputs, monkeypatch, tmp_p
 def test_without_a_registry_it_only_builds(engine):
     log = engine("docker")
     assert run("--no-push", "--tag", "v1", "--build-option=--no-cache") == 0
-    assert {words[1] for words, _ in log()} == {"--no-cache"}
-    assert [words[5] for words, _ in log()] == [f"localhost/faceveil-{i}:v1" for i in DIGESTS]
+    assert {words[3] for words, _ in log()} == {"--no-cache"}
+    assert [words[7] for words, _ in log()] == [f"localhost/faceveil-{i}:v1" for i in DIGESTS]
 
 
 def test_what_cannot_be_is_answered(engine, outputs, tmp_path, monkeypatch, capsys):
