@@ -63,7 +63,8 @@ class ContainerFunction(LambdaFunction):
 
     def command(self, told):
         self._name, command = podman({**self._environment, **told}, self._memory, self._handler)
-        return command
+        # Where a container runs out of memory, podman leaves a file called oom.
+        return ["env", "--chdir", str(self._folder), *command]
 
     def _stop(self):
         if self._name:
