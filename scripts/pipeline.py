@@ -249,7 +249,7 @@ class Pipeline:
         told = {f"AWS_ENDPOINT_URL_{name}": self.cloud.url for name in ("SAGEMAKER", "BATCH")}
         told |= {"AWS_ENDPOINT_URL_EVENTBRIDGE": self.cloud.url, "AWS_ENDPOINT_URL_S3": self.url}
         told |= {"FACEVEIL_BUCKET": BUCKET, "FACEVEIL_EVENT_BUS": "default"}
-        told |= {"FACEVEIL_MODEL_NAME": "faceveil", "FACEVEIL_INSTANCE_TYPE": "ml.c5.large"}
+        told |= {"FACEVEIL_MODEL_NAME": "faceveil", "FACEVEIL_INSTANCE_TYPE": "ml.m5.large"}
         told |= {"FACEVEIL_BATCH_QUEUE": "faceveil-render"}
         told |= {"FACEVEIL_BATCH_JOB_DEFINITION": "faceveil-render"}
         if self.calls:

@@ -1,5 +1,5 @@
 # What a backend needs: bring frames, photos and job.json, and read what came of them. Detections,
-# which hold the features, are not for it.
+# which hold the features, are not for it; it may count them.
 locals {
   backend_statements = [
     {
@@ -19,7 +19,7 @@ locals {
       Effect    = "Allow"
       Action    = ["s3:ListBucket"]
       Resource  = [local.bucket_arn]
-      Condition = { StringLikeIfExists = { "s3:prefix" = ["${local.prefixes.frames}*", "${local.prefixes.jobs}*"] } }
+      Condition = { StringLikeIfExists = { "s3:prefix" = ["${local.prefixes.detections}*", "${local.prefixes.frames}*", "${local.prefixes.jobs}*"] } }
     },
     {
       Sid      = "WatchTransforms"

@@ -19,6 +19,7 @@ locals {
     jobs       = "jobs/"
     frames     = "frames/"
     detections = "detections/"
+    searches   = "face-search/"
   }
 
   # ARNs are put together here rather than read from the resources, so that a plan shows whole

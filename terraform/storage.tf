@@ -65,6 +65,8 @@ locals {
     detections = var.retention.detections_days
     frames     = var.retention.frames_days
     jobs       = var.retention.outputs_days
+    # A video is deleted after its search; this is for the searches that were killed.
+    searches = 1
   }
 }
 

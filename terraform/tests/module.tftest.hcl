@@ -101,8 +101,8 @@ run "defaults" {
     error_message = "The model's container has no way out."
   }
   assert {
-    condition     = toset([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.id]) == toset(["unfinished-uploads", "expire-detections", "expire-frames"])
-    error_message = "Detections and frames expire, outputs stay."
+    condition     = toset([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.id]) == toset(["unfinished-uploads", "expire-detections", "expire-frames", "expire-searches"])
+    error_message = "Detections, frames and what a killed search left expire, outputs stay."
   }
   assert {
     condition     = one([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule if rule.id == "expire-detections"]).expiration[0].days == 7
@@ -125,7 +125,7 @@ run "defaults" {
     error_message = "Twelve alarms that tell somebody, and are quiet while nothing runs."
   }
   assert {
-    condition     = strcontains(output.backend_policy, "jobs/*/job.json") && !strcontains(output.backend_policy, "detections/")
+    condition     = strcontains(output.backend_policy, "jobs/*/job.json") && alltrue([for statement in jsondecode(output.backend_policy).Statement : !contains(statement.Action, "s3:GetObject") || !anytrue([for resource in statement.Resource : strcontains(resource, "detections/")])])
     error_message = "A backend may start jobs and see no features."
   }
   assert {
@@ -162,7 +162,7 @@ run "private_network" {
     error_message = "The notebook has no way to the internet and no root."
   }
   assert {
-    condition     = length(aws_s3_bucket_lifecycle_configuration.this.rule) == 4 && length(aws_budgets_budget.this) == 0
+    condition     = length(aws_s3_bucket_lifecycle_configuration.this.rule) == 5 && length(aws_budgets_budget.this) == 0
     error_message = "Outputs expire on request; a budget can be left out."
   }
 }

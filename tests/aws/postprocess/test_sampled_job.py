@@ -108,7 +108,7 @@ class Deployment:
         job = {"version": 1, "id": job_id, "frames": {"prefix": "frames/", "rate": 25}}
         job |= {"selection": KEEP_ANN, "verification": "off", **fields}
         self.bucket.write(f"jobs/{job_id}/job.json", json.dumps(job).encode())
-        machines = Machines("faceveil", "ml.c5.large")
+        machines = Machines("faceveil", "ml.m5.large")
         submission = Submission(
             self.bucket, machines, lambda: self.sagemaker, self.announced.append
         )
@@ -154,7 +154,7 @@ class Deployment:
     def ended(self, detail, owner="tester"):
         """What the function does at the event."""
         end = transform_end(detail)
-        second = SecondPass(lambda: Machines("faceveil", "ml.c5.large"), lambda: self.sagemaker)
+        second = SecondPass(lambda: Machines("faceveil", "ml.m5.large"), lambda: self.sagemaker)
         return steps.start(self.run(end.job_id, owner), end, ROOMY, None, second)
 
     def whole(self, job_id, **fields):
