@@ -10,7 +10,7 @@ from attack_ways import all_ways
 
 from faceveil.faces import Floats, Image
 from faceveil.media.pictures import read_picture
-from portraits import PORTRAITS, portrait_path
+from testkit.portraits import PORTRAITS, portrait_path
 
 SIDE = 170
 _AROUND = 2.4

@@ -20,8 +20,6 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 LIBRARIES = ("av", "numpy", "onnxruntime", "opencv-python-headless", "scipy")
 
-sys.path.append(str(ROOT / "tests"))  # the synthetic clips and their truth
-
 
 def machine() -> str:
     """When and on what a report was made."""

@@ -29,9 +29,9 @@ from detection_peers import PACKAGES, PEERS, WITHOUT_DEPENDENCIES
 from filelock import FileLock
 from platformdirs import user_cache_dir
 
+from faceveil.boxes import overlaps
 from faceveil.detect import mtcnn as mtcnn_module
 from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
-from faceveil.detect.boxes import overlaps
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.detector import Detected
 from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks

@@ -30,7 +30,7 @@ from faceveil.identity.templates import CLEAR_SCORE
 from faceveil.media.open import open_source
 from faceveil.media.pictures import read_picture
 from faceveil.weights.store import locate
-from portraits import PORTRAITS, portrait_path
+from testkit.portraits import PORTRAITS, portrait_path
 
 Descriptors = NDArray[np.float64]
 SHARE = 0.9

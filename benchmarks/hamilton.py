@@ -35,7 +35,7 @@ SEEN = "## What was seen"
 
 def veil(folder: Path) -> Analysis:
     """Run the command, as a user would."""
-    command = [sys.executable, "-m", "faceveil.cli", "veil", CLIP, folder / "veiled.mp4"]
+    command = [sys.executable, "-m", "faceveil", "veil", CLIP, folder / "veiled.mp4"]
     command += ["--keep", PHOTO, "--analysis", folder / "analysis.json"]
     command += ["--contact-sheet", folder / "contact_sheet.png"]
     subprocess.run([str(word) for word in command], check=True)

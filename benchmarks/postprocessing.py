@@ -19,22 +19,19 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import cv2
 import numpy as np
-from common import ROOT, machine, publish
+from common import machine, publish
 
-sys.path += [str(ROOT / "tests" / "aws"), str(ROOT / "tests" / "aws" / "postprocess")]
-
-import boto3
-from faults import FaultyS3
-from servers import WEED, client, seaweedfs
-
-from faceveil.aws.job import Networks, read_job
-from faceveil.aws.postprocess import steps
-from faceveil.aws.postprocess.layout import JobRun
-from faceveil.aws.postprocess.settings import analyzer_of
+from faceveil.aws.s3 import S3Location
 from faceveil.faces import FrameFaces, Models
-from faceveil.media.s3 import S3Location
+from faceveil.jobs import state_machine as steps
+from faceveil.jobs.job import Networks, read_job
+from faceveil.jobs.job_run import JobRun
+from faceveil.jobs.settings import analyzer_of
+from testkit.servers.faulty_s3 import FaultyS3
+from testkit.servers.processes import WEED, client, seaweedfs
 
 PRICES = {
     "date": "2025-06, us-east-1, on demand, without free tiers",

@@ -13,12 +13,12 @@ import av
 import numpy as np
 from common import DATA, ROOT
 
-from faceveil.assure.truth_formats import read_truth
+from faceveil.evaluate.truth_formats import read_truth
 from faceveil.faces import Image
-from scenes import CONDITIONS
-from scenes_effects import compression, darkness, grain, motion_blur
-from scenes_footage import Altered, Excerpt, Footage, rolled, scaled, window
-from truth import Truth
+from testkit.scenes import CONDITIONS
+from testkit.scenes_effects import compression, darkness, grain, motion_blur
+from testkit.scenes_footage import Altered, Excerpt, Footage, rolled, scaled, window
+from testkit.truth import Truth
 
 LABELS = ROOT / "labels"
 FILES = {

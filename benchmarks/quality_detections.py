@@ -21,10 +21,10 @@ import orjson
 from common import cache, environment
 from whole_command import DEFACE
 
-from faceveil.assure.evaluate_output import Output, output_of_boxes
 from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
+from faceveil.evaluate.output import Output, output_of_boxes
 from faceveil.faces import FrameFaces
-from scenes_footage import Footage
+from testkit.scenes_footage import Footage
 
 ANALYZERS = {
     "default": AnalyzerOptions(),

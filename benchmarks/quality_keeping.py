@@ -11,14 +11,14 @@ import numpy as np
 from common import DATA
 from quality_variants import output_of_sequences
 
-from faceveil.assure.evaluate import Share, evaluate
-from faceveil.assure.truth import Truth
 from faceveil.detect.analyzer import FaceAnalyzer, build_analyzer
+from faceveil.evaluate.evaluation import Share, evaluate
+from faceveil.evaluate.truth import Truth
 from faceveil.identity.cluster import cluster
 from faceveil.identity.references import References, load_references
 from faceveil.identity.select import Selection, decide
 from faceveil.pipeline import Found
-from portraits import PORTRAITS, portrait_path
+from testkit.portraits import PORTRAITS, portrait_path
 
 REAL_PHOTOS = {
     "Alex Lacamoire": "alex-lacamoire.png",

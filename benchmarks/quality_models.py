@@ -14,14 +14,14 @@ from quality_detections import Detections
 from quality_source import KnownShots
 from quality_variants import DEFAULT, output_of_sequences
 
-from faceveil.assure.evaluate import judge
-from faceveil.assure.evaluate_coverage import coverage_of_output, match
-from faceveil.assure.evaluate_measures import area, jitter
-from faceveil.assure.evaluate_output import Output
-from faceveil.assure.truth import Truth
+from faceveil.boxes import centres, sides
+from faceveil.evaluate.coverage import coverage_of_output, match
+from faceveil.evaluate.evaluation import judge
+from faceveil.evaluate.measures import area, jitter
+from faceveil.evaluate.output import Output
+from faceveil.evaluate.truth import Truth
 from faceveil.faces import FrameFaces
 from faceveil.pipeline import follow
-from faceveil.sequence.geometry import centres, sides
 from faceveil.sequence.options import SequenceOptions
 
 MODELS = {

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from quality_detections import Detections, Detectors, Shown
 
-from faceveil.assure.truth import Truth
-from faceveil.detect.boxes import overlaps
+from faceveil.boxes import overlaps
+from faceveil.evaluate.truth import Truth
 from faceveil.faces import Floats, Image
-from scenes import CONDITIONS
-from scenes_footage import Footage
+from testkit.scenes import CONDITIONS
+from testkit.scenes_footage import Footage
 
 SHOWN = ("upside down", "rolled 90 degrees", "noise 60 grey levels", "whip pan")
 LOOKS = {"fast": (235, 60, 50), "default": (60, 220, 90)}

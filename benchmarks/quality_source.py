@@ -15,8 +15,8 @@ from quality_detections import Detections
 from faceveil.faces import FrameFaces, Image
 from faceveil.media.frames import Planes, Problem, SourceKind
 from faceveil.media.reduced import thumbnail
-from faceveil.sequence.transitions import TransitionDetector, TransNet, mark
-from scenes_footage import Footage
+from faceveil.shots.transitions import TransitionDetector, TransNet, mark
+from testkit.scenes_footage import Footage
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,6 @@ import numpy as np
 from common import machine, publish
 from quality_clips import clips
 
-from faceveil.assure.evaluate_coverage import coverage_of_boxes, match, on_ignored
-from faceveil.assure.truth import Truth
 from faceveil.detect.analyzer import UNION_CENTERFACE, UNION_THRESHOLDS, UNION_TIMES_SMALLEST
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.detector import Detected
@@ -25,6 +23,8 @@ from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks
 from faceveil.detect.pyramid import Pyramid
 from faceveil.detect.thorough import ThoroughCenterFace
 from faceveil.detect.union import UnionDetector
+from faceveil.evaluate.coverage import coverage_of_boxes, match, on_ignored
+from faceveil.evaluate.truth import Truth
 from faceveil.faces import LOW_SCORE, Image
 from faceveil.veil.region import core
 from faceveil.veil.styles import VeilStyle

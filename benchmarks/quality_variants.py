@@ -12,14 +12,14 @@ import numpy as np
 from quality_detections import Detections
 from quality_source import HeldSource, KnownShots
 
-from faceveil.assure.evaluate_output import Output, output_of_boxes, planned_boxes
+from faceveil.evaluate.output import Output, output_of_boxes, planned_boxes
 from faceveil.faces import FaceSequence, FrameFaces, Ints
 from faceveil.identity.cluster import cluster
 from faceveil.pipeline import Found, analyse
+from faceveil.sampling.adaptive import SamplingOptions
 from faceveil.sequence import process
 from faceveil.sequence.options import THESIS, SequenceOptions
-from faceveil.sequence.sampling import SamplingOptions
-from faceveil.sequence.track import TrackOptions
+from faceveil.tracking.track import TrackOptions
 from faceveil.veil.region import core
 from faceveil.veil.styles import VeilStyle
 
@@ -32,7 +32,7 @@ TRACKING = TrackOptions()
 class Variant:
     """A row of the table: the detections it starts from, and what becomes of them.
 
-    without: names of functions of faceveil.sequence.process that are left out.
+    without: names of functions of faceveil.sequence.finish that are left out.
     """
 
     name: str

@@ -25,26 +25,23 @@ from time import perf_counter, process_time, sleep
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import cv2
 import numpy as np
-from common import ROOT, machine, publish
-
-sys.path.append(str(ROOT / "tests" / "aws"))
-
-import boto3
-from faults import FaultyS3
-from servers import WEED, client, seaweedfs
+from common import machine, publish
 
 from faceveil import pipeline
 from faceveil.analysis import Analysis
+from faceveil.aws.s3 import Listed, S3Location
 from faceveil.faces import FaceSequence
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
-from faceveil.media.s3 import Listed, S3Location
 from faceveil.media.s3_frames import S3Frames
 from faceveil.media.s3_keys import list_frames
 from faceveil.media.s3_sink import S3FrameSink
-from veil_removal import analysis_of
+from testkit.servers.faulty_s3 import FaultyS3
+from testkit.servers.processes import WEED, client, seaweedfs
+from testkit.veil_removal import analysis_of
 
 WIDTH, HEIGHT = 1920, 1080
 ROUNDS = 4

@@ -38,8 +38,8 @@ def analysed(frames: int) -> dict[str, float]:
 
     from faceveil import pipeline
     from faceveil.faces import FrameFaces
-    from faceveil.sequence.build import SequenceBuilder
-    from faceveil.sequence.transitions import TransitionDetector
+    from faceveil.sequence.follow.build import SequenceBuilder
+    from faceveil.shots.transitions import TransitionDetector
 
     cv2.setNumThreads(1)
     spent: dict[str, float] = defaultdict(float)
@@ -87,7 +87,7 @@ def matched() -> dict[str, float]:
     from scale_scene import scene
     from thesis_matching import as_dicts, match
 
-    from faceveil.sequence.build import SequenceBuilder
+    from faceveil.sequence.follow.build import SequenceBuilder
 
     frames = list(scene(MATCHED))
     dicts = [as_dicts(faces) for faces in frames[:MATCHED_BY_THESIS]]

@@ -8,7 +8,6 @@ the median over rounds counts. Needs the extra `serve`, a JDK and ../shared/data
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,17 +21,13 @@ from timeit import repeat
 
 import cv2
 import numpy as np
-from common import DATA, ROOT, machine, publish
-
-# ruff: noqa: E402 - what is imported below is not installed
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "handler")]
-
-import container
-from server_process import RunningServer, start_server
+from common import DATA, machine, publish
 from thesis_handler import ThesisHandler, write_networks
 
 from faceveil.faces import FrameFaces, Models
 from handler.plugin.build import build
+from testkit.servers import container
+from testkit.servers.model_server import RunningServer, start_server
 
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
 FRAMES = (5, 40, 70, 100, 150, 200, 230, 260)

@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 from common import DATA, machine, publish
 
-from clips import make_clip
 from faceveil.faces import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, Image
-from faceveil.sequence.shots import ShotDetector
-from faceveil.sequence.transitions import LIKELY, WINDOW, TransitionDetector, TransNet, mark
+from faceveil.shots.cuts import ShotDetector
+from faceveil.shots.transitions import LIKELY, WINDOW, TransitionDetector, TransNet, mark
+from testkit.clips import make_clip
 
 SIZE = (THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT)
 SINGLE_SHOTS = {  # file: first and last frame + 1 of its single shots

@@ -26,7 +26,7 @@ from faceveil.faces import FrameFaces
 from faceveil.media.frames import EncodeOptions
 from faceveil.media.video import DecodedFrame, VideoSource
 from faceveil.media.video_sink import VideoSink
-from faceveil.sequence.transitions import TransitionDetector
+from faceveil.shots.transitions import TransitionDetector
 
 STAGES = (
     ("to RGB", DecodedFrame, "rgb"),

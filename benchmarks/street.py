@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from common import DATA
 
-from clips import write_video
 from faceveil.faces import Image
+from testkit.clips import write_video
 
 WIDTH, HEIGHT = 1920, 1080
 SHOT = 34

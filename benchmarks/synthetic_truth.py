@@ -19,7 +19,6 @@ import av
 import numpy as np
 from common import machine, publish
 
-from clips import make_clip, write_video
 from faceveil import pipeline
 from faceveil.analysis import Analysis
 from faceveil.detect.analyzer import FaceAnalyzer, build_analyzer
@@ -28,8 +27,9 @@ from faceveil.identity.references import load_references
 from faceveil.identity.select import Selection
 from faceveil.media.open import open_sink, open_source
 from faceveil.veil.styles import VeilStyle
-from portraits import PORTRAITS, portrait_path
-from truth import (
+from testkit.clips import make_clip, write_video
+from testkit.portraits import PORTRAITS, portrait_path
+from testkit.truth import (
     ENCODED,
     Evaluation,
     Truth,

@@ -21,7 +21,6 @@ import numpy as np
 from common import DATA, machine, publish
 from whole_command import Run, in_own_process, least, make_street, measured
 
-import clips
 from faceveil import pipeline
 from faceveil.analysis import Analysis
 from faceveil.assure.verification import Verification
@@ -30,7 +29,8 @@ from faceveil.detect.analyzer import FAST, AnalyzerOptions, FaceAnalyzer, build_
 from faceveil.media.frames import EncodeOptions, FrameSource
 from faceveil.media.open import open_sink, open_source
 from faceveil.veil.styles import VeilStyle
-from veil_removal import Removal, draw_removal, render_without, shown_frames
+from testkit import clips
+from testkit.veil_removal import Removal, draw_removal, render_without, shown_frames
 
 TRIALS = 50
 STYLES = ("round", "square", "pixelate", "solid", "upper")
@@ -170,7 +170,7 @@ def cost(folder: Path) -> list[str]:
     """A run of the command with the step and without, in turns: rows of a table."""
     clip, target, report = folder / "street.mp4", folder / "veiled.mp4", folder / "report.json"
     in_own_process(make_street, clip, STREET_REPEAT)
-    command = [sys.executable, "-m", "faceveil.cli", "veil", clip, target, "--report", report]
+    command = [sys.executable, "-m", "faceveil", "veil", clip, target, "--report", report]
     runs: dict[str, list[Run]] = {"off": [], "sampled": []}
     seconds: dict[str, dict[str, float]] = {}
     for _ in range(ROUNDS):

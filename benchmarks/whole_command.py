@@ -96,7 +96,14 @@ def measure_stages(clip: Path, target: Path) -> dict[str, float]:
 def commands(source: Path, target: Path) -> dict[str, list[str | Path]]:
     """Each program's command line."""
     deface = environment("deface", DEFACE) / "deface"
-    ours: tuple[str | Path, ...] = (sys.executable, "-m", "faceveil.cli", "veil", source, target)
+    ours: tuple[str | Path, ...] = (
+        sys.executable,
+        "-m",
+        "faceveil",
+        "veil",
+        source,
+        target,
+    )
     lines = {name: [*ours, *words] for name, words in WAYS.items()}
     for name, words in DEFACE_WAYS.items():
         lines[name] = [deface, source, *words, "-o", target]
@@ -162,7 +169,7 @@ def memory(scratch: Path) -> list[str]:
     street, long = scratch / "once.mp4", scratch / "long.mp4"
     in_own_process(make_street, street)
     in_own_process(make_street, long, TIMES_AS_LONG)
-    command = [sys.executable, "-m", "faceveil.cli", "veil", "--detector", "mtcnn"]
+    command = [sys.executable, "-m", "faceveil", "veil", "--detector", "mtcnn"]
     peaks = {clip: measured([*command, clip, scratch / "out.mp4"]).peak for clip in (street, long)}
     growth = peaks[long] / peaks[street] - 1
     return [

@@ -28,10 +28,10 @@ from urllib.parse import parse_qs, urlsplit
 from PIL import Image as Picture
 
 from faceveil.analysis import Analysis
-from faceveil.client import Client
+from faceveil.aws.s3 import S3Location
 from faceveil.errors import FaceveilError, InputError
+from faceveil.jobs.client import Client
 from faceveil.media.open import open_source
-from faceveil.media.s3 import S3Location
 from faceveil.media.s3_keys import FrameKeys, list_frames
 
 if TYPE_CHECKING:

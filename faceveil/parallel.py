@@ -1,14 +1,20 @@
-"""Work on frames in several threads, results in order, memory bounded."""
+"""Work on items in several threads, with memory bounded: results in order, or as they come."""
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import suppress
+from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+LEAVE_SECONDS = 2.0
+"""How long the work under way gets to end when the rest is called off."""
 
 
 def ordered_map(
@@ -30,3 +36,73 @@ def ordered_map(
             yield pending.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _End:
+    """Tells a thread that there is nothing more to do."""
+
+
+def unordered_map(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Generator[Result, None, None]:
+    """`function(item)` for each item, as they are done; at most 2 x `workers` are taken ahead.
+
+    The first exception, an interrupt included, calls off what has not begun. What has is left
+    behind after a moment: its threads end with the process (`ordered_map` waits for
+    them, but a request may be under way for an hour).
+    """
+    crew: _Crew[Item, Result] = _Crew(function, workers)
+    under_way = 0
+    try:
+        for item in items:
+            if under_way == 2 * workers:
+                yield crew.result()
+                under_way -= 1
+            crew.todo.put(item)
+            under_way += 1
+        for _ in range(under_way):
+            yield crew.result()
+    finally:
+        crew.leave()
+
+
+class _Crew(Generic[Item, Result]):
+    def __init__(self, function: Callable[[Item], Result], workers: int) -> None:
+        self.todo: queue.SimpleQueue[Item | _End] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[Result | None, BaseException | None]]
+        self._done = queue.SimpleQueue()
+        self._function = function
+        self._threads = [
+            threading.Thread(target=self._work, name=f"faceveil-{number}", daemon=True)
+            for number in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def result(self) -> Result:
+        result, problem = self._done.get()
+        if problem is not None:
+            raise problem
+        return result  # type: ignore[return-value]
+
+    def leave(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self.todo.get_nowait()
+        for _ in self._threads:
+            self.todo.put(_End())
+        # One after the other, but all together no longer than this.
+        waiting = threading.Thread(target=self._join, daemon=True)
+        waiting.start()
+        waiting.join(LEAVE_SECONDS)
+
+    def _join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while not isinstance(item := self.todo.get(), _End):
+            try:
+                self._done.put((self._function(item), None))
+            except BaseException as problem:  # handed to whoever asks for the result
+                self._done.put((None, problem))

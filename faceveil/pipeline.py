@@ -25,21 +25,16 @@ from faceveil.identity.limit import limit
 from faceveil.identity.select import Selection
 from faceveil.identity.select import decide as decide_each
 from faceveil.identity.thresholds import thresholds_of
-from faceveil.looking import (
-    Analyzer,
-    PixelTracker,
-    in_shots,
-    look_adaptively,
-    look_at_every,
-)
 from faceveil.media.frames import Frame, FrameSink, FrameSource
 from faceveil.progress import Progress, QuietProgress
-from faceveil.sequence.build import SequenceBuilder
+from faceveil.sampling.adaptive import Sampled, SamplingOptions
+from faceveil.sampling.detection import Analyzer, in_shots, look_adaptively, look_at_every
+from faceveil.sequence.finish import finish
+from faceveil.sequence.follow.build import SequenceBuilder
 from faceveil.sequence.options import SequenceOptions
-from faceveil.sequence.process import finish
-from faceveil.sequence.sampling import Sampled, SamplingOptions
-from faceveil.sequence.track import TrackOptions
-from faceveil.sequence.transitions import EveryFrame, Shots, TransitionDetector, TransNet
+from faceveil.shots.transitions import EveryFrame, Shots, TransitionDetector, TransNet
+from faceveil.tracking.pixel_tracker import PixelTracker
+from faceveil.tracking.track import TrackOptions
 from faceveil.veil.draw import draw_boxes
 from faceveil.veil.plan import VeilPlan
 from faceveil.veil.render import veil_frame, veil_whole

@@ -12,12 +12,12 @@ from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, event
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from faceveil.aws.clients import sagemaker_client
-from faceveil.aws.events import SUBMITTED
-from faceveil.aws.passes import SecondPass
-from faceveil.aws.postprocess import steps
-from faceveil.aws.postprocess.settings import Settings
-from faceveil.aws.postprocess.state_changes import NotOursError, TransformEnd, reuse, transform_end
-from faceveil.aws.start import machines_of
+from faceveil.jobs import state_machine as steps
+from faceveil.jobs.events import SUBMITTED
+from faceveil.jobs.second_transform import SecondPass
+from faceveil.jobs.settings import Settings
+from faceveil.jobs.state_changes import NotOursError, TransformEnd, reuse, transform_end
+from faceveil.jobs.submission import machines_of
 from postprocess_lambda.function import Answer, budget_of, ignored, logger, metrics, work
 
 SECOND_PASS = SecondPass(machines_of, sagemaker_client)

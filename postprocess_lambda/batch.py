@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from faceveil.aws.postprocess.command import ARRAY_INDEX, BATCH_JOB, build_parser, run
+from faceveil.cli.postprocess import ARRAY_INDEX, BATCH_JOB, build_parser, run
 from faceveil.errors import FaceveilError
 from postprocess_lambda.function import count, count_ended, count_failed, logger, metrics
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from faceveil.aws.postprocess import steps
-from faceveil.aws.postprocess.settings import Settings
-from faceveil.aws.postprocess.state_changes import NotOursError, batch_end
+from faceveil.jobs import state_machine as steps
+from faceveil.jobs.settings import Settings
+from faceveil.jobs.state_changes import NotOursError, batch_end
 from postprocess_lambda.function import Answer, budget_of, ignored, logger, metrics, work
 
 

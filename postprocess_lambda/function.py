@@ -13,14 +13,15 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from faceveil.aws.events import Stage
-from faceveil.aws.postprocess.budget import MIB, Budget
-from faceveil.aws.postprocess.fail import fail
-from faceveil.aws.postprocess.finish import VERIFICATION_FAILURES
-from faceveil.aws.postprocess.layout import JobRun, UnknownJobError, load_job
-from faceveil.aws.postprocess.settings import Settings
-from faceveil.aws.postprocess.state_changes import NotOursError
 from faceveil.errors import FaceveilError, VerificationError
+from faceveil.jobs.budget import MIB, Budget
+from faceveil.jobs.events import Stage
+from faceveil.jobs.failure import fail
+from faceveil.jobs.job_folder import UnknownJobError, load_job
+from faceveil.jobs.job_run import JobRun
+from faceveil.jobs.settings import Settings
+from faceveil.jobs.state_changes import NotOursError
+from faceveil.jobs.steps.finish import VERIFICATION_FAILURES
 
 SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "postprocess")
 NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "faceveil")

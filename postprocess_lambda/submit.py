@@ -9,11 +9,11 @@ from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, event
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from faceveil.aws.clients import sagemaker_client
-from faceveil.aws.postprocess.layout import UnknownJobError
-from faceveil.aws.postprocess.settings import Settings
-from faceveil.aws.postprocess.state_changes import NotOursError
-from faceveil.aws.start import Submission, machines_of, start_job
 from faceveil.errors import FaceveilError
+from faceveil.jobs.job_folder import UnknownJobError
+from faceveil.jobs.settings import Settings
+from faceveil.jobs.state_changes import NotOursError
+from faceveil.jobs.submission import Submission, machines_of, start_job
 from postprocess_lambda.function import Answer, ignored, logger, metrics
 
 _JOB_KEY = re.compile(r"jobs/([^/]+)/job\.json")

@@ -8,8 +8,8 @@ from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, event
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from faceveil.aws.clients import sagemaker_client
-from faceveil.aws.postprocess.settings import Settings
-from faceveil.aws.sweep import sweep
+from faceveil.jobs.settings import Settings
+from faceveil.jobs.sweep import sweep
 from postprocess_lambda.function import Answer, count, logger, metrics
 
 

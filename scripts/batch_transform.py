@@ -11,20 +11,16 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from faceveil.aws.clients import events_client, s3_client
+from faceveil.aws.transform_limits import DEFAULT_CONTENT_TYPE
+from faceveil.errors import FaceveilError, UsageError
+from faceveil.local_transform import event, server
+from faceveil.local_transform.model import unpacked
+from faceveil.local_transform.parameters import STRATEGIES, TransformJob
+from faceveil.local_transform.run import run_job
+from faceveil.progress import choose_progress
 
-from faceveil.aws.clients import events_client, s3_client  # noqa: E402
-from faceveil.aws.transform import event, server  # noqa: E402
-from faceveil.aws.transform.model import unpacked  # noqa: E402
-from faceveil.aws.transform.parameters import (  # noqa: E402
-    DEFAULT_CONTENT_TYPE,
-    STRATEGIES,
-    TransformJob,
-)
-from faceveil.aws.transform.run import run_job  # noqa: E402
-from faceveil.errors import FaceveilError, UsageError  # noqa: E402
-from faceveil.progress import choose_progress  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 

@@ -16,13 +16,12 @@ import numpy as np
 from PIL import Image as Picture
 from PIL import ImageDraw
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+from faceveil.faces import Image
+from testkit.clips import make_clip, write_video
+from testkit.portraits import PORTRAITS, portrait_path
+from testkit.truth import ENCODED, Truth, coverage_of_pixels, evaluate
 
-from clips import make_clip, write_video  # noqa: E402
-from faceveil.faces import Image  # noqa: E402
-from portraits import PORTRAITS, portrait_path  # noqa: E402
-from truth import ENCODED, Truth, coverage_of_pixels, evaluate  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 KEPT = "obama3"
 """A photo that is not in the clip: the clip shows two other ones of the same person."""
@@ -45,7 +44,7 @@ def main() -> int:
     command += ["--contact-sheet", folder / "contact_sheet.png"]
     words = [str(word.relative_to(ROOT)) if isinstance(word, Path) else word for word in command]
     print(f"\n$ faceveil {' '.join(words)}", flush=True)
-    done = subprocess.run([sys.executable, "-m", "faceveil.cli", *words], cwd=ROOT, check=False)
+    done = subprocess.run([sys.executable, "-m", "faceveil", *words], cwd=ROOT, check=False)
     if done.returncode:
         return done.returncode
 

@@ -31,19 +31,21 @@ import numpy as np
 from PIL import Image as Picture
 from PIL import ImageDraw
 
+from faceveil.aws.s3 import S3Location
+from testkit.clips import make_clip, write_frames
+from testkit.portraits import PORTRAITS, portrait_path
+from testkit.servers import container
+from testkit.servers.lambda_runtime_api import LambdaFunction
+from testkit.servers.local_cloud import (
+    LocalCloud,
+    batch_ended,
+    delivered,
+    object_created,
+    scheduled,
+)
+from testkit.servers.processes import client, seaweedfs
+
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = ROOT / "tests"
-PARTS = ("", "aws", "aws/postprocess", "handler", "pipeline")
-sys.path[:0] = [str(ROOT), *(str(TESTS / part) for part in PARTS)]
-
-import container  # noqa: E402
-from local_cloud import LocalCloud, batch_ended, delivered, object_created, scheduled  # noqa: E402
-from runtime_api import LambdaFunction  # noqa: E402
-from servers import client, seaweedfs  # noqa: E402
-
-from clips import make_clip, write_frames  # noqa: E402
-from faceveil.media.s3 import S3Location  # noqa: E402
-from portraits import PORTRAITS, portrait_path  # noqa: E402
 
 JOB, BUCKET = "demo", "faceveil-demo"
 FRAMES, OUT = f"frames/{JOB}/", f"jobs/{JOB}/"
@@ -254,7 +256,7 @@ class Pipeline:
         told |= {"FACEVEIL_BATCH_JOB_DEFINITION": "faceveil-render"}
         if self.calls:
             told |= {"FACEVEIL_RECORDED_CALLS": str(self.calls.resolve()), "FACEVEIL_ROLE": role}
-            told["PYTHONPATH"] = str(TESTS / "pipeline" / "recorder")
+            told["PYTHONPATH"] = str(ROOT / "testkit" / "servers" / "recorder")
         return told
 
     @property

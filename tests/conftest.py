@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+from testkit import PROJECT
+
+SHARED = PROJECT.parent / "shared" / "data"
+
+pytest_plugins = ("testkit.servers.fixtures", "testkit.terraform_fixtures", "testkit.job_fixtures")
 
 
 def pytest_addoption(parser):

@@ -7,8 +7,8 @@ from pathlib import Path
 import av
 import pytest
 
-from clips import make_clip, write_video
-from portraits import portrait_path
+from testkit.clips import make_clip, write_video
+from testkit.portraits import portrait_path
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 FRAME_COUNT = 24
@@ -57,4 +57,4 @@ def test_every_example_is_run():
     names = {path.name for path in EXAMPLES.glob("*.py")}
     tested = {mark.args[1][i][0] for mark in test_example.pytestmark for i in range(5)}
     assert names == tested | {"backend.py"}
-    assert (Path(__file__).parent / "aws" / "postprocess" / "test_example_backend.py").exists()
+    assert (Path(__file__).parent / "jobs" / "test_example_backend.py").exists()

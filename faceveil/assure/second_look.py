@@ -11,7 +11,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from faceveil.detect.boxes import overlaps
+from faceveil.boxes import overlaps
 from faceveil.faces import Floats, FrameFaces, Image
 
 _FACE_SIZE = 96

@@ -22,7 +22,7 @@ from faceveil.assure.pixels import missing_veils
 from faceveil.assure.second_look import second_look
 from faceveil.assure.traces import Trace, TraceLog, Tracer, grey_samples
 from faceveil.assure.verification import Kind, Verification, Violation
-from faceveil.detect.boxes import overlaps
+from faceveil.boxes import overlaps
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import Floats, FrameFaces, Image
 from faceveil.identity.select import SAME_FACE_OVERLAP

@@ -1,1 +1,1 @@
-"""Jobs in the cloud, and the same jobs on this machine. boto3 is imported only in here."""
+"""AWS's services, thin: clients, objects in S3, what errors mean. Only these import boto3."""

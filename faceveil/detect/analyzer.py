@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import orjson
 
+from faceveil.boxes import clip
 from faceveil.detect.align import ARCFACE, aligned
 from faceveil.detect.arcface import ArcFace
-from faceveil.detect.boxes import clip
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.detector import Detected, Detector
 from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks

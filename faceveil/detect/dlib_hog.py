@@ -15,11 +15,12 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.detect.boxes import clip, refine
+from faceveil.boxes import clip
 from faceveil.detect.detector import Detected
 from faceveil.detect.dlib_library import load_dlib
 from faceveil.detect.dlib_resnet import CHIP
 from faceveil.detect.pyramid import Pyramid
+from faceveil.detect.regression import refine
 from faceveil.errors import WeightsError
 from faceveil.faces import LOW_SCORE, Floats, Image
 

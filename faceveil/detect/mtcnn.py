@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.detect.boxes import crop_matrices, refine, squares, suppress
+from faceveil.boxes import suppress
 from faceveil.detect.detector import Detected, Session, run_in_chunks
 from faceveil.detect.pyramid import Pyramid
+from faceveil.detect.regression import crop_matrices, refine, squares
 from faceveil.faces import LOW_SCORE, Floats, Image
 
 _CELL, _STRIDE = 12, 2

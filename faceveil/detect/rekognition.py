@@ -15,8 +15,8 @@ import numpy as np
 from botocore.exceptions import BotoCoreError, ClientError
 
 from faceveil.aws.clients import rekognition_client
-from faceveil.aws.rekognition.problems import explained
-from faceveil.detect.boxes import suppress
+from faceveil.aws.rekognition_errors import explained
+from faceveil.boxes import suppress
 from faceveil.detect.detector import Detected
 from faceveil.errors import InputError
 from faceveil.faces import Floats, Image

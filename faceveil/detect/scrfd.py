@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.detect.boxes import clip, suppress
+from faceveil.boxes import clip, suppress
 from faceveil.detect.detector import Detected, Session
 from faceveil.detect.pyramid import Pyramid
 from faceveil.detect.views import Tile, look_around

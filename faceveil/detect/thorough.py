@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceveil.detect.boxes import overlaps, suppress
+from faceveil.boxes import overlaps, suppress
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.detector import Detected, rescale
 from faceveil.detect.pyramid import Pyramid

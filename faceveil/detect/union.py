@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.detect.boxes import areas, overlaps
+from faceveil.boxes import areas, overlaps
 from faceveil.detect.detector import Detected, Detector, rescale
 from faceveil.detect.pyramid import Pyramid
 from faceveil.faces import Floats, Image

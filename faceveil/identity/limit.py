@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.faces import DetectionLog, FaceSequence, Ints
+from faceveil.frame_range import FrameRange
 from faceveil.identity.select import Decision
-from faceveil.identity.times import FrameRange
 
 if TYPE_CHECKING:
     from faceveil.analysis import Analysis

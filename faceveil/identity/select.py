@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import FaceSequence, Floats, Ints
+from faceveil.frame_range import FrameRange
 from faceveil.identity.overlap import overlapping_pairs
 from faceveil.identity.points import Point, sequence_at
 from faceveil.identity.references import References
 from faceveil.identity.templates import MIN_FACE_SIZE, Templates, recognisable, sequence_templates
 from faceveil.identity.thresholds import Thresholds, thresholds_of
-from faceveil.identity.times import FrameRange
 
 Mode = Literal["all", "none", "only", "keep"]
 

@@ -70,7 +70,7 @@ def open_sink(path: Path, source: FrameSource, options: EncodeOptions | None = N
 
 def _open_s3(address: str) -> FrameSource:
     try:
-        from faceveil.media.s3 import S3Location
+        from faceveil.aws.s3 import S3Location
         from faceveil.media.s3_frames import S3Frames
     except ModuleNotFoundError as problem:
         raise UsageError(f"{address}: S3 needs boto3: pip install 'faceveil[aws]'") from problem

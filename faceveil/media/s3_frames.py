@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.aws.s3 import Listed, S3Location
+from faceveil.aws.s3_errors import LostObjectError
 from faceveil.errors import InputError
 from faceveil.media.frames import Problem, SourceKind
 from faceveil.media.pictures import StoredPicture, read_stored
-from faceveil.media.s3 import Listed, S3Location
-from faceveil.media.s3_errors import LostObjectError
 from faceveil.media.s3_keys import FramePart, list_frames, list_part
 from faceveil.media.stored_frame import StoredFrame
 from faceveil.parallel import ordered_map

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.aws.s3 import Listed, S3Location
 from faceveil.errors import InputError
-from faceveil.identity.times import FrameRange
-from faceveil.media.s3 import Listed, S3Location
+from faceveil.frame_range import FrameRange
 
 _FRAME_NAME = re.compile(r"(.*?)([0-9]+)(\.(?:png|jpe?g))", re.DOTALL | re.IGNORECASE)
 _PICTURE = re.compile(r"[^.].*\.(?:png|jpe?g)", re.DOTALL | re.IGNORECASE)

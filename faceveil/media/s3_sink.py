@@ -11,10 +11,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from faceveil.aws.s3 import S3Location, Stored
+from faceveil.aws.s3_errors import LostObjectError
 from faceveil.errors import FaceveilError, InputError, OutputError, UsageError
 from faceveil.media.frames import Frame, FrameSource, Problem
-from faceveil.media.s3 import S3Location, Stored
-from faceveil.media.s3_errors import LostObjectError
 from faceveil.media.s3_frames import S3Frame, S3Frames, threads_for
 from faceveil.media.stored_frame import encode_frame, frame_name
 

@@ -1,1 +1,1 @@
-"""Faces followed through a shot: building, filling, smoothing."""
+"""Faces followed through a shot: follow/ builds sequences, the other modules finish them."""

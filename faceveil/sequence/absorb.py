@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from faceveil.boxes import iou
 from faceveil.faces import FaceSequence, Floats, Ints
-from faceveil.sequence.geometry import iou
 
 MOST_BOXES = 3
 SAME_PLACE_IOU = 0.5

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from faceveil.boxes import centres, from_centres, sides
 from faceveil.faces import FaceSequence, Floats, Ints, Provenance
-from faceveil.sequence.columns import with_boxes
-from faceveil.sequence.geometry import centres, from_centres, sides
+from faceveil.sequence.with_boxes import with_boxes
 
 BOXES_AT_AN_END = 6
 DAMPING = 0.85

@@ -15,10 +15,10 @@ from scipy.interpolate import (
     make_interp_spline,
 )
 
+from faceveil.boxes import from_curves, to_curves
 from faceveil.errors import UsageError
 from faceveil.faces import FaceSequence, Ints, Provenance
-from faceveil.sequence.columns import with_boxes
-from faceveil.sequence.geometry import from_curves, to_curves
+from faceveil.sequence.with_boxes import with_boxes
 
 Doubles = NDArray[np.float64]
 Interpolator = Callable[[Ints, Doubles], Callable[[Ints], Any]]

@@ -9,11 +9,11 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
+from faceveil.boxes import centres
 from faceveil.faces import FaceSequence, Floats, Ints
-from faceveil.sequence.geometry import centres
+from faceveil.sequence.follow.feature_samples import FeatureSamples
+from faceveil.sequence.follow.open_sequences import LONGEST_MOTION
 from faceveil.sequence.match import Distance, Pairs
-from faceveil.sequence.samples import FeatureSamples
-from faceveil.sequence.tracks import LONGEST_MOTION
 
 SAMPLES_AT_AN_END = 8
 PAIRS_AT_ONCE = 1 << 15

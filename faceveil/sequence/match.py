@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from faceveil.boxes import SMALLEST_AREA, areas, iou
 from faceveil.errors import UsageError
 from faceveil.faces import Floats
-from faceveil.sequence.geometry import areas, iou
 
 LOW_SCORE_IOU = 0.3
 
@@ -75,7 +75,7 @@ class MotionDistance:
     limit: float = 2.0
 
     def __call__(self, pairs: Pairs) -> Floats:
-        size, size_seen = np.sqrt(areas(pairs.predicted)), np.sqrt(areas(pairs.after))
+        size, size_seen = _sizes(pairs.predicted), _sizes(pairs.after)
         away = [_middle(pairs.predicted, axis) - _middle(pairs.after, axis) for axis in (0, 1)]
         reach = np.minimum(self.reach + self.reach_per_frame * (pairs.gap - 1), self.max_reach)
         reach = np.where(pairs.similarity >= self.same_similarity, 2 * reach, reach)
@@ -106,6 +106,11 @@ class ThesisDistance:
         box = corners * (pairs.before[..., 2] - pairs.before[..., 0]) / 100
         cost = self.feature_weight * (1 - pairs.similarity) + self.box_weight * box
         return np.where(np.isnan(cost), np.inf, cost).astype(np.float32)
+
+
+def _sizes(boxes: Floats) -> Floats:
+    """The sides float32 [n] of squares as large as the boxes [n, 4], never zero."""
+    return np.sqrt(np.maximum(areas(boxes), SMALLEST_AREA))
 
 
 def _middle(boxes: Floats, axis: int) -> Floats:

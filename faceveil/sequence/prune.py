@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.boxes import iou
 from faceveil.faces import FaceSequence, Floats, Ints, Provenance
-from faceveil.sequence.geometry import iou
 
 SAME_FACE_IOU = 0.5
 NOBODY = -1

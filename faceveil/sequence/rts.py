@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
+from faceveil.boxes import from_curves, to_curves
 from faceveil.faces import FaceSequence, Provenance
-from faceveil.sequence.columns import with_boxes
-from faceveil.sequence.geometry import from_curves, to_curves
 from faceveil.sequence.widen import widen
+from faceveil.sequence.with_boxes import with_boxes
 
 Doubles = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
+from faceveil.boxes import from_curves, to_curves
 from faceveil.errors import UsageError
 from faceveil.faces import FaceSequence
-from faceveil.sequence.geometry import from_curves, to_curves
 from faceveil.sequence.widen import widen
 
 Doubles = NDArray[np.float64]

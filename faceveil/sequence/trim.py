@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.boxes import sides
 from faceveil.faces import FaceSequence, Floats, Ints, Provenance
-from faceveil.sequence.geometry import sides
 
 SHARED_PART = 0.6
 """How much of the smaller box must lie in the other for both to show one face."""

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clips import make_clip, write_video
 from faceveil.assure.pixels import missing_veils
 from faceveil.assure.traces import TraceLog, Tracer, grey_samples
 from faceveil.assure.verify import share_under, verify
@@ -22,7 +21,8 @@ from faceveil.media.open import open_sink, open_source
 from faceveil.pipeline import analyse, decide
 from faceveil.veil.region import core
 from faceveil.veil.styles import STYLE_NAMES, VeilStyle
-from veil_removal import (
+from testkit.clips import make_clip, write_video
+from testkit.veil_removal import (
     Removal,
     analysis_of,
     draw_removal,

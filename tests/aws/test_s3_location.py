@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pytest
-from faults import DROP, DROP_ANSWER, SLOW_DOWN, TRUNCATE, fail_first
 
+from faceveil.aws import s3
+from faceveil.aws.s3 import Listed, S3Location
+from faceveil.aws.s3_errors import LostObjectError
 from faceveil.errors import InputError, OutputError, UsageError
-from faceveil.media import s3
-from faceveil.media.s3 import Listed, S3Location
-from faceveil.media.s3_errors import LostObjectError
+from testkit.servers.faulty_s3 import DROP, DROP_ANSWER, SLOW_DOWN, TRUNCATE, fail_first
 
 CONTENT = bytes(range(256)) * 400
 

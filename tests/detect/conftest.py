@@ -13,7 +13,7 @@ from faceveil.detect.centerface import CenterFace
 from faceveil.detect.mtcnn import MTCNNNetworks
 from faceveil.weights.session import open_session
 from faceveil.weights.store import locate
-from portraits import PORTRAITS, portrait_path
+from testkit.portraits import PORTRAITS, portrait_path
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
+from faceveil.boxes import overlaps
 from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
-from faceveil.detect.boxes import overlaps
 from faceveil.detect.detector import Detected
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import FrameFaces

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from faceveil.boxes import overlaps
 from faceveil.detect import centerface as module
-from faceveil.detect.boxes import overlaps
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.views import Tile, tile_starts
 from faceveil.errors import UsageError

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from faceveil.boxes import overlaps
 from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
-from faceveil.detect.boxes import overlaps
 from faceveil.detect.pyramid import Pyramid
 from faceveil.errors import WeightsError
 from faceveil.identity.thresholds import thresholds_of

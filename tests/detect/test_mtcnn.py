@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from faceveil.boxes import overlaps
 from faceveil.detect import mtcnn
-from faceveil.detect.boxes import overlaps
 from faceveil.detect.mtcnn import MTCNN
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceveil.detect.boxes import crop_matrices
 from faceveil.detect.pyramid import Pyramid
+from faceveil.detect.regression import crop_matrices
 from faceveil.errors import InputError
 
 

@@ -10,16 +10,22 @@ import numpy as np
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
-from clips import make_clip, write_video
 from faceveil.aws.clients import rekognition_client
-from faceveil.cli import main
+from faceveil.boxes import overlaps
+from faceveil.cli.main import main
 from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
-from faceveil.detect.boxes import overlaps
 from faceveil.detect.no_recognizer import NoRecognizer
 from faceveil.detect.rekognition import MOST_BYTES, RekognitionDetector, jpeg
 from faceveil.errors import InputError
-from portraits import portrait_path
-from rekognition_service import OVER_QUOTA, THROTTLED, Fault, RekognitionService, face_detail
+from testkit.clips import make_clip, write_video
+from testkit.portraits import portrait_path
+from testkit.servers.rekognition_service import (
+    OVER_QUOTA,
+    THROTTLED,
+    Fault,
+    RekognitionService,
+    face_detail,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import pytest
 from faceveil.detect.scrfd import _IN_BOX, SCRFD
 from faceveil.errors import WeightsError
 from faceveil.weights.session import open_session
-from insightface_pack import BOXES, detector, expected, paint
+from testkit.insightface_pack import BOXES, detector, expected, paint
 
 FACES = [(8, 5, 4, 0), (8, 25, 11, 1), (16, 9, 3, 0), (16, 2, 9, 1), (32, 6, 3, 0), (32, 2, 2, 1)]
 """Stride, column, row, anchor: far enough apart that none is suppressed."""

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from faceveil.boxes import overlaps
 from faceveil.detect import thorough
 from faceveil.detect.align import aligned
 from faceveil.detect.analyzer import AnalyzerOptions
-from faceveil.detect.boxes import overlaps
 from faceveil.detect.pyramid import Pyramid
 from faceveil.detect.thorough import ThoroughCenterFace
 from faceveil.errors import UsageError

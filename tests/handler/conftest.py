@@ -1,14 +1,14 @@
 """Fixtures of the server's tests: pictures, and one running server for those that share it."""
 
 import pytest
-from pictures import encoded
 from PIL import Image as Picture
-from server_process import RunningServer, start_server
 
 from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 from faceveil.errors import UsageError
 from faceveil.weights.catalogue import fetch
-from portraits import portrait_path
+from testkit.portraits import portrait_path
+from testkit.request_pictures import encoded
+from testkit.servers.model_server import RunningServer, start_server
 
 PACKAGES = ("mms", "sagemaker_inference")
 

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from pictures import bad_bodies, frames_of, noise
 
 from faceveil.faces import FrameFaces
 from faceveil.media.pictures import read_picture
+from testkit.request_pictures import bad_bodies, frames_of, noise
 
 pytestmark = pytest.mark.slow
 

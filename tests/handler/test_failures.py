@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from server_process import RunningServer, start_server, wait_for
 
 from faceveil.weights.cache import weights_folder
 from handler.busy import is_running
+from testkit.servers.model_server import RunningServer, start_server, wait_for
 
 pytestmark = pytest.mark.slow
 

@@ -2,14 +2,14 @@
 
 import tarfile
 
-import container
 import pytest
-from container import start_container
-from pictures import bad_bodies
 
 from faceveil.faces import FrameFaces
 from faceveil.media.pictures import read_picture
 from model.build import build as build_model
+from testkit.request_pictures import bad_bodies
+from testkit.servers import container
+from testkit.servers.container import start_container
 
 pytestmark = pytest.mark.slow
 WEIGHTS_EXIT_CODE = 6

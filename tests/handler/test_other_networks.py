@@ -5,11 +5,10 @@ import os
 import numpy as np
 import pytest
 
-from insightface_pack import paint, write_pack
+from testkit.insightface_pack import paint, write_pack
 
 pytest.importorskip("sagemaker_inference", reason="needs the extra `serve`: sagemaker-inference")
 
-from pictures import encoded
 from PIL import Image
 
 from faceveil.detect.analyzer import build_analyzer
@@ -18,6 +17,7 @@ from faceveil.faces import FrameFaces
 from handler import check
 from handler.options import ServiceOptions
 from handler.service import Service
+from testkit.request_pictures import encoded
 
 
 def answer(monkeypatch, body, **variables):

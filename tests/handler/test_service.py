@@ -6,13 +6,13 @@ import json
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
-from pictures import FORMATS, bad_bodies, encoded
 from PIL import Image as Picture
 
 from faceveil.detect.analyzer import build_analyzer
 from faceveil.faces import FrameFaces
 from faceveil.media.pictures import read_picture
 from faceveil.schemas import load_schema
+from testkit.request_pictures import FORMATS, bad_bodies, encoded
 
 pytest.importorskip("sagemaker_inference", reason="needs the extra `serve`: sagemaker-inference")
 

@@ -11,10 +11,9 @@ from faceveil.errors import UsageError
 
 pytest.importorskip("sagemaker_inference", reason="needs the extra `serve`: sagemaker-inference")
 
-from server_process import PROJECT
-
 from handler.options import ServiceOptions
 from handler.server_options import ServerOptions, transform_limits
+from testkit.servers.model_server import PROJECT
 
 SERVICE_VALUES = {
     "FACEVEIL_DETECTOR": "mtcnn",

@@ -4,10 +4,10 @@ from fractions import Fraction
 
 import pytest
 
-from faceveil.cli import build_parser
-from faceveil.command_options import selection_of
+from faceveil.cli.main import build_parser
+from faceveil.cli.options import selection_of
 from faceveil.errors import UsageError
-from faceveil.identity.times import FrameRange
+from faceveil.frame_range import FrameRange
 
 PAL = Fraction(25)
 

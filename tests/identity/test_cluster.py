@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_faces import between, person, sequence
 
 from faceveil.errors import InputError
 from faceveil.faces import Provenance
@@ -12,6 +11,7 @@ from faceveil.identity import cluster as clustering
 from faceveil.identity.cluster import cluster
 from faceveil.identity.overlap import overlapping_pairs
 from faceveil.identity.thresholds import thresholds_of
+from testkit.made_faces import between, person, sequence
 
 
 def groups(identities):

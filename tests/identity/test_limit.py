@@ -11,9 +11,9 @@ from faceveil.analysis import Analysis, SourceInfo
 from faceveil.assure.coverage import check_coverage
 from faceveil.errors import UsageError
 from faceveil.faces import DetectionLog, FaceSequence
+from faceveil.frame_range import FrameRange
 from faceveil.identity.limit import limit
 from faceveil.identity.select import Decision, Selection
-from faceveil.identity.times import FrameRange
 from faceveil.veil.plan import VeilPlan
 from faceveil.veil.styles import VeilStyle
 

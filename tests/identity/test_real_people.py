@@ -4,7 +4,6 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from made_faces import sequence
 
 from faceveil.detect.analyzer import build_analyzer
 from faceveil.errors import InputError
@@ -12,6 +11,7 @@ from faceveil.identity.cluster import cluster
 from faceveil.identity.references import References, load_references
 from faceveil.identity.select import Selection, decide
 from faceveil.media.pictures import read_picture
+from testkit.made_faces import sequence
 
 pytestmark = pytest.mark.slow
 

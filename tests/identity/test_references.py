@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from made_faces import between, frame_faces, person
 from PIL import Image
 
 from faceveil.errors import InputError
 from faceveil.identity.references import load_references, photos_by_person
+from testkit.made_faces import between, frame_faces, person
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from made_faces import between, person, sequence
 
 from faceveil.errors import InputError, UsageError
 from faceveil.identity.points import Point
 from faceveil.identity.references import References
 from faceveil.identity.select import Selection, decide
+from testkit.made_faces import between, person, sequence
 
 ANN, BOB, CARL, NOBODY, NOISE = (person(k) for k in range(5))
 

@@ -6,23 +6,24 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from made_faces import between, person, sequence
 
-from faceveil import commands, pipeline
+from faceveil import pipeline
 from faceveil.assure.verify import verify
-from faceveil.aws.detections import UnknownFrames
-from faceveil.aws.job import read_job
-from faceveil.aws.postprocess.analyse import decide as decide_job
-from faceveil.command_options import selection_parameters
+from faceveil.cli import commands
+from faceveil.cli.options import selection_parameters
 from faceveil.errors import UsageError
 from faceveil.faces import DetectionLog, FrameFaces, Models
 from faceveil.identity import thresholds as module
 from faceveil.identity.references import References
 from faceveil.identity.select import Selection, decide
 from faceveil.identity.thresholds import Thresholds, thresholds_of
+from faceveil.jobs.detections import UnknownFrames
+from faceveil.jobs.job import read_job
+from faceveil.jobs.steps.analyse import decide as decide_job
 from faceveil.pipeline import Found
 from faceveil.veil.styles import VeilStyle
 from faceveil.weights.manifest import load_manifest
+from testkit.made_faces import between, person, sequence
 
 STRICT = Thresholds(accept=0.8, uncertain=0.7, merge=0.9)
 ANN = person(0)

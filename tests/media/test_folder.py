@@ -6,12 +6,12 @@ import struct
 import cv2
 import numpy as np
 import pytest
-from made_media import make_video, number_of, numbered
 from PIL import Image, ImageCms, PngImagePlugin
 from PIL.JpegImagePlugin import get_sampling
 
 from faceveil.errors import InputError, UsageError
 from faceveil.media.open import open_sink, open_source
+from testkit.made_media import make_video, number_of, numbered
 
 EDIT = np.s_[20:44, 24:56]
 

@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_media import make_video, numbered
 from PIL import Image
 
 from faceveil.errors import InputError, OutputError, UsageError
 from faceveil.media.folder import FolderSource
 from faceveil.media.open import open_sink, open_source
 from faceveil.media.video import VideoSource
+from testkit.made_media import make_video, numbered
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from made_media import numbered
 from PIL import Image, ImageOps
 
 from faceveil.errors import InputError
 from faceveil.media.pictures import read_picture, read_stored
+from testkit.made_media import numbered
 
 PICTURE = numbered(37)
 

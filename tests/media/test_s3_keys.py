@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faceveil.aws.s3 import Listed
 from faceveil.errors import InputError
-from faceveil.identity.times import FrameRange
-from faceveil.media.s3 import Listed
+from faceveil.frame_range import FrameRange
 from faceveil.media.s3_keys import FramePart, list_frames, list_part, parse_frame_name
 
 SUFFIXES = st.sampled_from([".png", ".jpg", ".jpeg", ".JPG", ".Png"])

@@ -10,7 +10,6 @@ import av
 import numpy as np
 import pytest
 from av.sidedata.sidedata import Type
-from made_media import frame_times, make_faststart, make_video, number_of, numbered, streams_of
 from PIL import Image
 
 from faceveil.errors import InputError, OutputError, UsageError
@@ -20,6 +19,14 @@ from faceveil.media.frames import EncodeOptions
 from faceveil.media.open import open_sink, open_source
 from faceveil.media.video import VideoSource
 from faceveil.media.video_sink import VideoSink
+from testkit.made_media import (
+    frame_times,
+    make_faststart,
+    make_video,
+    number_of,
+    numbered,
+    streams_of,
+)
 
 
 def copy_video(source_path, target, options=None):

@@ -5,11 +5,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from made_media import make_faststart, make_video, number_of, numbered
 
 from faceveil.errors import InputError
 from faceveil.media.frames import BT601, BT709
 from faceveil.media.video import VideoSource
+from testkit.made_media import make_faststart, make_video, number_of, numbered
 
 
 def numbers(source):

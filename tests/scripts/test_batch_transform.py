@@ -1,6 +1,6 @@
 """scripts/batch_transform.py as it is called: options, exit codes, and no server left behind.
 
-The model's server is the double of tests/aws/transform/stub_server.py, started as a process,
+The model's server is the double of testkit/servers/stub_model_server.py, started as a process,
 but for the last test, which starts the real one.
 """
 
@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "batch_transform.py"
-STUB = ROOT / "tests" / "aws" / "transform" / "stub_server.py"
+STUB = ROOT / "testkit" / "servers" / "stub_model_server.py"
 COMMAND = f"{sys.executable} {STUB} serve"
 NOWHERE = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x"}
 ENVIRONMENT = {**os.environ, **NOWHERE, "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "eu-west-1"}
@@ -188,10 +188,10 @@ def real_server_options():
 @pytest.mark.slow
 def test_the_real_server_answers_what_the_library_does(tmp_path, real_server_options):
     """200 frames of a clip through this script and the real server, and through the library."""
-    from clips import make_clip, write_frames
     from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
     from faceveil.faces import FrameFaces
     from faceveil.media.pictures import read_picture
+    from testkit.clips import make_clip, write_frames
 
     write_frames(make_clip(320, 180, frame_count=200), tmp_path / "in")
     frames = sorted((tmp_path / "in").iterdir())

@@ -3,9 +3,9 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_people import Face, build, sequence, still_box
 
 from faceveil.sequence.absorb import absorb
+from testkit.synthetic_people import Face, build, sequence, still_box
 
 
 def still(frames, person=None, x=100.0):

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from synthetic_people import HEIGHT, WIDTH, Face, build, sequence, still_box
 
 from faceveil.faces import Provenance
 from faceveil.sequence.doubt import is_doubtful
+from faceveil.sequence.finish import finish
 from faceveil.sequence.options import SequenceOptions
-from faceveil.sequence.process import finish
+from testkit.synthetic_people import HEIGHT, WIDTH, Face, build, sequence, still_box
 
 FRAMES = 60
 

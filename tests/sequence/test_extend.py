@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_people import HEIGHT, WIDTH, sequence, still_box
 
 from faceveil.faces import Provenance
 from faceveil.sequence.extend import extend
+from testkit.synthetic_people import HEIGHT, WIDTH, sequence, still_box
 
 
 def walking(speed, start=600.0, first=20, count=10):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_people import sequence, still_box
 
+from faceveil.boxes import to_curves
 from faceveil.errors import UsageError
 from faceveil.faces import Provenance
-from faceveil.sequence.geometry import to_curves
 from faceveil.sequence.interpolate import INTERPOLATORS, interpolate
+from testkit.synthetic_people import sequence, still_box
 
 
 @st.composite

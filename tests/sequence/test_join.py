@@ -3,11 +3,11 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_people import sequence, still_box
 
 from faceveil.faces import MAX_FEATURE_SAMPLES
 from faceveil.sequence.join import join
 from faceveil.sequence.match import MotionDistance, ThesisDistance
+from testkit.synthetic_people import sequence, still_box
 
 MOTION = MotionDistance()
 

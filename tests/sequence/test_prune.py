@@ -1,9 +1,8 @@
 """Short sequences go only where no detected face is uncovered by it."""
 
-from synthetic_people import sequence, still_box
-
 from faceveil.faces import Provenance
 from faceveil.sequence.prune import prune
+from testkit.synthetic_people import sequence, still_box
 
 
 def still(frames, x=100.0, size=50.0, provenance=Provenance.DETECTED):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_people import sequence, still_box
 
+from faceveil.boxes import centres
 from faceveil.faces import Provenance
-from faceveil.sequence.geometry import centres
 from faceveil.sequence.rts import fill_and_smooth, most_likely_path
+from testkit.synthetic_people import sequence, still_box
 
 
 def recursion(observed, certainty, memory):

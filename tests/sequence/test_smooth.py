@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_people import sequence, still_box
 
 from faceveil.errors import UsageError
 from faceveil.faces import Provenance
 from faceveil.sequence.smooth import SMOOTHERS, smooth
+from testkit.synthetic_people import sequence, still_box
 
 METHODS = sorted(SMOOTHERS)
 trembles = st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=40)

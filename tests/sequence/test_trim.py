@@ -3,11 +3,11 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic_people import sequence, still_box
 
 from faceveil.faces import Provenance
 from faceveil.sequence.extend import extend
 from faceveil.sequence.trim import trim
+from testkit.synthetic_people import sequence, still_box
 
 
 def still(frames, x=100.0):

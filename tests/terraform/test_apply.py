@@ -12,12 +12,13 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
+from testkit import PROJECT
+
 SWITCH = "FACEVEIL_TEST_APPLY"
-SERVER = Path(__file__).with_name("moto_server.py")
+SERVER = PROJECT / "testkit" / "servers" / "moto_server.py"
 REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 IMAGES = {
     "server": f"{REGISTRY}/faceveil-server@sha256:{'a' * 64}",

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from terraform.terraform_cli import DEPLOYMENT, MODULE, find_program
+from testkit.terraform_cli import DEPLOYMENT, MODULE, find_program
 
 FILES = sorted(MODULE.glob("*.tf"))
 BLOCK = re.compile(

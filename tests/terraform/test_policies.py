@@ -2,7 +2,7 @@
 
 import pytest
 
-from terraform.policies import allows, resources_of, roles_of, statements_of
+from testkit.iam_policies import allows, resources_of, roles_of, statements_of
 
 BUCKET = "arn:aws:s3:::faceveil-123456789012-eu-west-1"
 HERE = "eu-west-1:123456789012"

@@ -1,6 +1,5 @@
 """Converted MTCNN networks compute what the package's own definition does."""
 
-import mtcnn_reference
 import numpy as np
 import pytest
 from onnx.reference import ReferenceEvaluator
@@ -9,6 +8,7 @@ from faceveil.weights.convert_mtcnn import HEADS, build_network
 from faceveil.weights.prelu import rewrite_prelu
 from faceveil.weights.session import open_session
 from faceveil.weights.store import locate
+from testkit import mtcnn_reference
 
 SHAPES = {"pnet": (2, 31, 24, 3), "rnet": (3, 24, 24, 3), "onet": (2, 48, 48, 3)}
 

@@ -3,7 +3,6 @@
 import json
 import struct
 
-import mtcnn_reference
 import numpy as np
 import pytest
 
@@ -11,6 +10,7 @@ from faceveil.errors import WeightsError
 from faceveil.weights.mxnet_params import read_params
 from faceveil.weights.session import open_session
 from faceveil.weights.store import locate
+from testkit import mtcnn_reference
 
 V1, V2, V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 ANCIENT = None

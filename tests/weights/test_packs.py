@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceveil.cli import main
+from faceveil.cli.main import main
 from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 from faceveil.errors import LicenceError, WeightsError
 from faceveil.weights import packs
 from faceveil.weights.store import locate
-from insightface_pack import detector, expected, paint, recognizer, write_pack
+from testkit.insightface_pack import detector, expected, paint, recognizer, write_pack
 
 
 @pytest.fixture

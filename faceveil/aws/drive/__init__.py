@@ -1,1 +1,0 @@
-"""What an operator does with jobs in AWS, a module for each verb of `faceveil aws`."""

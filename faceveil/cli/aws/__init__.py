@@ -1,0 +1,1 @@
+"""The verbs of `faceveil aws`, a module for each."""

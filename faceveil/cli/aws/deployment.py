@@ -1,0 +1,88 @@
+"""Where the deployment is: options before the environment before Terraform's outputs."""
+
+from __future__ import annotations
+
+import os
+import re
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+from botocore.exceptions import BotoCoreError, ClientError
+
+from faceveil.aws.s3_errors import explained
+from faceveil.errors import InputError, UsageError
+from faceveil.jobs.client import Client
+from faceveil.jobs.job import JOBS, Job, read_job
+
+FRAMES = "frames/"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def read_outputs(path: Path | None) -> Mapping[str, Any]:
+    """The values of `terraform output -json` by name; none without a file. Raises InputError."""
+    if path is None:
+        return {}
+    try:
+        document = orjson.loads(path.read_bytes())
+        return {name: output["value"] for name, output in document.items()}
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be read ({problem.strerror})") from problem
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as problem:
+        raise InputError(
+            f"{path}: is not what `terraform output -json` prints: write it with "
+            "`terraform output -json > outputs.json`"
+        ) from problem
+
+
+def client_of(options: Namespace) -> Client:
+    """The jobs of the deployment's bucket. Raises UsageError when no bucket is named."""
+    outputs = read_outputs(options.outputs)
+    bucket = options.bucket or os.environ.get("FACEVEIL_BUCKET") or outputs.get("bucket")
+    if not bucket:
+        raise UsageError("which bucket? Give --bucket or --outputs, or set FACEVEIL_BUCKET")
+    if not _BUCKET.fullmatch(bucket):
+        raise UsageError(f"{bucket!r} is no name of a bucket: give the name alone, as in my-bucket")
+    return Client(bucket, bucket_owner=os.environ.get("FACEVEIL_BUCKET_OWNER") or None)
+
+
+def machines_of(options: Namespace) -> dict[str, Any]:
+    """`transform` of job.json: what options and environment ask for beside the deployment."""
+    count = os.environ.get("FACEVEIL_INSTANCE_COUNT") or None
+    if count is not None and (not count.isdecimal() or not int(count)):
+        raise UsageError(f"FACEVEIL_INSTANCE_COUNT={count!r}: must be a whole number from 1 on")
+    asked = {
+        "instance_type": options.instance_type or os.environ.get("FACEVEIL_INSTANCE_TYPE"),
+        "instance_count": options.instance_count or (int(count) if count else None),
+    }
+    return {name: value for name, value in asked.items() if value}
+
+
+def checked_id(job_id: str) -> str:
+    """A job id that can be one. Raises InputError otherwise."""
+    bare = {"version": 1, "id": job_id, "frames": {"prefix": FRAMES}}
+    return read_job(orjson.dumps(bare), f"job {job_id!r}").id
+
+
+def own_frames(job_id: str) -> str:
+    """`frames/<id>/`: beside the jobs, since S3 expires what lies under one prefix."""
+    return f"{FRAMES}{job_id}/"
+
+
+def jobs_of(client: Client) -> list[str]:
+    """The ids of all jobs of the bucket, one request per 1,000. Raises InputError."""
+    bucket = client.bucket
+    paginator = bucket.client.get_paginator("list_objects_v2")
+    pages = paginator.paginate(Bucket=bucket.bucket, Prefix=JOBS, Delimiter="/")
+    try:
+        found = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
+    except (ClientError, BotoCoreError) as problem:
+        raise explained(problem, bucket.uri(JOBS), InputError) from problem
+    return [prefix.removeprefix(JOBS).rstrip("/") for prefix in found]
+
+
+def uses(job: Job, prefix: str) -> bool:
+    """Whether a job reads what lies under a prefix."""
+    return prefix in (job.frames_prefix, job.detections_prefix)

@@ -1,0 +1,165 @@
+"""`faceveil aws face-search`: analyse a video with Amazon Rekognition."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faceveil.cli.arguments import add_photos, add_progress, positive
+from faceveil.cli.aws.options import add_deployment, add_dry_run
+from faceveil.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from faceveil.media.video import VideoSource
+    from faceveil.rekognition.decisions import SearchMode, Wanted
+    from faceveil.rekognition.video_analysis import Service
+
+FACE_SEARCH = """\
+Find and follow the faces of a video with Amazon Rekognition's face search instead of our networks,
+and write an analysis that `faceveil render` takes.
+
+  faceveil aws face-search talk.mp4 analysis.json --bucket my-bucket --keep photos/anchor/
+  faceveil render talk.mp4 analysis.json out.mp4
+
+The photos become a collection of faces at Rekognition, and the video an object of the bucket, for
+the time of the search; both are deleted afterwards, also when it fails. AWS charges each minute of
+video and each photo. Rekognition does not look at every frame (in AWS's own example at two a
+second): between looks, faces are followed by their pixels, and one that is there for less may be
+missed, so let `render` verify its output, as it does by default.
+"""
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `face-search` to the commands of `faceveil aws`."""
+    parser = commands.add_parser(
+        "face-search",
+        help="analyse a video with Amazon Rekognition's face search",
+        usage="faceveil aws face-search VIDEO ANALYSIS --keep PHOTOS [options]",
+        description=FACE_SEARCH,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(module=__name__, command="face_search")
+    parser.add_argument("video", type=Path, help="an .mp4, .mov or .avi file of H.264")
+    parser.add_argument("analysis", type=Path, help="the analysis.json to write")
+    _add_people(parser)
+    add_deployment(parser)
+    _add_service(parser)
+    parser.add_argument(
+        "--tracking",
+        choices=("on", "off"),
+        default="on",
+        help="follow faces by their pixels where Rekognition did not look or did not see them",
+    )
+    parser.add_argument("--workers", type=positive, metavar="N", help="default: cores")
+    add_dry_run(parser)
+    add_progress(parser)
+
+
+def _add_people(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("who is veiled")
+    add_photos(group, "keep", "leave visible")
+    add_photos(group, "only", "veil only")
+    group.add_argument(
+        "--accept",
+        type=float,
+        default=95.0,
+        metavar="PERCENT",
+        help="Rekognition's similarity from which a face matches, in most looks (default 95)",
+    )
+    group.add_argument(
+        "--uncertain",
+        type=float,
+        default=80.0,
+        metavar="PERCENT",
+        help="from which it may match; up to --accept it is veiled and listed (default 80)",
+    )
+
+
+def _add_service(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Rekognition")
+    group.add_argument("--key", help="of the video, where it lies in the bucket already")
+    group.add_argument(
+        "--sns-topic", metavar="ARN", help="tell this topic, too, when the search has ended"
+    )
+    group.add_argument(
+        "--sns-role", metavar="ARN", help="the role with which Rekognition may publish there"
+    )
+
+
+def face_search(options: argparse.Namespace) -> int:
+    """Search, write the analysis, and say what was found. Returns the exit code."""
+    from faceveil.analysis import write_analysis
+    from faceveil.cli.commands import summary
+    from faceveil.cli.options import say
+    from faceveil.identity.references import photos_by_person
+    from faceveil.progress import choose_progress
+    from faceveil.rekognition.video_analysis import analyse, open_video
+    from faceveil.resources import usable_cores
+    from faceveil.tracking.track import TrackOptions
+
+    if not options.analysis.absolute().parent.is_dir():
+        raise OutputError(f"{options.analysis}: there is no such folder to write to")
+    people = photos_by_person(_photos(options))
+    wanted = _wanted(options, tuple(people))
+    service = _service(options)
+    source = open_video(options.video)
+    if options.dry_run:
+        print(_plan(source, service, sum(map(len, people.values()))))
+        return 0
+    analysis = analyse(
+        source,
+        people,
+        service,
+        wanted,
+        tracking=TrackOptions() if options.tracking == "on" else None,
+        workers=options.workers or usable_cores(),
+        progress=choose_progress(options.progress, options.quiet),
+    )
+    write_analysis(analysis, options.analysis)
+    say(options, summary(analysis))
+    return 0
+
+
+def _photos(options: argparse.Namespace) -> list[Path]:
+    if bool(options.keep) == bool(options.only):
+        raise UsageError("whom to search for? Name photos with --keep or with --only, not both")
+    photos: list[Path] = options.keep or options.only
+    return photos
+
+
+def _wanted(options: argparse.Namespace, names: tuple[str, ...]) -> Wanted:
+    from faceveil.rekognition.decisions import Wanted
+
+    mode: SearchMode = "keep" if options.keep else "only"
+    return Wanted(names, mode, options.accept / 100, options.uncertain / 100)
+
+
+def _service(options: argparse.Namespace) -> Service:
+    from faceveil.aws.clients import rekognition_client
+    from faceveil.cli.aws.deployment import client_of
+    from faceveil.rekognition.search import Channel
+    from faceveil.rekognition.video_analysis import Service
+
+    if bool(options.sns_topic) != bool(options.sns_role):
+        raise UsageError("--sns-topic and --sns-role go together")
+    return Service(
+        client=rekognition_client(None),
+        bucket=client_of(options).bucket,
+        key=options.key,
+        channel=Channel(options.sns_topic, options.sns_role) if options.sns_topic else None,
+    )
+
+
+def _plan(source: VideoSource, service: Service, photos: int) -> str:
+    from faceveil.rekognition.video_analysis import PREFIX
+
+    megabytes = source.path.stat().st_size / 1e6
+    place = service.bucket.uri(service.key or PREFIX)
+    length = "of unknown length"
+    if source.frame_count and source.rate:
+        length = f"of {float(source.frame_count / source.rate) / 60:.1f} minutes"
+    return (
+        f"would search {source.path}, {length} and {megabytes:.1f} MB, at {place}, for the people "
+        f"of {photos} photos in a collection that is deleted afterwards"
+    )

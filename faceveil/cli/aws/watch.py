@@ -1,0 +1,196 @@
+"""`faceveil aws watch`: a job until it has ended."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from faceveil import errors
+from faceveil.assure.verification import Verification
+from faceveil.aws.clients import sagemaker_client
+from faceveil.cli.aws.deployment import client_of
+from faceveil.cli.commands import summary
+from faceveil.cli.options import say
+from faceveil.errors import FaceveilError, UsageError
+from faceveil.jobs.client import Client, Failure, State, Status
+from faceveil.jobs.costs.job_costs import Load, run_cost
+from faceveil.jobs.costs.job_costs import postprocessing as postprocessing_cost
+from faceveil.jobs.costs.job_costs import requests as request_cost
+from faceveil.jobs.costs.prices import Prices, read_prices
+from faceveil.jobs.transform_watch import Transform, TransformWatch
+
+LINE_SECONDS = 30.0
+"""Between two lines where there is no terminal whose line could be written again."""
+USUAL_SIZE = 1920, 1080
+"""What post-processing is reckoned with: a job says nothing of the size of its frames."""
+PATIENCE_SECONDS = 120.0
+
+
+def watch(options: Namespace) -> int:
+    """Tell of the job until it has ended; 0 when it has completed.
+
+    Raises an error of the kind that the job failed with.
+    """
+    if options.every <= 0:
+        raise UsageError(f"--every {options.every}: must be more than 0")
+    client = client_of(options)
+    transform = TransformWatch(sagemaker_client(), options.job)
+    watcher = Watcher(transform, read_prices(options.prices), _teller(options))
+    status = client.wait(options.job, progress=watcher.look, pause=options.every)
+    if status.failure is not None:
+        raise _error(options.job, status.failure)
+    say(options, _results(client, options.job))
+    return 0
+
+
+def _results(client: Client, job_id: str) -> str:
+    """What came of a completed job, in the words of the local command."""
+    lines = [summary(client.analysis(job_id))]
+    verified = client.results(job_id).report["verification"]
+    if verified is not None:
+        lines.append(Verification.from_dict(verified).summary())
+    lines.append(f"next: faceveil aws download {job_id} {job_id}/")
+    return "\n".join(lines)
+
+
+def _error(job_id: str, failure: Failure) -> FaceveilError:
+    kind = getattr(errors, failure.error, FaceveilError)
+    return kind(f"job {job_id} failed at {failure.stage}: {failure.reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A job at one moment, for people and programs. Seconds and dollars are None where nothing
+    can be said of them."""
+
+    job_id: str
+    state: State
+    text: str
+    done: int
+    total: int
+    per_second: float | None
+    eta_seconds: float | None
+    dollars: float | None
+    ended: bool
+
+    def __str__(self) -> str:
+        parts = [f"{self.job_id}: {self.text}"]
+        if self.per_second:
+            parts.append(f"{self.per_second:.1f}/s")
+        if self.eta_seconds is not None:
+            parts.append(f"ETA {_clock(self.eta_seconds)}")
+        if self.dollars is not None:
+            parts.append(f"about {self.dollars:.2f} $ so far")
+        return ", ".join(parts)
+
+    def to_json(self) -> str:
+        """One line."""
+        names = ("job_id", "state", "text", "done", "total", "per_second", "eta_seconds", "dollars")
+        return json.dumps({name: getattr(self, name) for name in names} | {"finished": self.ended})
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Makes a Look of each status, with what the statuses before it tell of the speed."""
+
+    transform: TransformWatch
+    prices: Prices
+    tell: Callable[[Look], None]
+    _state: State | None = None
+    _first: tuple[float, int] = (0.0, 0)
+
+    def look(self, status: Status) -> None:
+        """Tell of a status."""
+        done, total = _progress(status)
+        now = time.monotonic()
+        if status.state != self._state:
+            self._state, self._first = status.state, (now, done)
+        since, before = self._first
+        speed = (done - before) / (now - since) if done > before and now > since else None
+        text = str(status)
+        if status.state == "submitted" and _age(status) > PATIENCE_SECONDS:
+            text += ": nothing has started it yet: does the deployment have its images?"
+        transform = self.transform.look()
+        if transform is not None and status.state == "detecting":
+            text += f" (transform job {transform.status})"
+        if transform is not None and transform.instance_type not in self.prices.transform:
+            text += f" (no price of {transform.instance_type}: --prices)"
+        self.tell(
+            Look(
+                job_id=status.job_id,
+                state=status.state,
+                text=text,
+                done=done,
+                total=total,
+                per_second=speed,
+                eta_seconds=(total - done) / speed if speed else None,
+                dollars=self._dollars(status, transform),
+                ended=status.has_ended,
+            )
+        )
+
+    def _dollars(self, status: Status, transform: Transform | None) -> float | None:
+        """Of instances by the time they have run, the rest by the share that is done."""
+        if transform is None or transform.instance_type not in self.prices.transform:
+            return None
+        hourly = self.prices.transform[transform.instance_type]
+        load = Load(status.frames, *USUAL_SIZE)
+        rendered = status.chunks_rendered / status.chunks if status.chunks else 0.0
+        detected = (status.frames_detected or 0) / max(status.frames, 1)
+        return (
+            run_cost(transform.seconds, transform.instance_count, hourly)
+            + postprocessing_cost(self.prices, load)[1] * rendered
+            + request_cost(self.prices, load) * detected
+        )
+
+
+def _progress(status: Status) -> tuple[int, int]:
+    """What is counted in this state: done, of how many."""
+    if status.chunks is not None:
+        return status.chunks_rendered, status.chunks
+    return status.frames_detected or 0, status.frames
+
+
+def _age(status: Status) -> float:
+    return (datetime.now(UTC) - status.submitted).total_seconds()
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _teller(options: Namespace) -> Callable[[Look], None]:
+    if options.quiet or options.progress == "none":
+        return lambda _: None
+    if options.progress == "json":
+        return lambda look: print(look.to_json(), file=sys.stderr, flush=True)
+    return _Lines(options.progress == "bar" or sys.stderr.isatty())
+
+
+@dataclass(slots=True)
+class _Lines:
+    """One line that is written again, or a line now and then."""
+
+    rewrite: bool
+    _told: float = float("-inf")
+    _state: State | None = None
+
+    def __call__(self, look: Look) -> None:
+        if self.rewrite:
+            end = "\n" if look.ended else ""
+            # A line that wraps could not be written again.
+            line = str(look) if look.ended else str(look)[: shutil.get_terminal_size().columns - 1]
+            print(f"\r\x1b[K{line}", end=end, file=sys.stderr, flush=True)
+            return
+        now = time.monotonic()
+        if look.state != self._state or now - self._told >= LINE_SECONDS:
+            print(look, file=sys.stderr, flush=True)
+            self._state, self._told = look.state, now

@@ -1,0 +1,1 @@
+"""How well an output agrees with the truth."""

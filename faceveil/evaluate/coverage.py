@@ -1,0 +1,123 @@
+"""Which true faces an output covers, and which of its boxes lies on which face."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.boxes import iou, sides
+from faceveil.evaluate.output import Output
+from faceveil.evaluate.truth import Truth, grid_points
+from faceveil.faces import Floats, Ints
+
+_CHUNK = 1 << 12
+
+Bools = NDArray[np.bool_]
+Shape = Literal["ellipse", "box"]
+
+
+def pairs_by_frame(frames: Ints, others: Ints) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Every pair of rows of two columns, both with frames rising, that share a frame."""
+    first = np.searchsorted(others, frames, side="left")
+    count = np.searchsorted(others, frames, side="right") - first
+    rows = np.repeat(np.arange(len(frames)), count)
+    offset = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+    return rows, first[rows] + offset
+
+
+def covered_points(truth: Truth, frames: Ints, regions: Floats, shape: Shape) -> Bools:
+    """bool [n, GRID, GRID]: which sample points of the true faces lie under opaque regions."""
+    order = np.argsort(frames, kind="stable")
+    opaque = np.asarray(regions, np.float64)[order]
+    covered = np.zeros(truth.seen.shape, bool)
+    rows, others = pairs_by_frame(truth.frames, np.asarray(frames)[order])
+    for start in range(0, len(rows), _CHUNK):
+        row, region = rows[start : start + _CHUNK], opaque[others[start : start + _CHUNK]]
+        region = region[:, None, None, :]
+        centre = (region[..., :2] + region[..., 2:]) / 2
+        half = (region[..., 2:] - region[..., :2]) / 2
+        offset = (grid_points(truth.boxes[row]) - centre) / np.maximum(half, 1e-6)
+        inside = (
+            (offset**2).sum(axis=-1) <= 1
+            if shape == "ellipse"
+            else (np.abs(offset) <= 1).all(axis=-1)
+        )
+        np.logical_or.at(covered, row, inside)
+    return covered
+
+
+def share_covered(truth: Truth, covered: Bools) -> Floats:
+    """float32 [n]: how much of what can be seen of each face is covered."""
+    seen = truth.seen.sum(axis=(1, 2))
+    hit = (truth.seen & covered).sum(axis=(1, 2))
+    return np.asarray(hit / np.maximum(seen, 1), np.float32)
+
+
+def coverage_of_boxes(truth: Truth, frames: Ints, boxes: Floats, shape: Shape = "box") -> Floats:
+    """The share float32 [n] of each true face's seen part that veiled regions cover.
+
+    frames int32 [m] and boxes float32 [m, 4] are the regions, margin included; `shape` "ellipse"
+    takes the ellipse inscribed in each, as a round veil does. Regions add up.
+    """
+    return share_covered(truth, covered_points(truth, frames, boxes, shape))
+
+
+def coverage_of_output(truth: Truth, output: Output) -> Floats:
+    """The share float32 [n] of each true face's seen part that an output covers."""
+    shape: Shape = "ellipse" if output.is_round else "box"
+    coverage = coverage_of_boxes(
+        truth, output.frames[output.veiled], output.regions[output.veiled], shape
+    )
+    coverage[np.isin(truth.frames, output.whole_frames)] = 1
+    return coverage
+
+
+def near_veiled(truth: Truth, kept: Bools, margin: float) -> Bools:
+    """bool [n]: kept rows that a veiled person's box, grown by `margin`, overlaps in the frame."""
+    near = np.zeros(len(truth), bool)
+    mine, others = np.flatnonzero(kept), np.flatnonzero(~kept)
+    row, other = pairs_by_frame(truth.frames[mine], truth.frames[others])
+    boxes, veils = truth.boxes[mine[row]], truth.boxes[others[other]].astype(np.float64)
+    veils += np.tile((veils[:, 2:] - veils[:, :2]) * margin, 2) * (-1, -1, 1, 1)
+    touching = (veils[:, :2] < boxes[:, 2:]) & (veils[:, 2:] > boxes[:, :2])
+    near[mine[row[touching.all(axis=1)]]] = True
+    return near
+
+
+def match(
+    truth: Truth,
+    frames: Ints,
+    boxes: Floats,
+    min_overlap: float = 0.4,
+    *,
+    rows: Bools | None = None,
+) -> Ints:
+    """The true row int32 [m] each box lies on (best intersection over union), -1 where none.
+
+    rows: bool [n], the only true rows to be considered.
+    """
+    order = np.argsort(frames, kind="stable")
+    allowed = np.arange(len(truth)) if rows is None else np.flatnonzero(rows)
+    box, face = pairs_by_frame(np.asarray(frames)[order], truth.frames[allowed])
+    box, face = order[box], allowed[face]
+    overlap = iou(np.asarray(boxes, np.float32)[box], truth.boxes[face])
+    found = np.full(len(frames), -1, np.int32)
+    rising = np.argsort(overlap, kind="stable")
+    rising = rising[overlap[rising] >= min_overlap]
+    found[box[rising]] = face[rising]  # the best comes last and stays
+    return found
+
+
+def on_ignored(truth: Truth, frames: Ints, boxes: Floats) -> Bools:
+    """bool [m]: boxes of which at least half lies in a face that counts neither way."""
+    hit = np.zeros(len(frames), bool)
+    ignored = np.flatnonzero(truth.ignore)
+    box, face = pairs_by_frame(frames, truth.frames[ignored])
+    mine, other = boxes[box], truth.boxes[ignored[face]]
+    low, high = np.maximum(mine[:, :2], other[:, :2]), np.minimum(mine[:, 2:], other[:, 2:])
+    shared = np.maximum(high - low, 0).prod(axis=1)
+    smaller = np.minimum(sides(mine).prod(axis=1), sides(other).prod(axis=1))
+    hit[box[shared >= 0.5 * smaller]] = True
+    return hit

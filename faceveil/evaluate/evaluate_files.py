@@ -1,0 +1,136 @@
+"""What `faceveil evaluate` does: files in, an evaluation, its JSON and its page out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from faceveil.analysis import FORMAT as ANALYSIS_FORMAT
+from faceveil.analysis import read_analysis
+from faceveil.errors import InputError, UsageError
+from faceveil.evaluate.coverage import coverage_of_output
+from faceveil.evaluate.evaluation import Evaluation, evaluate, judge, to_document
+from faceveil.evaluate.html_report import worst_frames, write_html
+from faceveil.evaluate.output import Output, output_of_analysis, output_of_boxes
+from faceveil.evaluate.truth import Truth
+from faceveil.evaluate.truth_formats import Clip, read_truth
+from faceveil.faces import Image
+from faceveil.files import replace_file
+from faceveil.media.open import open_source
+from faceveil.veil.styles import VeilStyle
+
+UNFOLLOWED = "track -1"
+"""What MOT text calls boxes that nobody followed."""
+
+
+def evaluate_files(
+    truth_path: Path,
+    output_path: Path,
+    *,
+    keep: Collection[str] = (),
+    style: VeilStyle | None = None,
+    grow: float = 0.0,
+    is_round: bool = False,
+    json: Path | None = None,
+    html: Path | None = None,
+    video: Path | None = None,
+) -> Evaluation:
+    """Compare an output with the truth, and write what was asked for.
+
+    output_path: analysis.json (veiled in `style`), or a peer's boxes as MOT text or COCO JSON,
+    each grown by `grow` of its size to every side and, `is_round`, only their ellipses covered.
+    keep: people of the truth who may stay visible. video: the input, for pictures of the worst
+    frames in the page.
+
+    Raises InputError for files that cannot be used, UsageError for people who are not in the
+    truth, OutputError when something cannot be written.
+    """
+    analysis = read_analysis(output_path) if _is_analysis(output_path) else None
+    clip = None
+    if analysis is not None:
+        source = analysis.source
+        clip = Clip(source.name, source.width, source.height, source.frame_count)
+    truth = read_truth(truth_path, clip)
+    output = (
+        output_of_analysis(analysis, style)
+        if analysis is not None
+        else _boxes(output_path, truth, grow, is_round=is_round)
+    )
+    try:
+        evaluation = evaluate(truth, output, keep)
+    except KeyError as problem:
+        people = ", ".join(truth.people)
+        raise UsageError(f"{truth_path}: {problem.args[0]}; it knows {people}") from problem
+    if json is not None:
+        replace_file(json, orjson.dumps(to_document(evaluation), option=orjson.OPT_INDENT_2))
+    if html is not None:
+        verdict = judge(truth, coverage_of_output(truth, output), keep)
+        wanted = worst_frames(evaluation, truth, verdict)
+        pictures = {} if video is None else _pictures(video, wanted)
+        title = f"{output_path.name} against {truth_path.name}"
+        write_html(html, title, evaluation, truth, output, verdict, pictures)
+    return evaluation
+
+
+def summary(evaluation: Evaluation) -> str:
+    """The evaluation in a few lines, and the longest uncovered runs one by one."""
+    veils, tracks, frames = evaluation.veils, evaluation.tracks, evaluation.frames
+    lines = [
+        f"faces veiled      {veils.recall:.4f}  ({veils.hits} of {veils.faces}; "
+        f"{evaluation.bare} missed ones hardly covered)",
+        f"longest exposed   {evaluation.longest_run()} frames "
+        f"({evaluation.longest_run(24)} of a face from 24 pixels)",
+        f"tracks exposed    {tracks.faces - tracks.hits} of {tracks.faces}",
+        f"veils on a face   {evaluation.precision:.4f}  "
+        f"({evaluation.boxes.hits} of {evaluation.boxes.faces})",
+        f"wrong person kept {evaluation.wrong_kept} boxes; kept people veiled in "
+        f"{evaluation.kept.faces - evaluation.kept.hits} of {evaluation.kept.faces} frames",
+        f"frames            TP {frames.tp}  TN {frames.tn}  FP {frames.fp}  FN {frames.fn}  "
+        f"accuracy {frames.accuracy:.3f}  precision {frames.precision:.3f}  "
+        f"recall {frames.recall:.3f}  F1 {frames.f1:.3f}",
+        f"area veiled       {evaluation.area.veiled:.2%} of the picture, "
+        f"{evaluation.area.wasted:.2%} on no face",
+        f"jitter            {evaluation.jitter.centre:.4f} face sizes, "
+        f"size {evaluation.jitter.size:.4f}",
+    ]
+    if evaluation.identities is not None:
+        errors = evaluation.identities
+        lines.append(
+            f"identities        {errors.mixed} of {errors.boxes} boxes mixed, {errors.split} split"
+        )
+    lines += [
+        f"  exposed: {run.person}, frames {run.first}-{run.last}, {run.size:.0f} pixels high, "
+        f"at least {run.coverage:.0%} covered"
+        for run in evaluation.runs[:10]
+    ]
+    return "\n".join(lines)
+
+
+def _is_analysis(path: Path) -> bool:
+    if path.suffix.lower() == ".txt":
+        return False
+    try:
+        document = orjson.loads(path.read_bytes())
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be read ({problem.strerror})") from problem
+    except orjson.JSONDecodeError as problem:
+        raise InputError(f"{path}: is not JSON ({problem})") from problem
+    return isinstance(document, dict) and document.get("format") == ANALYSIS_FORMAT
+
+
+def _boxes(path: Path, truth: Truth, grow: float, *, is_round: bool) -> Output:
+    """A peer's boxes, read as if they were truth."""
+    found = read_truth(path, Clip(path.stem, truth.width, truth.height, truth.frame_count))
+    followed = ~found.rows_of({UNFOLLOWED} & set(found.people))
+    sequence = np.where(followed, found.track, np.int32(-1))
+    return output_of_boxes(
+        found.frames, found.boxes, grow=grow, is_round=is_round, sequence=sequence
+    )
+
+
+def _pictures(video: Path, wanted: Iterable[int]) -> dict[int, Image]:
+    numbers = set(wanted)
+    return {frame.number: frame.rgb() for frame in open_source(video) if frame.number in numbers}

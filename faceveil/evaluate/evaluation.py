@@ -1,0 +1,301 @@
+"""How well an output agrees with the truth: who is veiled, for how long somebody is not.
+
+A privacy tool is judged by the one frame it missed, so what counts is each face in each frame: it
+is veiled when 90 % of what can be seen of it is covered. Beside that: the thesis's frames as true
+and false positives and negatives (tables 4.1-4.4, 4.13, 4.14), identities, wasted area, jitter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from faceveil import __version__
+from faceveil.evaluate.coverage import Bools, coverage_of_output, match, near_veiled, on_ignored
+from faceveil.evaluate.measures import (
+    SAME_FACE_IOU,
+    Area,
+    Frames,
+    IdentityErrors,
+    Jitter,
+    Run,
+    area,
+    count_frames,
+    identity_errors,
+    jitter,
+    runs_of,
+)
+from faceveil.evaluate.output import Output
+from faceveil.evaluate.truth import Truth
+from faceveil.faces import Floats, Ints
+
+FORMAT = "faceveil-evaluation"
+VERSION = 1
+SIZE_BOUNDS = (24, 48, 96)
+"""Heights of faces in pixels that divide them into the classes of `by_size`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What counts. All are shares.
+
+    A face counts when at least `min_visible` of it can be seen; it is veiled when `hit` of that is
+    covered, and bare when less than `bare` is. A kept person is wrongly veiled when more than
+    `kept_limit` of her face is covered and no veiled person's box, grown by `margin`, overlaps
+    hers.
+    """
+
+    min_visible: float = 0.5
+    hit: float = 0.9
+    bare: float = 0.1
+    kept_limit: float = 0.3
+    margin: float = 0.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """What became of each row of the truth, bool [n]: faces `to_veil` and those `missed` of them;
+    rows of kept people that count (`kept`), and those wrongly veiled. coverage float32 [n].
+    """
+
+    coverage: Floats
+    to_veil: Bools
+    missed: Bools
+    kept: Bools
+    kept_veiled: Bools
+
+
+def judge(
+    truth: Truth, coverage: Floats, keep: Collection[str] = (), rules: Rules = Rules()
+) -> Verdict:
+    """Judge coverage float32 [n] of the true faces. KeyError for people to keep not in the clip."""
+    labelled = truth.labelled[truth.frames]
+    counted = (truth.visible >= rules.min_visible) & ~truth.ignore & labelled
+    kept = truth.rows_of(keep)
+    to_veil = counted & ~kept
+    free = counted & kept & ~near_veiled(truth, kept, rules.margin)
+    return Verdict(
+        coverage=coverage,
+        to_veil=to_veil,
+        missed=to_veil & (coverage < rules.hit),
+        kept=free,
+        kept_veiled=free & (coverage > rules.kept_limit),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`hits` of `faces`."""
+
+    faces: int
+    hits: int
+
+    @property
+    def recall(self) -> float:
+        return self.hits / self.faces if self.faces else 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """How an output compares with the truth. Faces are counted once in each frame.
+
+    veils: faces to veil and those that are; by_person and by_size (height in pixels) divide them.
+    bare: missed faces that are hardly covered at all. coverage: the mean over faces to veil.
+    runs: each uncovered run, longest first. tracks: faces followed through a shot, and those
+    never exposed. kept: rows of kept people, and those not veiled; wrong_kept: boxes left
+    visible on the face of somebody to be veiled. boxes: veils in labelled frames, and those on a
+    true face. frames: the thesis's categories, for all and for each person.
+    """
+
+    veils: Share
+    by_person: Mapping[str, Share]
+    by_size: Mapping[str, Share]
+    bare: int
+    coverage: float
+    runs: Sequence[Run]
+    tracks: Share
+    kept: Share
+    wrong_kept: int
+    boxes: Share
+    identities: IdentityErrors | None
+    area: Area
+    jitter: Jitter
+    frames: Frames
+    frames_by_person: Mapping[str, Frames]
+
+    @property
+    def recall(self) -> float:
+        """The share of faces to veil that are veiled."""
+        return self.veils.recall
+
+    @property
+    def precision(self) -> float:
+        """The share of veils that lie on a face."""
+        return self.boxes.recall
+
+    def longest_run(self, min_size: float = 0) -> int:
+        """Frames of the longest uncovered run of a face at least `min_size` pixels high."""
+        return max((run.frames for run in self.runs if run.size >= min_size), default=0)
+
+
+def evaluate(
+    truth: Truth, output: Output, keep: Collection[str] = (), rules: Rules = Rules()
+) -> Evaluation:
+    """Compare an output with the truth; everybody is to be veiled but the people of `keep`.
+
+    Raises KeyError when somebody to keep is not in the clip.
+    """
+    verdict = judge(truth, coverage_of_output(truth, output), keep, rules)
+    to_veil, missed = verdict.to_veil, verdict.missed
+    on_face = match(truth, output.frames, output.boxes, SAME_FACE_IOU)
+    counted = _countable(truth, output, on_face)
+    exposed = np.unique(truth.track[missed])
+    return Evaluation(
+        veils=_share(to_veil, missed),
+        by_person={
+            name: _share(to_veil & mine, missed & mine)
+            for name, mine in _each_person(truth)
+            if (to_veil & mine).any()
+        },
+        by_size=_by_size(truth, to_veil, missed),
+        bare=int((missed & (verdict.coverage < rules.bare)).sum()),
+        coverage=float(verdict.coverage[to_veil].mean()) if to_veil.any() else 1.0,
+        runs=runs_of(truth, missed, verdict.coverage),
+        tracks=Share(len(np.unique(truth.track[to_veil])), _tracks(truth, to_veil) - len(exposed)),
+        kept=_share(verdict.kept, verdict.kept_veiled),
+        wrong_kept=_wrong_kept(truth, output, keep),
+        boxes=_share(counted, counted & (on_face < 0)),
+        identities=_identities(truth, output),
+        area=area(truth, output),
+        jitter=jitter(truth, output),
+        frames=_all_frames(truth, output, verdict, counted & (on_face < 0)),
+        frames_by_person={
+            name: _frames_of(truth, output, verdict, mine, on_face)
+            for name, mine in _each_person(truth)
+        },
+    )
+
+
+def _each_person(truth: Truth) -> list[tuple[str, Bools]]:
+    return [(name, truth.person == index) for index, name in enumerate(truth.people)]
+
+
+def _share(rows: Bools, failed: Bools) -> Share:
+    return Share(int(rows.sum()), int((rows & ~failed).sum()))
+
+
+def _tracks(truth: Truth, rows: Bools) -> int:
+    return len(np.unique(truth.track[rows]))
+
+
+def _by_size(truth: Truth, to_veil: Bools, missed: Bools) -> dict[str, Share]:
+    height = truth.boxes[:, 3] - truth.boxes[:, 1]
+    kind = np.searchsorted(SIZE_BOUNDS, height, side="right")
+    names = [f"under {SIZE_BOUNDS[0]}"]
+    names += [f"{low} to {high}" for low, high in pairwise(SIZE_BOUNDS)]
+    names += [f"from {SIZE_BOUNDS[-1]}"]
+    return {
+        name: _share(to_veil & (kind == index), missed & (kind == index))
+        for index, name in enumerate(names)
+        if (to_veil & (kind == index)).any()
+    }
+
+
+def _countable(truth: Truth, output: Output, on_face: Ints) -> Bools:
+    """bool [m]: veils that are right or wrong: in labelled frames, not on ignored faces."""
+    in_clip = output.frames < truth.frame_count
+    labelled = truth.labelled[np.where(in_clip, output.frames, 0)] & in_clip
+    ignored = on_ignored(truth, output.frames, output.boxes)
+    ignored &= (on_face < 0) | truth.ignore[on_face] if len(truth) else False
+    return np.asarray(output.veiled & labelled & ~ignored)
+
+
+def _wrong_kept(truth: Truth, output: Output, keep: Collection[str]) -> int:
+    left = np.flatnonzero(~output.veiled)
+    rows = match(truth, output.frames[left], output.boxes[left])
+    to_veil = ~truth.rows_of(keep) & ~truth.ignore & truth.labelled[truth.frames]
+    return int(to_veil[rows[rows >= 0]].sum())
+
+
+def _identities(truth: Truth, output: Output) -> IdentityErrors | None:
+    known = output.identity >= 0
+    if not known.any():
+        return None
+    people = truth.select(~truth.ignore & truth.labelled[truth.frames])
+    return identity_errors(
+        people, output.frames[known], output.boxes[known], output.identity[known]
+    )
+
+
+def _all_frames(truth: Truth, output: Output, verdict: Verdict, on_nothing: Bools) -> Frames:
+    wrong = np.concatenate([output.frames[on_nothing], truth.frames[verdict.kept_veiled]])
+    return count_frames(
+        truth.labelled, truth.frames[verdict.missed], wrong, truth.frames[verdict.to_veil]
+    )
+
+
+def _frames_of(
+    truth: Truth, output: Output, verdict: Verdict, mine: Bools, on_face: Ints
+) -> Frames:
+    """The frames of one person; a veil is hers where its sequence lies mostly on her face."""
+    hers = np.zeros(len(output), bool)
+    followed = output.veiled & (output.sequence >= 0) & (on_face >= 0)
+    if len(truth) and followed.any():
+        sequence = output.sequence[followed]
+        people = len(truth.people)
+        votes = np.bincount(
+            sequence * people + truth.person[on_face[followed]],
+            minlength=(int(output.sequence.max()) + 1) * people,
+        ).reshape(-1, people)
+        owner = np.where(votes.any(axis=1), votes.argmax(axis=1), -1)
+        person = int(truth.person[mine][0]) if mine.any() else -2
+        hers = output.veiled & (output.sequence >= 0) & (owner[output.sequence] == person)
+    absent = np.setdiff1d(output.frames[hers], truth.frames[mine])
+    wrong = np.concatenate([absent, truth.frames[verdict.kept_veiled & mine]])
+    return count_frames(
+        truth.labelled,
+        truth.frames[verdict.missed & mine],
+        wrong,
+        truth.frames[verdict.to_veil & mine],
+    )
+
+
+def to_document(evaluation: Evaluation) -> dict[str, Any]:
+    """The evaluation as plain data, ready for JSON."""
+
+    def share(value: Share) -> dict[str, Any]:
+        return {"faces": value.faces, "hits": value.hits, "share": value.recall}
+
+    def frames(value: Frames) -> dict[str, Any]:
+        names = ("accuracy", "precision", "recall", "f1")
+        return asdict(value) | {name: getattr(value, name) for name in names}
+
+    identities = evaluation.identities
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "faceveil": __version__,
+        "veils": share(evaluation.veils),
+        "by_person": {name: share(value) for name, value in evaluation.by_person.items()},
+        "by_size": {name: share(value) for name, value in evaluation.by_size.items()},
+        "bare": evaluation.bare,
+        "coverage": evaluation.coverage,
+        "longest_run": evaluation.longest_run(),
+        "longest_run_from_24_pixels": evaluation.longest_run(24),
+        "runs": [asdict(run) | {"frames": run.frames} for run in evaluation.runs],
+        "tracks_never_exposed": share(evaluation.tracks),
+        "kept_left_visible": share(evaluation.kept),
+        "wrong_person_kept": evaluation.wrong_kept,
+        "boxes_on_faces": share(evaluation.boxes),
+        "identities": None if identities is None else asdict(identities),
+        "area": asdict(evaluation.area),
+        "jitter": asdict(evaluation.jitter),
+        "frames": frames(evaluation.frames),
+        "frames_by_person": {
+            name: frames(value) for name, value in evaluation.frames_by_person.items()
+        },
+    }

@@ -1,0 +1,71 @@
+"""AWS Batch: the chunks of a job as the children of an array job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from botocore.exceptions import BotoCoreError, ClientError
+
+from faceveil.errors import OutputError
+from faceveil.jobs.chunks import ChunkPlan
+from faceveil.jobs.job_run import JobRun
+
+if TYPE_CHECKING:
+    from types_boto3_batch import BatchClient
+
+SUBMITTED = "batch.json"
+FINISHING = "batch-finish.json"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchQueue:
+    """Where array jobs are sent. queue, definition: names or ARNs."""
+
+    client: BatchClient
+    queue: str
+    definition: str
+
+    def render(self, run: JobRun, plan: ChunkPlan) -> str:
+        """Submit the chunks, unless they are; gives the Batch job's id.
+
+        Killed between submitting and noting it, the next attempt submits again: children find
+        what is done and do not do it twice. Raises OutputError when Batch does not take the job.
+        """
+        array = {"arrayProperties": {"size": plan.count}} if plan.count > 1 else {}
+        command = "chunk" if plan.count > 1 else "run"
+        return self._once(run, plan, SUBMITTED, command, array)
+
+    def finish(self, run: JobRun, plan: ChunkPlan) -> str:
+        """Submit the end of a job that takes longer than a function may."""
+        return self._once(run, plan, FINISHING, "finish", {})
+
+    def _once(
+        self, run: JobRun, plan: ChunkPlan, note: str, command: str, options: dict[str, Any]
+    ) -> str:
+        name = plan.folder + note
+        if run.folder.find(name) is not None:
+            return str(orjson.loads(run.folder.read(name))["batch_job"])
+        words = [command, "--bucket", run.bucket.bucket, "--job", run.job.id]
+        try:
+            answer = self.client.submit_job(
+                jobName=f"faceveil-{run.job.id}-{plan.digest}",
+                jobQueue=self.queue,
+                jobDefinition=self.definition,
+                containerOverrides={"command": words},
+                tags={"faceveil:job-id": run.job.id},
+                propagateTags=True,
+                **options,
+            )
+        except (ClientError, BotoCoreError) as problem:
+            raise OutputError(
+                f"AWS Batch does not take the job for {self.queue} ({problem})"
+            ) from problem
+        run.folder.write(name, orjson.dumps({"batch_job": answer["jobId"]}))
+        return answer["jobId"]
+
+
+def forget(run: JobRun, plan: ChunkPlan) -> None:
+    """Let the next attempt submit again, after a Batch job has failed."""
+    run.folder.delete([plan.folder + SUBMITTED, plan.folder + FINISHING])

@@ -1,0 +1,316 @@
+"""What a backend does with jobs in the cloud: submit, watch, read what came of them, choose again.
+
+    client = Client("the-bucket")
+    client.submit({"version": 1, "id": "talk-1", "frames": {"prefix": "frames/talk-1/"}})
+    client.wait("talk-1", progress=print)
+    client.render_again("talk-1", "talk-1-ann", {"mode": "keep", "identities": [2]})
+
+It asks S3 only, with the rights that the policy for a backend gives (docs/integration.md), and
+needs the extra `aws`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from faceveil.analysis import Analysis, parse_analysis
+from faceveil.errors import InputError, UsageError
+from faceveil.faces import Provenance
+
+try:
+    import boto3
+    from botocore.config import Config
+
+    from faceveil.aws.s3 import S3Location
+    from faceveil.aws.s3_errors import LostObjectError
+    from faceveil.jobs.failure import failure_of
+    from faceveil.jobs.job import Job, job_prefix, read_job
+    from faceveil.jobs.job_folder import ANALYSIS, JOB, MANIFEST, REPORT, UnknownJobError, load_job
+    from faceveil.jobs.status import Failure, State, Status, read_status
+    from faceveil.jobs.submission import STARTED
+except ModuleNotFoundError as problem:
+    raise UsageError("faceveil.jobs.client needs boto3: pip install 'faceveil[aws]'") from problem
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+__all__ = ["Client", "Failure", "Identity", "Results", "State", "Status", "UnknownJobError"]
+
+PAUSE_SECONDS = 5.0
+"""Between two looks at a job that is waited for."""
+URL_SECONDS = 3600
+_ANALYSED_AT = ("analyse", "render", "finish")
+"""Stages that a job reaches with all of its detections there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One person of a job, to show and to pick from.
+
+    person: the name of the reference that matched, None without one. frames: boxes in all of the
+    sequences together. sample_frame and sample_box: the largest detected face, x1, y1, x2, y2 in
+    pixels.
+    """
+
+    number: int
+    person: str | None
+    sequences: int
+    veiled_sequences: int
+    frames: int
+    first_frame: int
+    last_frame: int
+    sample_frame: int
+    sample_box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a completed job has made.
+
+    report: report.json. sha256: of each object that the job gives out, by key, in the order of the
+    frames; the veiled frames lie under output_prefix. video_key: None where no video was asked for.
+    """
+
+    job_id: str
+    report: dict[str, Any]
+    identities: tuple[Identity, ...]
+    output_prefix: str
+    sha256: Mapping[str, str]
+    video_key: str | None
+
+
+class Client:
+    """The jobs of a bucket. May be used from many threads.
+
+    Every method raises InputError where S3 refuses to read (no such bucket, no right, no
+    credentials) and UnknownJobError, an InputError, when there is no such job.
+    """
+
+    def __init__(
+        self, bucket: str, *, endpoint_url: str | None = None, bucket_owner: str | None = None
+    ) -> None:
+        """endpoint_url: of an S3 of one's own. bucket_owner: the account that the bucket must
+        belong to; S3 refuses any other. Nothing is asked of S3 yet."""
+        self.bucket = S3Location.open(f"s3://{bucket}", endpoint_url, expected_owner=bucket_owner)
+        self._endpoint_url = endpoint_url
+
+    def submit(self, job: Mapping[str, Any] | bytes) -> Job:
+        """Write jobs/<id>/job.json, which starts the job. job: its content, see job.schema.json.
+
+        A job that is there already is left as it is, whatever has become of it; another one takes
+        its id only where that one could not be started. Raises InputError that names the field for
+        a job that cannot be used, and when the id is another job's; OutputError where S3 refuses
+        to write.
+        """
+        content = job if isinstance(job, bytes) else _to_json(job)
+        read = read_job(content, JOB)
+        folder = self.bucket.folder(read.prefix)
+        if not folder.put_if_absent(JOB, content) and not self._is_there(read):
+            if not self._could_not_start(read.id):
+                raise InputError(
+                    f"{folder.uri(JOB)}: another job has this id: give the new one an id of its own"
+                )
+            folder.write(JOB, content)
+        return read
+
+    def status(self, job_id: str) -> Status:
+        """How far the job is. Counting frames takes a request per 1,000 until it is analysed."""
+        return read_status(self.bucket, job_id)
+
+    def wait(
+        self,
+        job_id: str,
+        timeout: float | None = None,
+        progress: Callable[[Status], object] | None = None,
+        pause: float = PAUSE_SECONDS,
+    ) -> Status:
+        """Look every `pause` seconds until the job has ended or `timeout` seconds are over.
+
+        Gives the last status: completed, failed, or neither in time (`has_ended` tells). progress
+        is called with each.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        frames = None
+        while True:
+            status = read_status(self.bucket, job_id, frames)
+            if progress is not None:
+                progress(status)
+            left = pause if until is None else until - time.monotonic()
+            if status.has_ended or left <= 0:
+                return status
+            frames = status.frames
+            time.sleep(min(pause, left))
+
+    def job(self, job_id: str) -> Job:
+        """What the job shall do."""
+        return load_job(self.bucket, job_id)
+
+    def analysis(self, job_id: str) -> Analysis:
+        """Who is where, veiled or not, and why. Raises InputError before the job is analysed."""
+        self.job(job_id)
+        content = self._read(job_id, ANALYSIS)
+        return parse_analysis(content, str(self._folder(job_id).uri(ANALYSIS)))
+
+    def identities(self, job_id: str) -> tuple[Identity, ...]:
+        """The people of a job, those in most frames first; there once it is analysed."""
+        return identities_of(self.analysis(job_id))
+
+    def results(self, job_id: str) -> Results:
+        """Raises InputError unless the job has completed."""
+        status = self.status(job_id)
+        if status.state != "completed":
+            raise InputError(f"{self._folder(job_id).uri()}: has no results: the job is {status}")
+        job, prefix = self.job(job_id), job_prefix(job_id)
+        manifest = orjson.loads(self._read(job_id, MANIFEST))
+        return Results(
+            job_id=job_id,
+            report=orjson.loads(self._read(job_id, REPORT)),
+            identities=self.identities(job_id),
+            output_prefix=job.output_prefix,
+            sha256={prefix + name: digest for name, digest in manifest["sha256"].items()},
+            video_key=job.video.key if job.video else None,
+        )
+
+    def url(self, key: str, seconds: int = URL_SECONDS) -> str:
+        """An address at which anybody can read an object for a while: for browsers.
+
+        S3 is not asked: it holds as long as the credentials here do, and for what they may read.
+        """
+        return self._signing.generate_presigned_url(
+            "get_object", Params={"Bucket": self.bucket.bucket, "Key": key}, ExpiresIn=seconds
+        )
+
+    def render_again(self, job_id: str, new_id: str, selection: Mapping[str, Any]) -> Job:
+        """Submit a job with another selection over the detections of a job: nothing is detected.
+
+        selection: as in job.json; photos lie under jobs/<new_id>/. The rest stays as it is, and
+        what lay under jobs/<job_id>/ is written under jobs/<new_id>/. Raises as `submit` does, and
+        InputError when the detections are not all there yet, or deleted.
+        """
+        job = self.job(job_id)
+        self._require_detections(job)
+        document = orjson.loads(self._read(job_id, JOB))
+        return self.submit(chosen_again(document, job, new_id, selection))
+
+    def _is_there(self, job: Job) -> bool:
+        try:
+            return load_job(self.bucket, job.id) == job
+        except InputError:
+            return False
+
+    def _could_not_start(self, job_id: str) -> bool:
+        failure = failure_of(self.bucket, job_id)
+        if failure is None or failure["stage"] != "submit":
+            return False
+        return self._folder(job_id).find(STARTED) is None
+
+    def _require_detections(self, job: Job) -> None:
+        folder = self.bucket.folder(job.prefix)
+        if job.delete_features and not job.has_detections:
+            raise InputError(
+                f"{folder.uri()}: its detections are deleted when it succeeds "
+                "(retention.delete_features), so nobody can be chosen again: detect again"
+            )
+        if folder.find(ANALYSIS) is not None:
+            return
+        status = self.status(job.id)
+        if status.failure is None or status.failure.stage not in _ANALYSED_AT:
+            raise InputError(
+                f"{folder.uri()}: its detections are not complete: the job is {status}"
+            )
+
+    def _folder(self, job_id: str) -> S3Location:
+        return self.bucket.folder(job_prefix(job_id))
+
+    def _read(self, job_id: str, name: str) -> bytes:
+        try:
+            return self._folder(job_id).read(name)
+        except LostObjectError as problem:
+            status = self.status(job_id)
+            raise InputError(
+                f"{self._folder(job_id).uri(name)}: is not there: the job is {status}"
+            ) from problem
+
+    @cached_property
+    def _signing(self) -> S3Client:
+        # Objects encrypted with KMS need version 4 of the signature. No expected owner: that is a
+        # header, which a browser would not send.
+        plain = self.bucket.client.meta
+        config = plain.config.merge(Config(signature_version="s3v4"))
+        if config.s3["addressing_style"] == "auto":  # type: ignore[attr-defined]
+            # Else the address is one of us-east-1, where this signature does not hold.
+            config = config.merge(Config(s3={"addressing_style": "virtual"}))
+        return boto3.client(
+            "s3", endpoint_url=self._endpoint_url, region_name=plain.region_name, config=config
+        )
+
+
+def identities_of(analysis: Analysis) -> tuple[Identity, ...]:
+    """The people of an analysis, those in most frames first."""
+    numbers = np.unique(analysis.identities).tolist()
+    found = [_identity(analysis, number) for number in numbers]
+    return tuple(sorted(found, key=lambda identity: -identity.frames))
+
+
+def chosen_again(
+    document: Mapping[str, Any], job: Job, new_id: str, selection: Mapping[str, Any]
+) -> dict[str, Any]:
+    """job.json of a job that selects others. document: the job.json that `job` was read from."""
+    new = {name: value for name, value in document.items() if name != "transform"}
+    new |= {"id": new_id, "selection": dict(selection)}
+    new["detections"] = {"prefix": job.detections_prefix}
+    if "output" in document:
+        new["output"] = _moved(document["output"], job.prefix, job_prefix(new_id))
+    return new
+
+
+def _moved(output: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:
+    """The output of a job, in the folder of another."""
+
+    def place(key: str) -> str:
+        return new + key.removeprefix(old)
+
+    moved = dict(output)
+    if "prefix" in moved:
+        moved["prefix"] = place(moved["prefix"])
+    if "video" in moved:
+        moved["video"] = {**moved["video"], "key": place(moved["video"]["key"])}
+    return moved
+
+
+def _identity(analysis: Analysis, number: int) -> Identity:
+    members = np.flatnonzero(analysis.identities == number).tolist()
+    sequences = [analysis.sequences[member] for member in members]
+    decisions = [analysis.decisions[member] for member in members]
+    frames = np.concatenate([sequence.frames for sequence in sequences])
+    boxes = np.concatenate([sequence.boxes for sequence in sequences])
+    provenance = np.concatenate([sequence.provenance for sequence in sequences])
+    sides = boxes[:, 2:] - boxes[:, :2]
+    # A box that was filled in is shown only where there is no other.
+    best = np.lexsort((sides.prod(axis=1), provenance == Provenance.DETECTED))[-1]
+    x1, y1, x2, y2 = boxes[best].tolist()
+    return Identity(
+        number=number,
+        person=next((decision.person for decision in decisions if decision.person), None),
+        sequences=len(members),
+        veiled_sequences=sum(decision.veil for decision in decisions),
+        frames=len(frames),
+        first_frame=int(frames.min()),
+        last_frame=int(frames.max()),
+        sample_frame=int(frames[best]),
+        sample_box=(x1, y1, x2, y2),
+    )
+
+
+def _to_json(job: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(dict(job), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as problem:
+        raise InputError(f"{JOB}: cannot be written as JSON ({problem})") from problem

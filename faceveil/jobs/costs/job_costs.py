@@ -1,0 +1,124 @@
+"""Time and money of a job: the transform job, post-processing, and S3."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from faceveil.jobs.budget import SECONDS_PER_FRAME, SECONDS_PER_MEGAPIXEL, SPARE
+from faceveil.jobs.chunks import CHUNK_FRAMES
+from faceveil.jobs.costs.prices import Prices
+from faceveil.jobs.transform_request import vcpus_of
+
+FUNCTION_SECONDS = 900
+BATCH_AT_ONCE = 16
+"""Chunks rendered at the same time: max_vcpus by vcpus of the deployment's defaults."""
+HOUR, GB = 3600, 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A video: how many frames of how many pixels, stored as jpeg or png."""
+
+    frames: int
+    width: int
+    height: int
+    format: str = "jpeg"
+
+    @property
+    def megapixels(self) -> float:
+        """Of a frame."""
+        return self.width * self.height / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A job on instances of one type. minutes: from the start to the last frame, post-processing
+    included; money in dollars, storage of a month apart."""
+
+    instance_type: str
+    instance_count: int
+    frames_per_second: float
+    minutes: float
+    transform: float
+    postprocess: float
+    requests: float
+
+    @property
+    def total(self) -> float:
+        """Without storage."""
+        return self.transform + self.postprocess + self.requests
+
+
+def run_cost(seconds: float, count: int, hourly: float, minimum_seconds: float = 0.0) -> float:
+    """Dollars of instances that are paid for by the second."""
+    return max(seconds, minimum_seconds) * count * hourly / HOUR
+
+
+def frames_per_second(prices: Prices, load: Load) -> float:
+    """Of one vCPU, by our benchmark."""
+    speed = prices["speed"]
+    return float(1 / (speed["detect_fixed"] + speed["detect_per_megapixel"] * load.megapixels))
+
+
+def instance_speed(
+    instance_type: str, per_vcpu: float, measured: dict[str, float] | None = None
+) -> float:
+    """Frames per second of one instance: as measured on its type, else as its vCPUs promise."""
+    if measured and instance_type in measured:
+        return measured[instance_type]
+    return per_vcpu * vcpus_of(instance_type)
+
+
+def row(prices: Prices, load: Load, instance_type: str, count: int, speed: float) -> Row:
+    """A job on `count` instances, each of `speed` frames per second."""
+    billing = prices["billing"]
+    working = math.ceil(load.frames / count) / speed
+    start = billing["startup_seconds"]
+    paid = working + (start if billing["startup_is_paid"] else 0)
+    after, postprocess = postprocessing(prices, load)
+    return Row(
+        instance_type=instance_type,
+        instance_count=count,
+        frames_per_second=speed * count,
+        minutes=(start + working + after) / 60,
+        transform=run_cost(
+            paid, count, prices.transform[instance_type], billing["minimum_seconds"]
+        ),
+        postprocess=postprocess,
+        requests=requests(prices, load),
+    )
+
+
+def rendered_by(load: Load) -> str:
+    """Lambda for what fits well into its time, else Batch: as `postprocess.budget` decides."""
+    guess = load.frames * (load.megapixels * SECONDS_PER_MEGAPIXEL + SECONDS_PER_FRAME)
+    return "Lambda" if guess <= FUNCTION_SECONDS * SPARE else "Batch"
+
+
+def postprocessing(prices: Prices, load: Load) -> tuple[float, float]:
+    """Seconds and dollars, with a veil on every frame, which is the dearest case."""
+    work = load.frames * load.megapixels * prices["speed"]["postprocess_per_megapixel"]
+    if rendered_by(load) == "Lambda":
+        table = prices["lambda"]
+        seconds = work / table["cores"]
+        return seconds, seconds * table["memory_gb"] * table["gb_second"] + 2 * table["request"]
+    table = prices["fargate"]
+    chunks = math.ceil(load.frames / CHUNK_FRAMES)
+    each = table["startup_seconds"] + work / chunks / table["vcpus"]
+    hourly = table["vcpus"] * table["vcpu_hour"] + table["memory_gb"] * table["gb_hour"]
+    return each * math.ceil(chunks / BATCH_AT_ONCE), run_cost(each * chunks, 1, hourly)
+
+
+def requests(prices: Prices, load: Load) -> float:
+    """Dollars of S3's requests: frames in, answers, frames read and written."""
+    speed, s3 = prices["speed"], prices["s3"]
+    each = speed["gets_per_frame"] * s3["get"] + speed["puts_per_frame"] * s3["put"]
+    return float(load.frames * each)
+
+
+def stored_gigabytes(prices: Prices, load: Load) -> float:
+    """Frames, and as much again veiled."""
+    speed = prices["speed"]
+    picture = load.megapixels * 1e6 * speed["bytes_per_pixel"][load.format]
+    return float(load.frames * (2 * picture + speed["answer_bytes"]) / GB)

@@ -1,0 +1,130 @@
+"""What faceveil says on EventBridge: a job was submitted, analysed, completed, or has failed.
+
+The JSON Schema is event.schema.json. An event may come more than once: job_id and detail-type
+together say what it is about.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+from botocore.exceptions import BotoCoreError, ClientError
+
+from faceveil.errors import FaceveilError, OutputError
+from faceveil.jobs.job import Job, job_prefix
+
+if TYPE_CHECKING:
+    from types_boto3_events import EventBridgeClient
+
+SOURCE = "faceveil"
+VERSION = 1
+SUBMITTED = "FaceVeil Job Submitted"
+ANALYSED = "FaceVeil Job Analysed"
+COMPLETED = "FaceVeil Job Completed"
+FAILED = "FaceVeil Job Failed"
+MAX_REASON = 4096
+_ATTEMPTS = 3
+_PAUSE_SECONDS = 0.5
+
+Stage = Literal["submit", "detect", "analyse", "render", "finish"]
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """An event before it is sent."""
+
+    detail_type: str
+    detail: dict[str, Any]
+
+
+def submitted(job: Job, bucket: str, transform_job: str | None) -> JobEvent:
+    """transform_job: its name, None where the detections exist already."""
+    return _event(SUBMITTED, job.id, bucket, transform_job=transform_job)
+
+
+def analysed(
+    job: Job,
+    bucket: str,
+    *,
+    analysis: str,
+    frames: int,
+    unknown_frames: int,
+    identities: int,
+    veiled_identities: int,
+    uncertain_sequences: int,
+    chunks: int,
+) -> JobEvent:
+    """analysis: its key; the others count."""
+    return _event(
+        ANALYSED,
+        job.id,
+        bucket,
+        analysis=analysis,
+        frames=frames,
+        unknown_frames=unknown_frames,
+        identities=identities,
+        veiled_identities=veiled_identities,
+        uncertain_sequences=uncertain_sequences,
+        chunks=chunks,
+    )
+
+
+def completed(job: Job, bucket: str, *, report: str, manifest: str, frames: int) -> JobEvent:
+    """report, manifest: their keys; frames: how many were written."""
+    return _event(
+        COMPLETED,
+        job.id,
+        bucket,
+        output=job.output_prefix,
+        video=job.video.key if job.video else None,
+        report=report,
+        manifest=manifest,
+        frames=frames,
+    )
+
+
+def failed(job_id: str, bucket: str, stage: Stage, problem: Exception) -> JobEvent:
+    """`problem` says why; of an error that is not faceveil's own, only the class and message."""
+    text = str(problem) or "no reason was given"
+    if not isinstance(problem, FaceveilError):
+        text = f"unexpected {type(problem).__name__}: {text}"
+    return _event(
+        FAILED,
+        job_id,
+        bucket,
+        stage=stage,
+        error=type(problem).__name__,
+        reason=text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 1]}…",
+    )
+
+
+def publish(client: EventBridgeClient, bus: str, event: JobEvent) -> None:
+    """Send an event. Raises OutputError when the bus does not take it, after some attempts."""
+    reason = ""
+    for attempt in range(_ATTEMPTS):
+        time.sleep(_PAUSE_SECONDS * attempt)
+        try:
+            answer = client.put_events(
+                Entries=[
+                    {
+                        "Source": SOURCE,
+                        "DetailType": event.detail_type,
+                        "Detail": orjson.dumps(event.detail).decode(),
+                        "EventBusName": bus,
+                    }
+                ]
+            )
+        except (ClientError, BotoCoreError) as problem:
+            raise OutputError(f"event bus {bus}: cannot be reached ({problem})") from problem
+        if not answer["FailedEntryCount"]:
+            return
+        reason = answer["Entries"][0].get("ErrorMessage", "no reason given")
+    raise OutputError(f"event bus {bus}: did not take {event.detail_type!r} ({reason})")
+
+
+def _event(detail_type: str, job_id: str, bucket: str, **detail: Any) -> JobEvent:  # noqa: ANN401
+    own = {"version": VERSION, "job_id": job_id, "bucket": bucket, "prefix": job_prefix(job_id)}
+    return JobEvent(detail_type, {**own, **detail})

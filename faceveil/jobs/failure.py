@@ -1,0 +1,63 @@
+"""A job that has failed says so: error.json in its folder, and an event."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import orjson
+
+from faceveil.aws.s3 import S3Location
+from faceveil.aws.s3_errors import LostObjectError
+from faceveil.errors import FaceveilError
+from faceveil.jobs import events
+from faceveil.jobs.events import Stage
+from faceveil.jobs.job import job_prefix
+from faceveil.jobs.job_folder import ERROR
+from faceveil.jobs.job_run import Announce
+
+log = logging.getLogger(__name__)
+
+
+def fail(
+    bucket: S3Location,
+    job_id: str,
+    stage: Stage,
+    problem: Exception,
+    announce: Announce,
+    job_json: str | None = None,
+) -> None:
+    """Write error.json and send the event, unless the job has failed already.
+
+    job_json: digest of the one that cannot be started, kept in error.json beside the event's
+    detail. The event is sent even where S3 cannot be reached: that may be what is wrong.
+    """
+    event = events.failed(job_id, bucket.bucket, stage, problem)
+    folder = bucket.folder(job_prefix(job_id))
+    try:
+        note = event.detail if job_json is None else {**event.detail, "job_json": job_json}
+        if not folder.put_if_absent(ERROR, orjson.dumps(note)):
+            return
+    except FaceveilError as second:
+        log.warning("error.json cannot be written: %s", second)
+    announce(event)
+
+
+def has_failed(bucket: S3Location, job_id: str) -> bool:
+    """Whether the job has failed and nobody has started it again."""
+    return bucket.folder(job_prefix(job_id)).find(ERROR) is not None
+
+
+def failure_of(bucket: S3Location, job_id: str) -> dict[str, Any] | None:
+    """What error.json says; None when the job has not failed."""
+    try:
+        content = bucket.folder(job_prefix(job_id)).read(ERROR)
+    except LostObjectError:
+        return None
+    note: dict[str, Any] = orjson.loads(content)
+    return note
+
+
+def start_again(bucket: S3Location, job_id: str) -> None:
+    """Forget that the job has failed."""
+    bucket.folder(job_prefix(job_id)).delete([ERROR])

@@ -1,0 +1,354 @@
+"""job.json: what a job in the cloud shall do. Read here and nowhere else.
+
+Its JSON Schema is job.schema.json. Everything a job writes lies under `jobs/<id>/` of the bucket
+that job.json lies in; frames, a source video and detections made before may lie elsewhere in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, Literal
+
+import orjson
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from faceveil.errors import InputError, UsageError
+from faceveil.frame_range import FrameRange
+from faceveil.identity.points import Point
+from faceveil.identity.select import Mode
+from faceveil.media.frames import EncodeOptions
+from faceveil.sampling.adaptive import SamplingOptions
+from faceveil.schemas import load_schema
+from faceveil.sequence.options import SequenceOptions
+from faceveil.veil.styles import VeilStyle
+
+VERSION = 1
+JOBS = "jobs/"
+RESERVED = ("references/", "chunks/")
+"""Folders of a job that are never its output."""
+MAX_BYTES = 1 << 20
+"""A job.json is small; a larger object is something else."""
+COARSE_STEP = 6
+"""Twice as many looks as at every 12th frame where nothing moves; where much does, fewer in all."""
+LONGEST_SAMPLED_ID = 47
+"""The name of its second transform job, faceveil-<id>-refine, has at most 63 characters."""
+_OWN_KEY = re.compile(r"(?:^|/)jobs/([^/]+)/job\.json$")
+
+OnFailure = Literal["refuse", "veil_unknown"]
+OnViolation = Literal["fail", "report", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """Which networks made the detections."""
+
+    detector: str = "union"
+    recognizer: str = "arcface-mobilefacenet"
+    accept_licence: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionSpec:
+    """Who is veiled, before photos are analysed: `identity.select.Selection` with prefixes.
+
+    references: (name of the person, prefix of the photos). times: empty means always. accept and
+    uncertain: None is what the recogniser of the detections needs.
+    """
+
+    mode: Mode = "all"
+    references: tuple[tuple[str, str], ...] = ()
+    points: tuple[Point, ...] = ()
+    identities: tuple[int, ...] = ()
+    times: tuple[FrameRange, ...] = ()
+    accept: float | None = None
+    uncertain: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSpec:
+    """The video that is put together from the veiled frames."""
+
+    key: str
+    encode: EncodeOptions
+
+
+@dataclass(frozen=True, slots=True)
+class TransformSpec:
+    """What the transform job runs on; None leaves it to the deployment."""
+
+    instance_type: str | None = None
+    instance_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job, with every default filled in. Prefixes end in a slash; all keys are of one bucket.
+
+    coarse_step: look at every that many-th frame first, then only where looks disagree; None: look
+    at every frame.
+    """
+
+    id: str
+    frames_prefix: str
+    detections_prefix: str
+    output_prefix: str
+    rate: Fraction | None = None
+    frames_digest: str | None = None
+    source_video: str | None = None
+    transform: TransformSpec = field(default_factory=TransformSpec)
+    coarse_step: int | None = None
+    networks: Networks = field(default_factory=Networks)
+    selection: SelectionSpec = field(default_factory=SelectionSpec)
+    sequences: SequenceOptions = field(default_factory=SequenceOptions)
+    style: VeilStyle = field(default_factory=VeilStyle)
+    video: VideoSpec | None = None
+    on_failure: OnFailure = "refuse"
+    verification: OnViolation = "fail"
+    delete_features: bool = False
+
+    @property
+    def prefix(self) -> str:
+        """`jobs/<id>/`: everything the job writes lies under it."""
+        return job_prefix(self.id)
+
+    @property
+    def has_detections(self) -> bool:
+        """Whether it uses those of another job, so that nothing is to be detected."""
+        return self.detections_prefix != own_detections(self.id)
+
+
+def own_detections(job_id: str) -> str:
+    """`detections/<id>/`: beside the jobs, since S3 expires what lies under one prefix."""
+    return f"detections/{job_id}/"
+
+
+def job_prefix(job_id: str) -> str:
+    """`jobs/<id>/`."""
+    return f"{JOBS}{job_id}/"
+
+
+def read_job(data: bytes, where: str) -> Job:
+    """The job that the bytes of a job.json describe; `where` it lies, for messages.
+
+    Raises InputError that names the field: a field that is missing, unknown, of the wrong type or
+    out of range, options that contradict each other, an id other than the folder's name, and
+    prefixes that would let the job write over its input.
+    """
+    try:
+        if len(data) > MAX_BYTES:
+            raise _FieldError("", f"is larger than {MAX_BYTES} bytes, so it is no job.json")
+        document = _parsed(data)
+        _check_schema(document)
+        job = _job(document)
+        _check_places(job, where)
+    except _FieldError as problem:
+        raise InputError(f"{where}: {problem}") from problem
+    return job
+
+
+class _FieldError(ValueError):
+    """A field that cannot be used."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}" if name else message)
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as problem:
+        raise _FieldError("", f"is not JSON ({problem})") from problem
+    if not isinstance(document, dict):
+        raise _FieldError("", "must be a JSON object")
+    return document
+
+
+@lru_cache(maxsize=1)
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(load_schema("job"))
+
+
+def _check_schema(document: Mapping[str, Any]) -> None:
+    problem = best_match(_validator().iter_errors(document))
+    if problem is not None:
+        raise _FieldError(_path(problem), _in_words(problem))
+
+
+def _path(problem: ValidationError) -> str:
+    """selection.points[2].x"""
+    parts = [f"[{p}]" if isinstance(p, int) else f".{p}" for p in problem.absolute_path]
+    path = "".join(parts).removeprefix(".")
+    rule: Any = problem.validator_value
+    instance: Any = problem.instance
+    if problem.validator == "required":
+        missing = next(name for name in rule if name not in instance)
+        path = f"{path}.{missing}".removeprefix(".")
+    return path
+
+
+def _in_words(problem: ValidationError) -> str:
+    rule: Any = problem.validator_value
+    schema: Any = problem.schema
+    if problem.validator == "required":
+        return "is missing"
+    if problem.validator == "additionalProperties":
+        known = ", ".join(schema.get("properties", {}))
+        return f"{problem.message[:200]}; known fields are {known}"
+    if problem.validator == "pattern" and rule.endswith("/$"):
+        return f"{problem.instance!r:.200} must not begin with a slash, and must end in one"
+    return problem.message[:400]
+
+
+def _job(document: dict[str, Any]) -> Job:
+    frames, output = document["frames"], document.get("output", {})
+    own, detections = job_prefix(document["id"]), own_detections(document["id"])
+    rate = None if "rate" not in frames else _rate(frames["rate"])
+    return Job(
+        id=document["id"],
+        frames_prefix=frames["prefix"],
+        detections_prefix=document.get("detections", {}).get("prefix", detections),
+        output_prefix=output.get("prefix", f"{own}veiled/"),
+        rate=rate,
+        frames_digest=frames.get("digest"),
+        source_video=document.get("source_video"),
+        transform=TransformSpec(**document.get("transform", {})),
+        coarse_step=_coarse_step(document.get("sampling", {"mode": "every"}), rate),
+        networks=Networks(**document.get("networks", {})),
+        selection=_selection(document.get("selection", {"mode": "all"}), rate),
+        sequences=_sequences(document.get("sequences", {})),
+        style=_style(document.get("veil", {})),
+        video=_video(output.get("video"), rate),
+        on_failure=document.get("on_failure", "refuse"),
+        verification=document.get("verification", "fail"),
+        delete_features=document.get("retention", {}).get("delete_features", False),
+    )
+
+
+def _rate(value: float | str) -> Fraction:
+    rate = Fraction(value) if isinstance(value, str) else Fraction(value).limit_denominator(10_000)
+    if not Fraction(1, 100) <= rate <= 1000:
+        raise _FieldError("frames.rate", f"{value} frames a second is not between 0.01 and 1000")
+    return rate
+
+
+def _coarse_step(data: dict[str, Any], rate: Fraction | None) -> int | None:
+    step: int | None = data.get("step")
+    if data["mode"] == "coarse_then_refine":
+        return step or min(COARSE_STEP, SamplingOptions().bounds(rate)[1])
+    if step is not None:
+        raise _FieldError("sampling.step", "mode 'every' looks at every frame")
+    return None
+
+
+def _selection(data: dict[str, Any], rate: Fraction | None) -> SelectionSpec:
+    mode = data["mode"]
+    selecting = [name for name in ("references", "points", "identities") if data.get(name)]
+    if mode in ("only", "keep") and not selecting:
+        raise _FieldError(
+            "selection", f"mode {mode!r} needs references, points or identities: who is meant?"
+        )
+    if mode in ("all", "none") and selecting:
+        raise _FieldError(f"selection.{selecting[0]}", f"mode {mode!r} selects nobody")
+    if mode == "all" and "times" in data:
+        raise _FieldError("selection.times", "mode 'all' veils everyone at all times")
+    accept, uncertain = data.get("accept"), data.get("uncertain")
+    if accept is not None and uncertain is not None and uncertain > accept:
+        raise _FieldError("selection.uncertain", f"{uncertain} is above accept, {accept}")
+    return SelectionSpec(
+        mode=mode,
+        references=tuple(sorted(data.get("references", {}).items())),
+        points=tuple(Point(p["frame"], p["x"], p["y"]) for p in data.get("points", ())),
+        identities=tuple(data.get("identities", ())),
+        times=tuple(
+            _range(item, f"selection.times[{index}]", rate)
+            for index, item in enumerate(data.get("times", ()))
+        ),
+        accept=accept,
+        uncertain=uncertain,
+    )
+
+
+def _range(item: dict[str, list[float]], where: str, rate: Fraction | None) -> FrameRange:
+    try:
+        if "frames" in item:
+            return FrameRange(int(item["frames"][0]), int(item["frames"][1]))
+        if rate is None:
+            raise _FieldError("frames.rate", f"is missing, and {where} is in seconds")
+        return FrameRange.of_seconds(item["seconds"][0], item["seconds"][1], rate)
+    except UsageError as problem:
+        raise _FieldError(where, str(problem)) from problem
+
+
+def _sequences(data: dict[str, Any]) -> SequenceOptions:
+    known = {item.name: item for item in fields(SequenceOptions)}
+    for name, value in data.items():
+        if name not in known:
+            raise _FieldError(f"sequences.{name}", f"is none of {', '.join(known)}")
+        if type(value).__name__ != known[name].type:
+            raise _FieldError(f"sequences.{name}", f"must be {known[name].type}, not {value!r}")
+    try:
+        return SequenceOptions(**data)
+    except UsageError as problem:
+        raise _FieldError("sequences", str(problem)) from problem
+
+
+def _style(data: dict[str, Any]) -> VeilStyle:
+    options = {("name" if name == "style" else name): value for name, value in data.items()}
+    if "colour" in options:
+        options["colour"] = tuple(options["colour"])
+    return VeilStyle(**options)
+
+
+def _video(data: dict[str, Any] | None, rate: Fraction | None) -> VideoSpec | None:
+    if data is None:
+        return None
+    options: dict[str, Any] = {name: data[name] for name in ("crf", "preset") if name in data}
+    if rate is not None:
+        options["rate"] = rate
+    return VideoSpec(data["key"], EncodeOptions(**options))
+
+
+def _check_places(job: Job, where: str) -> None:
+    """No job may write outside its own folder, nor over what it or others read."""
+    folder = _OWN_KEY.search(where)
+    if folder and folder[1] != job.id:
+        raise _FieldError("id", f"{job.id!r} is not the name of its folder, {folder[1]!r}")
+    if job.coarse_step and not job.has_detections and len(job.id) > LONGEST_SAMPLED_ID:
+        raise _FieldError(
+            "id", f"is longer than {LONGEST_SAMPLED_ID} characters, too long for sampling"
+        )
+    references = [
+        (f"selection.references.{name}", place) for name, place in job.selection.references
+    ]
+    written = [("output.prefix", job.output_prefix)]
+    if job.video is not None:
+        _check_video(job, job.video)
+        written.append(("output.video.key", job.video.key))
+    for name, place in (*written, *references):
+        if not place.startswith(job.prefix) or place == job.prefix:
+            raise _FieldError(name, f"{place!r} must lie under {job.prefix}")
+    read = [("frames.prefix", job.frames_prefix), ("detections.prefix", job.detections_prefix)]
+    for name, place in written:
+        for other, source in (*read, *references):
+            if place.startswith(source) or source.startswith(place):
+                raise _FieldError(name, f"{place!r} and {other} {source!r} must not overlap")
+    if job.output_prefix.startswith(tuple(job.prefix + name for name in RESERVED)):
+        raise _FieldError("output.prefix", f"{', '.join(RESERVED)} are for other things")
+    if job.frames_prefix.startswith(job.detections_prefix):
+        raise _FieldError("frames.prefix", f"lies in detections.prefix {job.detections_prefix!r}")
+    if job.source_video is not None and job.source_video.startswith(job.output_prefix):
+        raise _FieldError("source_video", f"{job.source_video!r} lies in output.prefix")
+
+
+def _check_video(job: Job, video: VideoSpec) -> None:
+    if video.key.startswith(job.output_prefix):
+        raise _FieldError("output.video.key", "must not lie among the frames, output.prefix")
+    if job.source_video is None and job.rate is None:
+        raise _FieldError("frames.rate", "is missing: a video needs it, or source_video")
+    if job.source_video == video.key:
+        raise _FieldError("source_video", f"{video.key!r} would be overwritten by the output")

@@ -1,0 +1,39 @@
+"""The names of what a job keeps under `jobs/<id>/`, and its job.json read from there."""
+
+from __future__ import annotations
+
+from faceveil.aws.s3 import S3Location
+from faceveil.aws.s3_errors import LostObjectError
+from faceveil.errors import InputError
+from faceveil.jobs.job import Job, job_prefix, read_job
+
+JOB = "job.json"
+ANALYSIS = "analysis.json"
+REPORT = "report.json"
+MANIFEST = "manifest.json"
+SUCCESS = "_SUCCESS"
+ERROR = "error.json"
+CHUNKS = "chunks/"
+CLAIMS = "chunks/claims/"
+REFINE = "refine"
+"""The claim of who starts the second transform job: nothing is analysed yet."""
+ANNOUNCED = "chunks/announced"
+"""Exists when the event of the completed job has been sent."""
+
+
+class UnknownJobError(InputError):
+    """There is no job.json: an event that is about somebody else's job."""
+
+
+def load_job(bucket: S3Location, job_id: str) -> Job:
+    """Read a job's job.json.
+
+    Raises UnknownJobError when there is none, InputError when it cannot be used.
+    """
+    folder = bucket.folder(job_prefix(job_id))
+    try:
+        # Not asked for first: S3 says more about why it refuses a GET than a HEAD.
+        content = folder.read(JOB)
+    except LostObjectError as problem:
+        raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job") from problem
+    return read_job(content, str(folder.uri(JOB)))

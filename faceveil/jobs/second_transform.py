@@ -1,0 +1,96 @@
+"""The transform jobs of a job that looks at few frames first, then between those that disagree.
+
+The first is created where the job is submitted, the second at the end of the first. Each has a
+ManifestFile, `submit/<digest of its content>.manifest`: another plan is another file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from faceveil.aws.s3 import S3Location
+from faceveil.errors import InputError
+from faceveil.faces import Ints
+from faceveil.jobs.job import Job
+from faceveil.jobs.job_run import JobRun
+from faceveil.jobs.sampled_detections import (
+    answered,
+    manifest,
+    plan_coarse,
+    plan_refine,
+    read_looks,
+)
+from faceveil.jobs.transform_request import (
+    Machines,
+    create_transform,
+    refine_name,
+    transform_request,
+)
+from faceveil.media.s3_keys import FrameKeys, list_frames
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+
+REFINING = "submit/refining.json"
+"""Exists when the second transform job was created."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondPass:
+    """What second transform jobs are created with, made when one is needed."""
+
+    machines: Callable[[], Machines]
+    sagemaker: Callable[[], SageMakerClient]
+
+
+def coarse_manifest(bucket: S3Location, job: Job, frames: FrameKeys) -> str | None:
+    """Write which frames the first transform job looks at; gives the key, None for all frames."""
+    if job.coarse_step is None:
+        return None
+    return _write_manifest(bucket, job, frames, plan_coarse(len(frames), job.coarse_step))
+
+
+def start_refine(run: JobRun, second: SecondPass) -> bool:
+    """Create the second transform job, once; False where all looks of the first agree.
+
+    Planned from the looks of the first only, so that it is the same plan however often this is
+    called. Raises InputError for detections that cannot be used, and as `create_transform` does.
+    """
+    job, step = run.job, run.job.coarse_step
+    if step is None:
+        return False
+    if run.folder.find(REFINING) is not None:
+        return True
+    frames = list_frames(run.bucket.folder(job.frames_prefix))
+    detections = run.bucket.folder(job.detections_prefix)
+    names = ((number, frames.listed(number).name) for number in plan_coarse(len(frames), step))
+    answers = answered(detections)
+    if not answers:
+        raise InputError(f"{detections.uri()}: the transform job has completed and left nothing")
+    planned = plan_refine(read_looks(detections, names, answers), len(frames), step)
+    if not len(planned):
+        return False
+    request = transform_request(
+        job,
+        run.bucket.bucket,
+        int(frames.sizes.max()),
+        second.machines(),
+        name=refine_name(job.id),
+        manifest=_write_manifest(run.bucket, job, frames, planned),
+    )
+    create_transform(second.sagemaker(), request)
+    run.folder.write(REFINING, orjson.dumps({"version": 1, "frames": len(planned)}))
+    return True
+
+
+def _write_manifest(bucket: S3Location, job: Job, frames: FrameKeys, planned: Ints) -> str:
+    names = (frames.listed(row).name for row in planned.tolist())
+    content = manifest(str(bucket.uri(job.frames_prefix)), names)
+    key = f"{job.prefix}submit/{hashlib.sha256(content).hexdigest()[:16]}.manifest"
+    bucket.write(key, content)
+    return key

@@ -1,0 +1,226 @@
+"""What is done at each event: the state machine of post-processing.
+
+    transform job ended -> start:  analyse; render and finish here, or send the chunks to Batch
+                                    or have a second one look closer, and wait for its end
+    submitted over detections that exist -> start, too
+    one chunk in Batch  -> chunk:  render it; the one that finds no chunk missing finishes
+    array job ended     -> ended:  finish what the children could not, or tell that it has failed
+    by hand             -> whole:  all of it, here
+
+Every function may be called again at any time, by anybody, also at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import orjson
+
+from faceveil.errors import FaceveilError, InputError
+from faceveil.jobs.batch_queue import BatchQueue, forget
+from faceveil.jobs.budget import Budget
+from faceveil.jobs.claims import Claims
+from faceveil.jobs.events import Stage
+from faceveil.jobs.failure import fail, has_failed
+from faceveil.jobs.job_folder import REFINE
+from faceveil.jobs.job_run import JobRun
+from faceveil.jobs.second_transform import SecondPass, start_refine
+from faceveil.jobs.state_changes import BatchEnd, TransformEnd
+from faceveil.jobs.steps.analyse import Analysed, analyse, load_analysed
+from faceveil.jobs.steps.finish import announce_done, finish, missing_chunks
+from faceveil.jobs.steps.render import render_chunk
+
+log = logging.getLogger(__name__)
+
+Outcome = Literal["completed", "refining", "rendering", "elsewhere", "failed"]
+START = "start"
+FINISH_SECONDS = 3600.0
+"""A finisher outside a function is given up for dead after this long."""
+_GRACE_SECONDS = 5.0
+_NAMED = 3
+
+
+@contextmanager
+def failing(run: JobRun, stage: Stage) -> Iterator[None]:
+    """An error of faceveil inside marks the job failed before it goes on."""
+    try:
+        yield
+    except FaceveilError as problem:
+        fail(run.bucket, run.job.id, stage, problem, run.announce)
+        raise
+
+
+def start(
+    run: JobRun,
+    ended: TransformEnd,
+    budget: Budget,
+    batch: BatchQueue | None,
+    second: SecondPass | None = None,
+) -> Outcome:
+    """After a transform job. Without `batch`, all is done here; without `second`, no transform job
+    follows another.
+
+    Raises FaceveilError when the job has failed by it, after saying so.
+    """
+    if ended.is_reuse and not run.job.has_detections:
+        return "elsewhere"  # its own transform job is at work
+    with failing(run, "analyse"):
+        settled = _settled(run)
+        if settled:
+            return settled
+    with failing(run, "detect"):
+        refining = _refining(run, ended, budget, second)
+        if refining:
+            return refining
+    with failing(run, "analyse"):
+        claims = Claims(run.folder, run.owner)
+        if not claims.take(START, budget.seconds_left() + _GRACE_SECONDS):
+            return "elsewhere"
+    with failing(run, "detect"):
+        _check_transform(run, ended)
+    try:
+        with failing(run, "analyse"):
+            analysed = analyse(run)
+        with failing(run, "render"):
+            if batch is not None and not _rendered_here(run, analysed, budget):
+                log.info("sent to Batch: %s", batch.render(run, analysed.plan))
+                return "rendering"
+            if batch is None:
+                _render_all(run, analysed)
+        with failing(run, "finish"):
+            is_done = finish(run, analysed, budget.seconds_left() + _GRACE_SECONDS)
+    except BaseException:
+        claims.release(START)
+        raise
+    return "completed" if is_done else "elsewhere"
+
+
+def chunk(run: JobRun, index: int) -> Outcome:
+    """One child of the array job."""
+    settled = _settled(run)
+    if settled:
+        return settled
+    analysed = load_analysed(run)
+    try:
+        render_chunk(run, analysed, index)
+    except FaceveilError as problem:
+        note = {"error": type(problem).__name__, "reason": str(problem)}
+        run.folder.write(analysed.plan.error(index), orjson.dumps(note))
+        raise
+    if missing_chunks(run, analysed):
+        return "rendering"
+    return finish_now(run, analysed)
+
+
+def finish_now(run: JobRun, analysed: Analysed) -> Outcome:
+    """Finish where there is time enough."""
+    with failing(run, "finish"):
+        return "completed" if finish(run, analysed, FINISH_SECONDS) else "elsewhere"
+
+
+def ended(run: JobRun, end: BatchEnd, budget: Budget, batch: BatchQueue | None) -> Outcome:
+    """After the array job."""
+    with failing(run, "render"):
+        settled = _settled(run)
+        if settled:
+            return settled
+        analysed = load_analysed(run)
+        plan = analysed.plan
+        if plan.digest != end.digest:
+            log.info("%s is not the array job of the analysis as it is now", end.digest)
+            return "elsewhere"
+        missing = missing_chunks(run, analysed)
+        if missing:
+            forget(run, plan)
+            raise InputError(
+                f"{len(missing)} of {plan.count} chunks could not be rendered "
+                f"({end.reason}): {_notes(run, analysed, missing)}"
+            )
+    with failing(run, "finish"):
+        if batch is not None and not budget.can_finish(run, analysed):
+            log.info("finished in Batch: %s", batch.finish(run, plan))
+            return "rendering"
+        is_done = finish(run, analysed, budget.seconds_left() + _GRACE_SECONDS)
+    return "completed" if is_done else "elsewhere"
+
+
+def whole(run: JobRun) -> Outcome:
+    """All of a job, here: what is done already is not done again."""
+    if run.is_done:
+        announce_done(run)
+        return "completed"
+    with failing(run, "analyse"):
+        analysed = analyse(run)
+    with failing(run, "render"):
+        _render_all(run, analysed)
+    return finish_now(run, analysed)
+
+
+def _settled(run: JobRun) -> Outcome | None:
+    """How the job has ended; None when it has not."""
+    if run.is_done:
+        announce_done(run)
+        return "completed"
+    return "failed" if has_failed(run.bucket, run.job.id) else None
+
+
+def _refining(
+    run: JobRun, ended: TransformEnd, budget: Budget, second: SecondPass | None
+) -> Outcome | None:
+    """Have a second transform job look closer, after a first one that was whole; None where the
+    analysis is next."""
+    is_first = not (ended.is_refine or ended.is_reuse)
+    if second is None or run.job.coarse_step is None or not (is_first and ended.is_whole):
+        return None
+    claims = Claims(run.folder, run.owner)
+    if not claims.take(REFINE, budget.seconds_left() + _GRACE_SECONDS):
+        return "elsewhere"
+    try:
+        return "refining" if start_refine(run, second) else None
+    except BaseException:
+        claims.release(REFINE)
+        raise
+
+
+def _check_transform(run: JobRun, ended: TransformEnd) -> None:
+    if ended.is_whole or run.job.on_failure == "veil_unknown":
+        return
+    raise InputError(
+        f"the transform job has {ended.status.lower()} ({ended.reason}), and the job refuses to go "
+        'on with what it left: repeat it, or set on_failure to "veil_unknown"'
+    )
+
+
+def _render_all(run: JobRun, analysed: Analysed) -> None:
+    for index in range(analysed.plan.count):
+        render_chunk(run, analysed, index)
+
+
+def _rendered_here(run: JobRun, analysed: Analysed, budget: Budget) -> bool:
+    """Render as long as it fits; False when chunks are left for others."""
+    if not budget.fits(run, analysed):
+        return not missing_chunks(run, analysed) and budget.can_finish(run, analysed)
+    longest = 0.0
+    for index in range(analysed.plan.count):
+        if not budget.has_time_for(longest):
+            return False
+        began = time.monotonic()
+        render_chunk(run, analysed, index)
+        longest = max(longest, time.monotonic() - began)
+    return True
+
+
+def _notes(run: JobRun, analysed: Analysed, missing: list[int]) -> str:
+    """Why chunks are missing, as far as they have said so."""
+    reasons = []
+    for index in missing[:_NAMED]:
+        name = analysed.plan.error(index)
+        if run.folder.find(name) is None:
+            reasons.append(f"chunk {index} ended without a word")
+        else:
+            reasons.append(f"chunk {index}: {orjson.loads(run.folder.read(name))['reason']}")
+    return "; ".join(reasons)

@@ -1,0 +1,202 @@
+"""How far a job is, as the objects in its folder say: nothing but S3 is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from faceveil.aws.s3 import S3Location
+from faceveil.aws.s3_errors import code_of, explained
+from faceveil.errors import InputError
+from faceveil.jobs.chunks import ChunkPlan, plan_name
+from faceveil.jobs.detections import SUFFIX
+from faceveil.jobs.failure import failure_of
+from faceveil.jobs.job import Job, job_prefix
+from faceveil.jobs.job_folder import (
+    ANALYSIS,
+    CHUNKS,
+    CLAIMS,
+    ERROR,
+    JOB,
+    REFINE,
+    SUCCESS,
+    UnknownJobError,
+    load_job,
+)
+from faceveil.jobs.submission import STARTED, digest_of, is_corrected
+
+State = Literal["submitted", "detecting", "analysing", "rendering", "completed", "failed"]
+_ENDS = ("completed", "failed")
+_DENIED = ("AccessDenied", "403")
+_PICTURES = (".png", ".jpg", ".jpeg")
+_PLAN = re.compile(rf"{CHUNKS}([0-9a-f]+)/plan\.json")
+_RESULT = re.compile(rf"{CHUNKS}([0-9a-f]+)/[0-9]+-[0-9]+\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job has failed: error.json. error is the class of the error, reason for people."""
+
+    stage: str
+    error: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A job at one moment.
+
+    frames_detected: of `frames`; None where these credentials may not list the detections. chunks:
+    parts that the frames are rendered in, None before the analysis. ended: when it completed or
+    failed, None before.
+    """
+
+    job_id: str
+    state: State
+    frames: int
+    frames_detected: int | None
+    chunks: int | None
+    chunks_rendered: int
+    failure: Failure | None
+    submitted: datetime
+    ended: datetime | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has completed or failed."""
+        return self.state in _ENDS
+
+    def __str__(self) -> str:
+        if self.failure is not None:
+            return f"failed at {self.failure.stage}: {self.failure.reason}"
+        if self.state == "detecting" and self.frames_detected is not None:
+            return f"detecting: {self.frames_detected} of {self.frames} frames"
+        if self.state == "rendering":
+            return f"rendering: {self.chunks_rendered} of {self.chunks} chunks"
+        return self.state
+
+
+def read_status(bucket: S3Location, job_id: str, frames: int | None = None) -> Status:
+    """The status of a job of the bucket. frames: how many it has, where that is known already:
+    counting takes a request per 1,000.
+
+    Raises UnknownJobError when there is no such job, InputError for a job.json that cannot be used
+    and has not failed for it yet, and where S3 refuses.
+    """
+    folder = bucket.folder(job_prefix(job_id))
+    written = times_written(folder, "", Delimiter="/") | times_written(folder, CHUNKS)
+    if JOB not in written:
+        raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job")
+    failure = None
+    if ERROR in written and SUCCESS not in written:
+        failure = _failure(bucket, job_id)
+    job = _job(bucket, job_id, failure)
+    rendered = _Rendered.of(folder, written)
+    if rendered is not None:
+        frames = rendered.plan.frame_count
+    elif job is not None and frames is None:
+        frames = _count(bucket.folder(job.frames_prefix), _PICTURES)
+    state: State = "failed" if failure or job is None else _state(folder, job, written, rendered)
+    return Status(
+        job_id=job_id,
+        state=state,
+        frames=frames or 0,
+        frames_detected=_detected(bucket, job, state, frames or 0),
+        chunks=rendered.plan.count if rendered else None,
+        chunks_rendered=rendered.count if rendered else 0,
+        failure=failure,
+        submitted=written[JOB],
+        ended=written.get(ERROR if failure else SUCCESS),
+    )
+
+
+def times_written(folder: S3Location, below: str, **options: Any) -> dict[str, datetime]:  # noqa: ANN401
+    """When each object of a folder was written whose name begins with `below`. options: more of
+    ListObjectsV2. Raises InputError where S3 refuses."""
+    start = len(folder.prefix)
+    pages = folder.client.get_paginator("list_objects_v2")
+    try:
+        return {
+            item["Key"][start:]: item["LastModified"]
+            for page in pages.paginate(
+                Bucket=folder.bucket, Prefix=folder.prefix + below, **options
+            )
+            for item in page.get("Contents", [])
+            if not item["Key"].endswith("/")
+        }
+    except (ClientError, BotoCoreError) as problem:
+        raise explained(problem, folder.uri(), InputError) from problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """The plan that is rendered now, and how many of its chunks have a result."""
+
+    plan: ChunkPlan
+    count: int
+
+    @classmethod
+    def of(cls, folder: S3Location, written: Mapping[str, datetime]) -> _Rendered | None:
+        """None before there is a plan; of several, the newest: the analysis was edited."""
+        plans = {match[1]: written[name] for name in written if (match := _PLAN.fullmatch(name))}
+        if not plans:
+            return None
+        digest = max(plans, key=plans.__getitem__)
+        matches = (_RESULT.fullmatch(name) for name in written)
+        count = sum(match is not None and match[1] == digest for match in matches)
+        return cls(ChunkPlan.from_json(folder.read(plan_name(digest))), count)
+
+
+def _failure(bucket: S3Location, job_id: str) -> Failure | None:
+    """What the error.json of a job says; None where job.json was corrected since."""
+    folder, note = bucket.folder(job_prefix(job_id)), failure_of(bucket, job_id)
+    if note is None or is_corrected(folder, note, digest_of(folder.read(JOB))):
+        return None
+    return Failure(note["stage"], note["error"], note["reason"])
+
+
+def _job(bucket: S3Location, job_id: str, failure: Failure | None) -> Job | None:
+    try:
+        return load_job(bucket, job_id)
+    except InputError:
+        if failure is None:
+            raise
+        return None
+
+
+def _state(
+    folder: S3Location, job: Job, written: Mapping[str, datetime], rendered: _Rendered | None
+) -> State:
+    if SUCCESS in written:
+        return "completed"
+    if rendered is not None:
+        return "rendering"
+    begun = (n.startswith(CHUNKS) and not n.startswith(f"{CLAIMS}{REFINE}/") for n in written)
+    if ANALYSIS in written or any(begun):
+        return "analysing"
+    if folder.find(STARTED) is None:
+        return "submitted"
+    return "analysing" if job.has_detections else "detecting"
+
+
+def _detected(bucket: S3Location, job: Job | None, state: State, frames: int) -> int | None:
+    if job is None or state == "submitted":
+        return 0
+    if job.has_detections or state not in ("detecting", "failed"):
+        return frames
+    try:
+        return _count(bucket.folder(job.detections_prefix), (SUFFIX,))
+    except InputError as problem:
+        cause = problem.__cause__
+        if isinstance(cause, ClientError) and code_of(cause) in _DENIED:
+            return None
+        raise
+
+
+def _count(place: S3Location, endings: tuple[str, ...]) -> int:
+    return sum(item.name.lower().endswith(endings) for page in place.pages() for item in page)

@@ -1,0 +1,210 @@
+"""Detections -> analysis.json and the plan of chunks. No frame is read, but one for its size."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from faceveil import pipeline
+from faceveil.analysis import Analysis, parse_analysis, to_json
+from faceveil.assure.coverage import check_coverage
+from faceveil.aws.s3_errors import LostObjectError
+from faceveil.errors import InputError
+from faceveil.identity.references import References
+from faceveil.identity.select import Selection
+from faceveil.jobs import events
+from faceveil.jobs.chunks import ChunkPlan, plan_chunks, plan_name, results_digest
+from faceveil.jobs.detections import UnknownFrames
+from faceveil.jobs.job import Job
+from faceveil.jobs.job_folder import ANALYSIS, CHUNKS
+from faceveil.jobs.job_run import JobRun
+from faceveil.jobs.packed_analysis import pack, unpack, without_features
+from faceveil.jobs.reference_photos import job_references
+from faceveil.jobs.sampled_detections import answered, read_frames
+from faceveil.jobs.templates import keep_templates
+from faceveil.media.frames import FrameSource
+from faceveil.media.s3_frames import S3Frames
+from faceveil.media.s3_keys import list_frames
+from faceveil.veil.plan import VeilPlan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysed:
+    """What rendering needs besides the frames."""
+
+    analysis: Analysis
+    plan: ChunkPlan
+
+
+def analyse(run: JobRun, chunk_frames: int | None = None) -> Analysed:
+    """Analyse the job's detections, unless that is done, and share out the frames.
+
+    Repeated, it finds what is there: analysis.json may have been edited in between. The event
+    that the job is analysed is sent before the plan is written, so that it is never left out.
+    chunk_frames: of a chunk, None to choose. Raises InputError for frames, detections, photos and
+    a selection that cannot be used, CoverageError when a face would stay visible.
+    """
+    content = _stored(run, ANALYSIS)
+    if content is None:
+        analysis = _analysed(run)
+        if run.job.verification != "off":
+            keep_templates(run, analysis)
+        content = to_json(analysis)
+        run.folder.write(ANALYSIS, content)
+        analysis = without_features(analysis)
+    else:
+        analysis = _read(run, content)
+    plan = _find_plan(run, content)
+    if plan is None:
+        _check(run, analysis)
+        run.folder.write(_columns_name(content), pack(analysis))
+        first_name = list_frames(run.bucket.folder(run.job.frames_prefix)).first_name
+        frame_count = analysis.source.frame_count
+        plan = plan_chunks(run.job, content, first_name, frame_count, chunk_frames)
+        run.announce(_event(run, analysis, plan))
+        run.folder.write(plan.name, plan.to_json())
+    return Analysed(analysis, plan)
+
+
+def load_analysed(run: JobRun) -> Analysed:
+    """What `analyse` has made. Raises InputError when it has not run."""
+    content = _stored(run, ANALYSIS)
+    if content is None:
+        raise InputError(f"{run.folder.uri(ANALYSIS)}: there is none: analyse the job first")
+    plan = _find_plan(run, content)
+    if plan is None:
+        raise InputError(
+            f"{run.folder.uri(ANALYSIS)}: was changed since its frames were shared out: run the "
+            "job again"
+        )
+    return Analysed(_read(run, content), plan)
+
+
+def _read(run: JobRun, content: bytes) -> Analysis:
+    """What analysis.json says, from its columns where somebody has made them of this content."""
+    name = _columns_name(content)
+    columns = _stored(run, name)
+    if columns is not None:
+        return unpack(columns, str(run.folder.uri(name)))
+    return parse_analysis(content, str(run.folder.uri(ANALYSIS)))
+
+
+def _columns_name(content: bytes) -> str:
+    return f"{CHUNKS}analysis-{hashlib.sha256(content).hexdigest()[:16]}.npz"
+
+
+def _find_plan(run: JobRun, content: bytes) -> ChunkPlan | None:
+    """The plan made for this analysis.json; None when there is none yet."""
+    stored = _stored(run, plan_name(results_digest(run.job, content)))
+    return None if stored is None else ChunkPlan.from_json(stored)
+
+
+def _stored(run: JobRun, name: str) -> bytes | None:
+    try:
+        return run.folder.read(name)
+    except LostObjectError:
+        return None
+
+
+def _analysed(run: JobRun) -> Analysis:
+    job = run.job
+    source = S3Frames(run.bucket.folder(job.frames_prefix))
+    unknown = UnknownFrames()
+    size = source.width, source.height
+    store = run.bucket.folder(job.detections_prefix)
+    faces = read_frames(
+        store,
+        lambda row: source.keys.listed(row).name,
+        len(source.keys),
+        job.coarse_step,
+        lambda: answered(store),
+        size=size,
+        unknown=unknown,
+    )
+    found = pipeline.follow(faces, job.sequences, size=size)
+    return decide(job, found, source, job_references(run, found.models), unknown)
+
+
+def decide(
+    job: Job,
+    found: pipeline.Found,
+    source: FrameSource,
+    references: References | None,
+    unknown: UnknownFrames,
+) -> Analysis:
+    """Who is veiled, as the job says. Raises InputError for a selection of nobody there is."""
+    selection = Selection(
+        mode=job.selection.mode,
+        references=references,
+        points=job.selection.points,
+        identities=job.selection.identities,
+        accept=job.selection.accept,
+        uncertain=job.selection.uncertain,
+        times=job.selection.times,
+    )
+    recognizer = found.models.recognizer if found.models else None
+    parameters = _parameters(job, selection, recognizer, unknown)
+    analysis = pipeline.decide(found, source, selection, parameters)
+    rate = None if job.rate is None else str(job.rate)
+    digest = job.frames_digest or analysis.source.digest
+    return replace(analysis, source=replace(analysis.source, digest=digest, rate=rate))
+
+
+def _parameters(
+    job: Job, selection: Selection, recognizer: str | None, unknown: UnknownFrames
+) -> dict[str, Any]:
+    thresholds = selection.thresholds(recognizer)
+    people = selection.references.names if selection.references else ()
+    return {
+        "networks": asdict(job.networks),
+        "sequences": asdict(job.sequences),
+        "coarse_step": job.coarse_step,
+        "selection": {
+            "mode": selection.mode,
+            "people": list(people),
+            "points": [list(point) for point in selection.points],
+            "identities": list(selection.identities),
+            "accept": thresholds.accept,
+            "uncertain": thresholds.uncertain,
+            "times": [[item.first, item.end] for item in selection.times],
+        },
+        "unknown_frames": {
+            "by_code": dict(sorted(unknown.by_code.items())),
+            "examples": unknown.examples,
+        },
+    }
+
+
+def _check(run: JobRun, analysis: Analysis) -> None:
+    """Coverage (policy 2), before anything is rendered or shared out."""
+    plan = VeilPlan.build(
+        analysis.sequences,
+        analysis.veiled,
+        secret=analysis.source.digest,
+        unknown_frames=analysis.unknown_frames,
+    )
+    check_coverage(
+        analysis.detections,
+        plan,
+        analysis.veiled,
+        run.job.style,
+        width=analysis.source.width,
+        height=analysis.source.height,
+    ).require()
+
+
+def _event(run: JobRun, analysis: Analysis, plan: ChunkPlan) -> events.JobEvent:
+    return events.analysed(
+        run.job,
+        run.bucket.bucket,
+        analysis=run.job.prefix + ANALYSIS,
+        frames=analysis.source.frame_count,
+        unknown_frames=len(analysis.unknown_frames),
+        identities=len(np.unique(analysis.identities)),
+        veiled_identities=len(np.unique(analysis.identities[analysis.veiled])),
+        uncertain_sequences=sum(decision.uncertain for decision in analysis.decisions),
+        chunks=plan.count,
+    )

@@ -1,0 +1,160 @@
+"""job.json was written: what the submit function does with it.
+
+The transform job's name is made of the job's id, and SageMaker takes a name once: that, and the
+note `submit/started.json`, put only where there is none, let one job come of any number of events.
+
+A job.json that could not be started may be corrected: error.json says which one failed, and as long
+as nothing was started, another one is a new attempt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+
+from faceveil.aws.s3 import S3Location
+from faceveil.aws.s3_errors import LostObjectError
+from faceveil.errors import FaceveilError, InputError, UsageError
+from faceveil.jobs import events
+from faceveil.jobs.failure import fail, failure_of, start_again
+from faceveil.jobs.job import Job, job_prefix, read_job
+from faceveil.jobs.job_folder import JOB, UnknownJobError
+from faceveil.jobs.job_run import Announce
+from faceveil.jobs.second_transform import coarse_manifest
+from faceveil.jobs.transform_request import (
+    INSTANCE_TYPE,
+    Machines,
+    create_transform,
+    transform_name,
+    transform_request,
+)
+from faceveil.media.s3_keys import list_frames
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+
+STARTED, ANNOUNCED = "submit/started.json", "submit/announced"
+
+Outcome = Literal["submitted", "already submitted", "failed before"]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What jobs are started with. sagemaker makes a client when one is needed."""
+
+    bucket: S3Location
+    machines: Machines
+    sagemaker: Callable[[], SageMakerClient]
+    announce: Announce
+
+
+def machines_of(environment: Mapping[str, str] = os.environ) -> Machines:
+    """FACEVEIL_MODEL_NAME, FACEVEIL_INSTANCE_TYPE, FACEVEIL_INSTANCE_COUNT, FACEVEIL_KMS_KEY and
+    FACEVEIL_DEPLOYMENT. Raises UsageError where one is missing or makes no sense."""
+    model = environment.get("FACEVEIL_MODEL_NAME")
+    if not model:
+        raise UsageError("which model? Set FACEVEIL_MODEL_NAME to the SageMaker model's name")
+    count = environment.get("FACEVEIL_INSTANCE_COUNT") or "1"
+    if not count.isdecimal() or not int(count):
+        raise UsageError(f"FACEVEIL_INSTANCE_COUNT={count!r}: must be a whole number from 1 on")
+    deployment = environment.get("FACEVEIL_DEPLOYMENT")
+    return Machines(
+        model_name=model,
+        instance_type=environment.get("FACEVEIL_INSTANCE_TYPE") or INSTANCE_TYPE,
+        instance_count=int(count),
+        kms_key=environment.get("FACEVEIL_KMS_KEY") or None,
+        tags=(("faceveil:deployment", deployment),) if deployment else (),
+    )
+
+
+def start_job(submission: Submission, job_id: str) -> Outcome:
+    """Start the job that has its job.json, however often this is called.
+
+    Raises FaceveilError when it cannot be started, after writing error.json and sending the
+    event; UnknownJobError when there is no job.json. What AWS may do in a moment passes as
+    ClientError: call again.
+    """
+    folder = submission.bucket.folder(job_prefix(job_id))
+    digest = None
+    try:
+        content = _read(folder)
+        digest = digest_of(content)
+        if _failed_before(submission.bucket, folder, job_id, digest):
+            return "failed before"
+        job = read_job(content, str(folder.uri(JOB)))
+        transform = None if job.has_detections else transform_name(job.id)
+        _check_id(folder, job, digest)
+        created = transform is not None and _create(submission, job)
+        # Noted when it is sure that it has started, so that what could not be can be corrected.
+        first = folder.put_if_absent(STARTED, _note(digest))
+        if not first:
+            _check_id(folder, job, digest)
+    except UnknownJobError:
+        raise
+    except FaceveilError as problem:
+        fail(submission.bucket, job_id, "submit", problem, submission.announce, digest)
+        raise
+    if folder.find(ANNOUNCED) is None:
+        submission.announce(events.submitted(job, folder.bucket, transform))
+        folder.write(ANNOUNCED, b"")
+    return "submitted" if first or created else "already submitted"
+
+
+def _read(folder: S3Location) -> bytes:
+    try:
+        return folder.read(JOB)
+    except LostObjectError as problem:
+        raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job") from problem
+
+
+def digest_of(job_json: bytes) -> str:
+    """What tells one job.json from another."""
+    return f"sha256:{hashlib.sha256(job_json).hexdigest()}"
+
+
+def is_corrected(folder: S3Location, failure: Mapping[str, Any], digest: str) -> bool:
+    """Whether a job.json is a new attempt after this failure, which is of another one by which
+    nothing was started."""
+    return failure.get("job_json", digest) != digest and folder.find(STARTED) is None
+
+
+def _failed_before(bucket: S3Location, folder: S3Location, job_id: str, digest: str) -> bool:
+    """Whether the job has failed; forgets a failure that was corrected."""
+    failure = failure_of(bucket, job_id)
+    if failure is None:
+        return False
+    if not is_corrected(folder, failure, digest):
+        return True
+    start_again(bucket, job_id)
+    return False
+
+
+def _note(digest: str) -> bytes:
+    return orjson.dumps({"version": 1, "job_json": digest})
+
+
+def _check_id(folder: S3Location, job: Job, digest: str) -> None:
+    """Raises InputError when another job.json was started under the id."""
+    if folder.find(STARTED) is None or folder.read(STARTED) == _note(digest):
+        return
+    raise InputError(
+        f"{folder.uri(JOB)}: job id {job.id!r} is used twice: this job.json is not the one that "
+        "was started. Give the new job an id of its own"
+    )
+
+
+def _create(submission: Submission, job: Job) -> bool:
+    frames = list_frames(submission.bucket.folder(job.frames_prefix))
+    request = transform_request(
+        job,
+        submission.bucket.bucket,
+        int(frames.sizes.max()),
+        submission.machines,
+        manifest=coarse_manifest(submission.bucket, job, frames),
+    )
+    return create_transform(submission.sagemaker(), request)

@@ -1,0 +1,110 @@
+"""Jobs that nobody goes on with, as a function or a machine died without a word, are told to have
+failed.
+
+A job is stuck when nothing has been written into its folder for a day, and no transform job of its
+own is at work or has just ended: detections lie elsewhere, and take as long as they take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from faceveil.aws.s3 import S3Location
+from faceveil.aws.s3_errors import explained
+from faceveil.errors import InputError, OutputError
+from faceveil.jobs.events import Stage
+from faceveil.jobs.failure import fail
+from faceveil.jobs.job import JOBS, job_prefix
+from faceveil.jobs.job_folder import CHUNKS, CLAIMS, ERROR, JOB, REFINE, SUCCESS
+from faceveil.jobs.job_run import Announce
+from faceveil.jobs.status import times_written
+from faceveil.jobs.submission import STARTED
+from faceveil.jobs.transform_request import refine_name, transform_name
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+
+PATIENCE = timedelta(hours=24)
+_SUBMIT = "submit/"
+_UNKNOWN = {"ResourceNotFound", "ValidationException"}
+"""What SageMaker says of a transform job that does not exist."""
+
+
+def sweep(
+    bucket: S3Location,
+    sagemaker: Callable[[], SageMakerClient],
+    announce: Announce,
+    now: datetime,
+) -> list[str]:
+    """Let each stuck job fail; gives their ids. sagemaker makes a client when one is needed.
+
+    Jobs that have ended cost one request. Raises InputError where S3 refuses; ClientError passes
+    where SageMaker does.
+    """
+    stuck = []
+    for job_id in _job_ids(bucket):
+        stage = _stuck_at(bucket.folder(job_prefix(job_id)), now)
+        if stage is None or _is_detected(sagemaker(), job_id, now):
+            continue
+        problem = OutputError(
+            f"nothing has happened for {PATIENCE.total_seconds() / 3600:.0f} hours: a function or "
+            "a machine ended without a word; the queues of dead letters and failures, and the "
+            f"logs, tell why. Go on with `faceveil-postprocess run {job_id}`, where its detections "
+            "are complete, or submit it under another id"
+        )
+        fail(bucket, job_id, stage, problem, announce)
+        stuck.append(job_id)
+    return stuck
+
+
+def _job_ids(bucket: S3Location) -> Iterator[str]:
+    pages = bucket.client.get_paginator("list_objects_v2")
+    try:
+        for page in pages.paginate(Bucket=bucket.bucket, Prefix=JOBS, Delimiter="/"):
+            for folder in page.get("CommonPrefixes", []):
+                yield folder["Prefix"].removeprefix(JOBS).removesuffix("/")
+    except (ClientError, BotoCoreError) as problem:
+        raise explained(problem, bucket.uri(JOBS), InputError) from problem
+
+
+def _stuck_at(folder: S3Location, now: datetime) -> Stage | None:
+    """What a job does that has written nothing for long; None for one that has ended, or has."""
+    top = times_written(folder, "", Delimiter="/")
+    if JOB not in top or SUCCESS in top or ERROR in top or _is_fresh(top, now):
+        return None
+    steps = times_written(folder, _SUBMIT) | times_written(folder, CHUNKS)
+    return None if _is_fresh(steps, now) else _stage(steps)
+
+
+def _is_fresh(written: Mapping[str, datetime], now: datetime) -> bool:
+    return any(now - moment < PATIENCE for moment in written.values())
+
+
+def _stage(steps: Mapping[str, datetime]) -> Stage:
+    if STARTED not in steps:
+        return "submit"
+    done = [name for name in steps if name.startswith(CHUNKS)]
+    if any(not name.startswith(CLAIMS) for name in done):
+        return "render"
+    if any(not name.startswith(f"{CLAIMS}{REFINE}/") for name in done):
+        return "analyse"
+    return "detect"
+
+
+def _is_detected(client: SageMakerClient, job_id: str, now: datetime) -> bool:
+    """Whether a transform job of the job is at work, or has ended not long ago."""
+    for name in (transform_name(job_id), refine_name(job_id)):
+        try:
+            answer = client.describe_transform_job(TransformJobName=name)
+        except ClientError as problem:
+            if problem.response.get("Error", {}).get("Code") not in _UNKNOWN:
+                raise
+            continue
+        ended = answer.get("TransformEndTime")
+        if ended is None or now - ended < PATIENCE:
+            return True
+    return False

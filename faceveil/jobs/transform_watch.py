@@ -1,0 +1,62 @@
+"""The transform job of a job, as far as these credentials may look at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from faceveil.jobs.transform_request import transform_name
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+
+_ENDED = ("Completed", "Failed", "Stopped")
+_NOT_YET = ("ResourceNotFound", "ValidationException")
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """seconds: that its instances have run so far, as far as SageMaker tells."""
+
+    status: str
+    instance_type: str
+    instance_count: int
+    seconds: float
+
+
+class TransformWatch:
+    """Looks at one transform job until it has ended, or until SageMaker refuses to tell."""
+
+    def __init__(self, client: SageMakerClient, job_id: str) -> None:
+        self._client = client
+        self._name = transform_name(job_id)
+        self._last: Transform | None = None
+        self._is_over = False
+
+    def look(self) -> Transform | None:
+        """None where there is none (yet), or nothing can be said of it: nobody needs it."""
+        if not self._is_over:
+            try:
+                self._last = self._described()
+                self._is_over = self._last.status in _ENDED
+            except ClientError as problem:
+                code = problem.response.get("Error", {}).get("Code", "")
+                self._is_over = code not in _NOT_YET
+            except BotoCoreError:
+                self._is_over = True
+        return self._last
+
+    def _described(self) -> Transform:
+        answer = self._client.describe_transform_job(TransformJobName=self._name)
+        resources = answer["TransformResources"]
+        begun = answer.get("TransformStartTime")
+        ended = answer.get("TransformEndTime") or datetime.now(UTC)
+        return Transform(
+            status=answer["TransformJobStatus"],
+            instance_type=resources["InstanceType"],
+            instance_count=resources["InstanceCount"],
+            seconds=max(0.0, (ended - begun).total_seconds()) if begun else 0.0,
+        )

@@ -1,0 +1,1 @@
+"""Amazon Rekognition's face search instead of our own networks."""

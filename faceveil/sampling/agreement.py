@@ -1,0 +1,77 @@
+"""Whether two frames of one shot show the same faces, so that those between need no look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.boxes import centres, iou, sides
+from faceveil.faces import LOW_SCORE, Floats, FrameFaces
+from faceveil.sequence.match import Distance, MotionDistance, Pairs, assign
+
+DOUBLE_IOU = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How much two frames may differ.
+
+    distance: which face may be which (features included). most_motion: how far the centre of a
+    face may lie from where it was, in face sizes; most_growth: the factor by which its size may
+    change. Between frames that differ by more, a straight line is no good guess.
+    """
+
+    distance: Distance = field(default_factory=MotionDistance)
+    most_motion: float = 0.75
+    most_growth: float = 1.5
+
+    def __call__(self, before: FrameFaces, after: FrameFaces, gap: int) -> bool:
+        """Whether every accepted face of one frame is found in the other, near its place.
+
+        A face whose score has sunk below the detector's threshold is still there; one whose
+        score was below it may have come at any time since. `gap` is the number of frames from
+        one to the other. A frame that could not be read agrees with nothing.
+        """
+        if before.error is not None or after.error is not None:
+            return False
+        first, second = _single(before), _single(after)
+        accepted_first, accepted_second = first.accepted, second.accepted
+        if not (accepted_first.any() or accepted_second.any()):
+            return True
+        cost = self._cost(first, second, gap)
+        rows, columns = assign(cost[accepted_first][:, accepted_second], self.distance.limit)
+        if len(columns) < accepted_second.sum():
+            return False
+        lost = np.delete(np.flatnonzero(accepted_first), rows)
+        low = np.flatnonzero(~accepted_second)
+        found, _ = assign(cost[lost][:, low], self.distance.limit)
+        return len(found) == len(lost)
+
+    def _cost(self, first: FrameFaces, second: FrameFaces, gap: int) -> Floats:
+        similarity = np.full((len(first), len(second)), np.nan, np.float32)
+        if first.features.shape[1] == second.features.shape[1]:
+            similarity = _comparable(first, self.distance) @ _comparable(second, self.distance).T
+            similarity[similarity == 0] = np.nan
+        before, after = first.boxes[:, None], second.boxes[None]
+        cost = self.distance(Pairs(before, before, after, np.full((1, 1), gap), similarity))
+        size, size_after = (np.sqrt(sides(boxes).prod(axis=-1)) for boxes in (before, after))
+        motion = np.linalg.norm(centres(after) - centres(before), axis=-1)
+        steady = motion <= self.most_motion * np.minimum(size, size_after)
+        steady &= np.abs(np.log(size_after / size)) <= np.log(self.most_growth)
+        return np.where(steady, cost, np.inf).astype(np.float32)
+
+
+def _single(faces: FrameFaces) -> FrameFaces:
+    """The faces with a score worth following, each once, the best score first."""
+    order = np.argsort(-faces.scores, kind="stable")
+    ranked = faces.select(order[faces.scores[order] >= np.float32(LOW_SCORE)])
+    overlap = iou(ranked.boxes[:, None], ranked.boxes[None])
+    return ranked.select(np.flatnonzero(~np.triu(overlap >= DOUBLE_IOU, 1).any(axis=0)))
+
+
+def _comparable(faces: FrameFaces, distance: Distance) -> NDArray[Any]:
+    big_enough = sides(faces.boxes).min(axis=1) >= np.float32(distance.min_feature_size)
+    return np.asarray(faces.features * big_enough[:, None])

@@ -1,0 +1,1 @@
+"""Facial sequences built from the faces of one frame after another."""

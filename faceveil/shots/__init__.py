@@ -1,0 +1,1 @@
+"""Shot transitions: cuts, fades, dissolves and wipes."""

@@ -1,0 +1,1 @@
+"""Faces followed by their pixels where they were not detected."""

@@ -1,0 +1,221 @@
+"""The ends of sequences, and the gaps in them, followed by pixels in a second look at the video."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.boxes import from_curves, iou, to_curves
+from faceveil.errors import UsageError
+from faceveil.faces import FaceSequence, Floats, Image, Ints, Provenance
+from faceveil.parallel import ordered_map
+from faceveil.sequence.with_boxes import with_boxes
+from faceveil.tracking.median_flow import follow
+
+FRAMES_WITHOUT_RATE = 25
+MOST_FRAMES = 60
+"""Their pictures are held in memory: half a megabyte each."""
+HEIGHT = 540
+ARRIVED_IOU = 0.3
+TOGETHER_IOU = 0.3
+
+Pictures = Callable[[NDArray[np.bool_]], Iterable[tuple[int, Image]]]
+"""Frame numbers and grey pictures uint8 [H, W], in order, of the frames of a mask bool [n]."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackOptions:
+    """How far faces are followed by their pixels.
+
+    seconds: from each end of a sequence and into gaps from both sides. least_gap: gaps of fewer
+    missing frames are left to interpolation. Raises UsageError for numbers that make no sense.
+    """
+
+    seconds: float = 2.0
+    least_gap: int = 3
+
+    def __post_init__(self) -> None:
+        if not 0 < self.seconds <= 10:
+            raise UsageError(f"tracking for {self.seconds} seconds is not within 0 and 10")
+        if self.least_gap < 1:
+            raise UsageError(f"least_gap must be 1 or more, not {self.least_gap}")
+
+    def frames(self, rate: Fraction | float | None) -> int:
+        """The same in frames, at most `MOST_FRAMES`."""
+        frames = round(self.seconds * rate) if rate else FRAMES_WITHOUT_RATE
+        return min(max(frames, 1), MOST_FRAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Follow one box from its frame on (direction 1) or back (-1), `count` frames far."""
+
+    sequence: int
+    frame: int
+    direction: int
+    count: int
+
+    @property
+    def ready(self) -> int:
+        """The frame at which all its pictures have been seen."""
+        return self.frame + max(self.direction * self.count, 0)
+
+
+def track(
+    sequences: Sequence[FaceSequence],
+    shot_starts: Ints,
+    frame_count: int,
+    pictures: Pictures,
+    size: tuple[int, int],
+    options: TrackOptions | None = None,
+    *,
+    rate: Fraction | float | None = None,
+    looked: NDArray[np.bool_] | None = None,
+    workers: int = 2,
+) -> list[FaceSequence]:
+    """The sequences with boxes added where pixels can be followed: at both ends within the shot
+    (provenance EXTENDED) and in gaps (INTERPOLATED).
+
+    `size` is the width and height of the frames, whose pictures may be smaller (see
+    `shrink_factor`). `looked` bool [frame_count] says in which frames faces were looked for
+    (default: all); where nobody looked between two boxes, there is no gap. Through a gap, tracks
+    from both sides are blended where they meet; one that comes out elsewhere than at the box on
+    the other side counts for its first half. The pictures needed are read once, in order, and
+    held for `options.frames(rate)` frames.
+    """
+    options = options or TrackOptions()
+    reach = options.frames(rate)
+    jobs = list(_jobs(sequences, shot_starts, frame_count, reach, options.least_gap, looked))
+    if not jobs:
+        return list(sequences)
+    found: dict[tuple[int, int, int], Floats] = {}
+    ready = _with_pictures(jobs, frame_count, pictures, reach)
+
+    def run(work: tuple[_Job, list[Image]]) -> tuple[_Job, Floats]:
+        job, seen = work
+        return job, _follow(sequences[job.sequence], job, seen, size)
+
+    for job, boxes in ordered_map(run, ready, workers):
+        found[job.sequence, job.frame, job.direction] = boxes
+    return [_added(sequence, index, found) for index, sequence in enumerate(sequences)]
+
+
+def shrink_factor(height: int) -> int:
+    """The whole factor by which to shrink pictures of this height, to about 540 lines."""
+    return max(1, round(height / HEIGHT))
+
+
+def _jobs(
+    sequences: Sequence[FaceSequence],
+    shot_starts: Ints,
+    frame_count: int,
+    reach: int,
+    least_gap: int,
+    looked: NDArray[np.bool_] | None,
+) -> Iterator[_Job]:
+    ends = np.append(shot_starts[1:], frame_count) - 1
+    looks = np.cumsum(np.ones(frame_count, bool) if looked is None else looked)
+    for index, sequence in enumerate(sequences):
+        back = min(reach, sequence.first - int(shot_starts[sequence.shot]))
+        ahead = min(reach, int(ends[sequence.shot]) - sequence.last)
+        if back > 0:
+            yield _Job(index, sequence.first, -1, back)
+        if ahead > 0:
+            yield _Job(index, sequence.last, 1, ahead)
+        for at in np.flatnonzero(np.diff(sequence.frames) > least_gap).tolist():
+            left, right = int(sequence.frames[at]), int(sequence.frames[at + 1])
+            if looks[right - 1] > looks[left]:
+                count = min(reach, right - left)
+                yield _Job(index, left, 1, count)
+                yield _Job(index, right, -1, count)
+
+
+def _with_pictures(
+    jobs: list[_Job], frame_count: int, pictures: Pictures, reach: int
+) -> Iterator[tuple[_Job, list[Image]]]:
+    """Each job with its pictures, that of its box first, as soon as they have all been read."""
+    wanted = np.zeros(frame_count + 1, np.int32)
+    for job in jobs:
+        wanted[job.ready - job.count] += 1
+        wanted[job.ready + 1] -= 1
+    waiting = deque(sorted(jobs, key=lambda job: job.ready))
+    held: deque[tuple[int, Image]] = deque(maxlen=reach + 1)
+    for number, picture in pictures(np.cumsum(wanted)[:-1] > 0):
+        held.append((number, picture))
+        while waiting and waiting[0].ready <= number:
+            job = waiting.popleft()
+            span = [one for one in held if 0 <= job.ready - one[0] <= job.count]
+            span.sort(key=lambda one: job.direction * one[0])
+            # a frame that could not be read ends the track
+            numbers = [job.frame + job.direction * step for step in range(len(span))]
+            whole = [one for one, expected in zip(span, numbers, strict=True) if one[0] == expected]
+            yield job, [image for _, image in whole]
+
+
+def _follow(
+    sequence: FaceSequence, job: _Job, pictures: list[Image], size: tuple[int, int]
+) -> Floats:
+    box = sequence.box_at(job.frame)
+    if box is None or not pictures:
+        return np.zeros((0, 4), np.float32)
+    height, width = pictures[0].shape
+    scale = np.array([width / size[0], height / size[1]] * 2, np.float32)
+    return np.asarray(follow(pictures, box * scale) / scale, np.float32)
+
+
+def _added(
+    sequence: FaceSequence, index: int, found: dict[tuple[int, int, int], Floats]
+) -> FaceSequence:
+    nothing = np.zeros((0, 4), np.float32)
+    result = sequence
+    for left, right in zip(
+        sequence.frames[:-1].tolist(), sequence.frames[1:].tolist(), strict=True
+    ):
+        ahead, back = found.get((index, left, 1)), found.get((index, right, -1))
+        if ahead is not None and back is not None:
+            row = int(np.searchsorted(sequence.frames, left))
+            frames, boxes = _bridge(
+                left, right, ahead, back, sequence.boxes[row], sequence.boxes[row + 1]
+            )
+            result = with_boxes(result, frames, boxes, Provenance.INTERPOLATED)
+    before = found.get((index, sequence.first, -1), nothing)
+    after = found.get((index, sequence.last, 1), nothing)
+    frames = np.concatenate(
+        [
+            np.arange(sequence.first - len(before), sequence.first),
+            np.arange(sequence.last + 1, sequence.last + 1 + len(after)),
+        ]
+    ).astype(np.int32)
+    return with_boxes(result, frames, np.concatenate([before[::-1], after]), Provenance.EXTENDED)
+
+
+def _bridge(
+    left: int, right: int, ahead: Floats, back: Floats, left_box: Floats, right_box: Floats
+) -> tuple[Ints, Floats]:
+    """Frames and boxes between two known boxes, from tracks that start at each of them."""
+    span = right - left
+    ahead, back = _arrived(ahead, span, right_box), _arrived(back, span, left_box)[::-1]
+    forward = np.full((span - 1, 4), np.nan, np.float32)
+    backward = forward.copy()
+    forward[: len(ahead)] = ahead
+    backward[span - 1 - len(back) :] = back
+    share = np.arange(1, span, dtype=np.float32)[:, None] / span
+    blended = from_curves((1 - share) * to_curves(forward) + share * to_curves(backward))
+    nearer = np.where(share < 0.5, forward, backward)
+    together = iou(forward, backward)[:, None] >= TOGETHER_IOU
+    boxes = np.where(together, blended, nearer)
+    boxes = np.where(np.isnan(backward), forward, np.where(np.isnan(forward), backward, boxes))
+    known = ~np.isnan(boxes).any(axis=1)
+    return np.arange(left + 1, right, dtype=np.int32)[known], boxes[known]
+
+
+def _arrived(track: Floats, span: int, goal: Floats) -> Floats:
+    """The boxes of a track before the other side; the first half of one that goes astray."""
+    if len(track) < span:
+        return track
+    return track[: span - 1 if iou(track[span - 1], goal) >= ARRIVED_IOU else span // 2]

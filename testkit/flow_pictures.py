@@ -1,0 +1,31 @@
+"""A patch of noise before a background of noise, drawn where a box says."""
+
+import cv2
+import numpy as np
+
+WIDTH, HEIGHT = 320, 240
+
+
+def texture(seed, width, height):
+    """Noise as smooth as a face, grey uint8 [height, width]."""
+    noise = np.random.default_rng(seed).standard_normal((height // 12, width // 12)).astype("f")
+    large = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(128 + 40 * large, 0, 255).astype(np.uint8)
+
+
+BACKGROUND, FACE = texture(1, WIDTH, HEIGHT), texture(2, 128, 128)
+
+
+def draw(box):
+    """The face in a box [4] of any size before the background."""
+    x1, y1, x2, y2 = box
+    matrix = np.array([[(x2 - x1) / 128, 0, x1], [0, (y2 - y1) / 128, y1]])
+    picture = BACKGROUND.copy()
+    return cv2.warpAffine(
+        FACE, matrix, (WIDTH, HEIGHT), picture, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT
+    )
+
+
+def boxes(centre_x, centre_y, size):
+    x, y, half = (np.broadcast_to(v, np.shape(centre_x)) for v in (centre_x, centre_y, size))
+    return np.stack([x - half / 2, y - half / 2, x + half / 2, y + half / 2], -1).astype("f")

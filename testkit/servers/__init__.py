@@ -1,0 +1,1 @@
+"""Servers on this machine: S3, AWS by moto, the model server, functions, all over HTTP."""

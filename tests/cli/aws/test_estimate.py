@@ -1,0 +1,187 @@
+"""`faceveil aws estimate`: its arithmetic by hand, its data, and runs computed to the cent."""
+
+import json
+
+import pytest
+
+from faceveil.aws.clients import sagemaker_client
+from faceveil.cli.main import main
+from faceveil.errors import InputError, UsageError
+from faceveil.jobs.costs import job_costs as costs
+from faceveil.jobs.costs.job_costs import Load
+from faceveil.jobs.costs.prices import read_prices
+from testkit.clips import make_clip, write_frames
+
+ROUND = """
+date = "2030-01"
+region = "eu-north-1"
+[transform]
+"ml.c5.xlarge" = 3.6
+[billing]
+startup_seconds = 100
+"""
+
+
+@pytest.fixture
+def prices(tmp_path):
+    path = tmp_path / "prices.toml"
+    path.write_text(ROUND)
+    return path
+
+
+def run(*words):
+    return main(["aws", "estimate", *map(str, words)])
+
+
+def told(capsys, *words):
+    assert run(*words, "--json") == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_transform_is_paid_by_the_second_with_its_start(prices, capsys):
+    words = ("--frames", 1000, "--prices", prices, "--measured-fps", "ml.c5.xlarge=5")
+    one, four = told(capsys, *words)["rows"]
+    assert (one["instance_count"], four["instance_count"]) == (1, 4)
+    # 200 s of work and 100 s of starting at a tenth of a cent each; all four start.
+    assert one["transform"] == pytest.approx(0.3)
+    assert four["transform"] == pytest.approx(0.2 + 4 * 0.1)
+    assert (one["frames_per_second"], four["frames_per_second"]) == (5, 20)
+    (short, _) = told(capsys, "--frames", 1, *words[2:])["rows"]
+    assert short["transform"] == pytest.approx(0.1002)
+
+
+def test_nothing_costs_less_than_a_minute(prices, capsys):
+    prices.write_text(ROUND + "startup_is_paid = false\n")
+    (row,) = told(
+        capsys, "--frames", 1, "--prices", prices, "--measured-fps", 5, "--instance-count", 1
+    )["rows"]
+    assert row["transform"] == pytest.approx(0.06)
+
+
+def test_short_videos_are_rendered_by_lambda_and_long_ones_by_batch():
+    prices = read_prices()
+    short, long = Load(750, 1280, 720), Load(108_000, 1920, 1080)
+    assert (costs.rendered_by(short), costs.rendered_by(long)) == ("Lambda", "Batch")
+    seconds, dollars = costs.postprocessing(prices, short)
+    assert seconds == pytest.approx(750 * 0.9216 * 0.0277 / 2.3)
+    assert dollars == pytest.approx(seconds * 4 * 0.0000166667 + 0.0000004)
+    # 108 chunks, each a minute of starting and its share of 6,203 s on 4 of Fargate's vCPUs.
+    _, dollars = costs.postprocessing(prices, long)
+    work = 108_000 * 2.0736 * 0.0277
+    assert dollars == pytest.approx((108 * 60 + work / 4) / 3600 * (4 * 0.04048 + 8 * 0.004445))
+
+
+def test_requests_and_storage_of_an_hour_are_those_of_the_benchmark():
+    """benchmarks/reports/postprocessing.md: 0.68 $ and 1.12 $ around it; 2.35 $ a month."""
+    prices, hour = read_prices(), Load(108_000, 1920, 1080)
+    assert costs.requests(prices, hour) == pytest.approx(0.68 + 1.12, abs=0.01)
+    monthly = costs.stored_gigabytes(prices, hour) * prices["s3"]["storage_gb_month"]
+    assert monthly == pytest.approx(2.35, abs=0.02)
+
+
+def test_speed_without_a_measurement_is_that_of_the_benchmark():
+    """benchmarks/reports/serving.md: 4.68 frames a second of 720p on two cores, 2.58 of 1080p."""
+    prices = read_prices()
+    for width, height, both in ((1280, 720, 4.68), (1920, 1080, 2.58)):
+        speed = costs.frames_per_second(prices, Load(1, width, height))
+        assert 2 * speed == pytest.approx(both, abs=0.01)
+
+
+def test_every_type_of_the_price_table_is_one_of_transform_jobs(aws_credentials):
+    known = sagemaker_client().meta.service_model.shape_for("TransformInstanceType").enum
+    prices = read_prices()
+    assert set(prices.transform) <= set(known)
+    assert {"date", "region", "source"} <= set(prices.__slots__)
+    assert "memory" in prices.source
+
+
+def test_the_table_says_what_it_rests_on(capsys):
+    assert run("--frames", 108_000, "--size", "1920x1080") == 0
+    said = capsys.readouterr().out
+    assert "prices of 2025-06, us-east-1 (from memory" in said
+    assert "benchmarks/reports/serving.md" in said
+    assert said.count(" $ cheapest\n") == said.count(" $ fastest\n") == 1
+    assert "Post-processing by Batch" in said
+
+
+@pytest.mark.slow
+def test_a_video_is_measured_on_this_machine(tmp_path, capsys):
+    folder = tmp_path / "frames"
+    write_frames(make_clip(320, 180, frame_count=6), folder)
+    document = told(capsys, folder, "--instance-count", 2)
+    assert (document["frames"], document["width"], document["height"]) == (6, 320, 180)
+    assert "measured now" in document["speed"]
+    assert all(row["frames_per_second"] > 0 for row in document["rows"])
+
+
+RUNS = """
+[[run]]
+name = "an hour and a half on two"
+instance_type = "ml.m5.xlarge"
+instance_count = 2
+seconds = 5400
+hourly = 0.26
+stated = 0.78
+[[run]]
+name = "a type of the table"
+instance_type = "ml.c5.xlarge"
+seconds = 1000
+"""
+
+
+def test_runs_that_took_place_are_computed_to_the_cent(tmp_path, capsys):
+    path = tmp_path / "runs.toml"
+    path.write_text(RUNS)
+    assert run("--runs", path) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("2 x ml.m5.xlarge, 5400 s at 0.26 $ an hour: 0.78 $, stated 0.78 $")
+    assert second.endswith("1000 s at 0.204 $ an hour: 0.06 $")
+    assert run("--runs", path, "--frames", 9) == 0
+    assert "stated 0.78 $" in (both := capsys.readouterr().out)
+    assert "9 frames of 1920 x 1080" in both
+    path.write_text(RUNS.replace("0.78", "0.77"))
+    assert run("--runs", path) == InputError.exit_code
+    assert "1 of 2 differ: an hour and a half" in capsys.readouterr().err
+    path.write_text(RUNS.replace("seconds = 1000", ""))
+    assert run("--runs", path) == InputError.exit_code
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "said"),
+    [
+        ((), UsageError, "of what?"),
+        (("--frames", 5, "--size", "big"), UsageError, "is no size"),
+        (("--frames", 5, "--measured-fps", "ml.c5.xlarge=quick"), UsageError, "no FPS or TYPE=FPS"),
+        (("--frames", 5, "--measured-fps", "ml.g9.xlarge=3"), UsageError, "has no price"),
+        (("nowhere.mp4",), InputError, "there is no such file"),
+        (("--frames", 5, "--prices", "nowhere.toml"), InputError, "cannot be read"),
+    ],
+)
+def test_wrong_words_are_answered(capsys, words, error, said):
+    assert run(*words) == error.exit_code
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("= 3", "is not TOML"),
+        (ROUND.replace("date", "day"), "day: is none of date"),
+        (ROUND.replace('region = "eu-north-1"', ""), "region: is missing"),
+        (ROUND + "[s3]\nput = -1\n", "s3.put: must be a number"),
+        (ROUND + "[s3]\nputs = 1\n", "s3.puts: is none of put"),
+        (ROUND + "[speed]\nbytes_per_pixel = 3\n", "speed.bytes_per_pixel: must be like"),
+    ],
+)
+def test_a_price_file_that_makes_no_sense_is_refused(prices, capsys, text, said):
+    prices.write_text(text)
+    assert run("--frames", 5, "--prices", prices) == InputError.exit_code
+    assert said in capsys.readouterr().err
+
+
+def test_our_own_prices_can_be_printed_and_given_back(tmp_path, capsys):
+    assert run("--show-prices") == 0
+    path = tmp_path / "mine.toml"
+    path.write_text(capsys.readouterr().out)
+    ours, theirs = read_prices(), read_prices(path)
+    assert theirs.tables == ours.tables

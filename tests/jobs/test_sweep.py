@@ -1,0 +1,105 @@
+"""A job that nobody goes on with fails, and no other.
+
+Real: S3 (SeaweedFS), and in the last test the function. Simulated: what SageMaker knows of
+transform jobs.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from faceveil.jobs import state_machine as steps
+from faceveil.jobs.claims import Claims
+from faceveil.jobs.steps.analyse import analyse
+from faceveil.jobs.sweep import sweep
+from testkit.made_job import PREFIX
+from testkit.servers.lambda_runtime_api import LambdaFunction
+
+
+def after(hours):
+    return datetime.now(UTC) + timedelta(hours=hours)
+
+
+class Transforms:
+    """SageMaker's transform jobs: name -> when it ended, None while it is at work."""
+
+    def __init__(self, **ends):
+        self.ends = {name.replace("_", "-"): end for name, end in ends.items()}
+
+    def describe_transform_job(self, TransformJobName):  # noqa: N803, boto3's
+        if TransformJobName not in self.ends:
+            code = "ThrottlingException" if "throttled" in self.ends else "ValidationException"
+            raise ClientError({"Error": {"Code": code}}, "DescribeTransformJob")
+        end = self.ends[TransformJobName]
+        return {} if end is None else {"TransformEndTime": end}
+
+
+def swept(made, hours, transforms=None):
+    return sweep(made.bucket, lambda: transforms or Transforms(), made.events.append, after(hours))
+
+
+def begun(made, stage):
+    """Bring the job as far as this stage."""
+    if stage == "submit":
+        return
+    made.place.write("submit/started.json", b"{}")
+    if stage == "detect":
+        Claims(made.place, "dead").take("refine", 60)
+    elif stage == "analyse":
+        Claims(made.place, "dead").take("start", 60)
+    else:
+        analyse(made.run())
+
+
+@pytest.mark.parametrize("stage", ["submit", "detect", "analyse", "render"])
+def test_a_job_without_a_word_for_a_day_fails_once_at_its_stage(uploaded, stage):
+    begun(uploaded, stage)
+    assert swept(uploaded, 23) == []
+    before = uploaded.objects()
+    assert swept(uploaded, 25) == ["talk"]
+    assert swept(uploaded, 50) == []
+    error = json.loads(uploaded.place.read("error.json"))
+    assert error["stage"] == stage
+    assert "nothing has happened for 24 hours" in error["reason"]
+    assert [event.detail_type for event in uploaded.events][-1] == "FaceVeil Job Failed"
+    assert uploaded.objects().keys() == before.keys() | {"error.json"}
+
+
+def test_a_job_whose_transform_is_at_work_or_has_just_ended_is_left_alone(uploaded):
+    begun(uploaded, "detect")
+    ended = {"faceveil_talk": after(0)}
+    for transforms in (
+        Transforms(faceveil_talk=None),
+        Transforms(faceveil_talk=after(5)),
+        Transforms(**ended, faceveil_talk_refine=None),
+    ):
+        assert swept(uploaded, 28, transforms) == []
+    with pytest.raises(ClientError, match="Throttling"):
+        swept(uploaded, 28, Transforms(throttled=None))
+    assert swept(uploaded, 28, Transforms(**ended)) == ["talk"]
+
+
+def test_what_has_ended_and_what_is_no_job_is_left_alone(made):
+    made.upload(verification="off")
+    steps.whole(made.run())
+    made.bucket.write("jobs/upload/references/ann/1.jpg", b"x")
+    made.bucket.write("jobs/failed/job.json", b"{}")
+    made.bucket.write("jobs/failed/error.json", b"{}")
+    before = made.objects()
+    assert swept(made, 1000) == []
+    assert made.objects() == before
+
+
+@pytest.mark.slow
+def test_the_function_answers_a_schedule(uploaded, s3_url, moto_url, tmp_path):
+    environment = {
+        "AWS_ENDPOINT_URL_S3": s3_url,
+        "AWS_ENDPOINT_URL_SAGEMAKER": moto_url,
+        "FACEVEIL_BUCKET": uploaded.bucket.bucket,
+    }
+    event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+    with LambdaFunction("postprocess_lambda.sweep.handler", environment, tmp_path) as function:
+        assert function.invoke(event).payload == {"outcome": "swept", "failed": []}
+    assert uploaded.bucket.find(f"{PREFIX}error.json") is None

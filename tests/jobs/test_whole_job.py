@@ -1,0 +1,119 @@
+"""A whole job over a real S3 gives what the library gives on this machine, and says so.
+
+The networks that look at the output are left out (made_job.NobodyFound); test_end_to_end.py has
+real ones.
+"""
+
+import hashlib
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from faceveil.analysis import parse_analysis
+from faceveil.errors import InputError
+from faceveil.jobs import state_machine as steps
+from faceveil.schemas import load_schema
+from testkit.made_job import FIRST_WITHOUT_VEIL, FRAMES, PREFIX
+
+
+def types_of(events):
+    return [event.detail_type.removeprefix("FaceVeil Job ") for event in events]
+
+
+def test_a_job_gives_the_frames_that_the_library_gives(uploaded):
+    assert steps.whole(uploaded.run()) == "completed"
+    veiled = uploaded.objects("veiled/")
+    assert veiled == uploaded.rendered_here()
+    frames = uploaded.objects("frames/")
+    changed = [veiled[name] != frames[name] for name in sorted(frames)]
+    assert changed == [number < FIRST_WITHOUT_VEIL for number in range(FRAMES)]
+
+
+def test_what_it_leaves_follows_the_schemas_and_the_manifest_holds(uploaded):
+    steps.whole(uploaded.run())
+    results = uploaded.results()
+    report = json.loads(results["report.json"])
+    Draft202012Validator(load_schema("report")).validate(report)
+    Draft202012Validator(load_schema("analysis")).validate(json.loads(results["analysis.json"]))
+    assert report["verification"]["veils"] > 0
+    manifest = json.loads(results["manifest.json"])["sha256"]
+    assert manifest == {
+        name: hashlib.sha256(content).hexdigest()
+        for name, content in results.items()
+        if name.startswith("veiled/")
+    }
+    success = json.loads(results["_SUCCESS"])
+    digest = hashlib.sha256(results["manifest.json"]).hexdigest()
+    assert success == {"version": 1, "frames": FRAMES, "manifest": f"sha256:{digest}"}
+    assert types_of(uploaded.events) == ["Analysed", "Completed"]
+    for event in uploaded.events:
+        Draft202012Validator(load_schema("event")).validate(
+            {"source": "faceveil", "detail-type": event.detail_type, "detail": event.detail}
+        )
+
+
+def test_features_are_nowhere_but_in_the_detections_and_go_when_asked(made):
+    made.upload(retention={"delete_features": True})
+    steps.whole(made.run())
+    assert made.detected() == {}
+    assert made.objects("veiled/") == made.rendered_here()
+    for name, content in made.results().items():
+        assert b"feat" not in content, name
+    # nothing is left to be analysed, and nothing needs to be
+    assert steps.whole(made.run()) == "completed"
+
+
+def test_detections_of_another_job_are_used_and_not_deleted(made):
+    made.upload()
+    for name, content in made.detected().items():
+        made.bucket.write(f"detections/other/{name}", content)
+    made.submit(detections={"prefix": "detections/other/"}, retention={"delete_features": True})
+    steps.whole(made.run())
+    (page,) = made.bucket.folder("detections/other/").pages()
+    assert len(page) == FRAMES
+
+
+def test_a_point_in_a_time_range_keeps_one_person_for_that_long(made):
+    selection = {
+        "mode": "keep",
+        "points": [{"frame": 5, "x": 31, "y": 40}],
+        "times": [{"frames": [0, 6]}],
+    }
+    made.upload(selection=selection)
+    steps.whole(made.run())
+    analysis = parse_analysis(made.place.read("analysis.json"), "")
+    visible = {
+        frame
+        for sequence, decision in zip(analysis.sequences, analysis.decisions, strict=True)
+        for frame in sequence.frames.tolist()
+        if not decision.veil
+    }
+    assert visible == set(range(6))
+    assert made.objects("veiled/") == made.rendered_here()
+
+
+def test_where_nobody_is_veiled_every_frame_is_copied(made):
+    made.upload(selection={"mode": "none"})
+    steps.whole(made.run())
+    assert made.objects("veiled/") == made.objects("frames/")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"selection": {"mode": "keep", "identities": [9]}}, "no identity 9"),
+        ({"selection": {"mode": "keep", "points": [{"frame": 20, "x": 1, "y": 1}]}}, "nobody"),
+        (
+            {"selection": {"mode": "keep", "references": {"Ann": f"{PREFIX}references/ann/"}}},
+            "selection.references.Ann: no photos",
+        ),
+    ],
+)
+def test_a_selection_of_nobody_fails_the_job_and_says_why(made, fields, message):
+    made.upload(**fields)
+    with pytest.raises(InputError, match=message):
+        steps.whole(made.run())
+    assert types_of(made.events) == ["Failed"]
+    assert message in json.loads(made.place.read("error.json"))["reason"]
+    assert made.objects("veiled/") == {}
