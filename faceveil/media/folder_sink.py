@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from faceveil.errors import OutputError, UsageError
-from faceveil.media.frames import Frame, FrameSource
+from faceveil.media.frames import Frame, FrameSource, Loss
 from faceveil.media.publish import output_error, remove, temporary_beside
 from faceveil.media.stored_frame import encode_frame, frame_name
 
@@ -28,6 +28,7 @@ class FolderSink:
                 "so that old and new pictures are never mixed"
             )
         self.path = path
+        self.losses: list[Loss] = []
         self._source = source
         self._temporary = temporary_beside(path)
         self._written = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -83,12 +83,15 @@ class EncodeOptions:
     `crf` is x264's constant rate factor: 18 is visually lossless, 0 lossless, 51 the worst.
     `preset` trades the encoder's time for size. `threads` 0 takes all cores, eight at most.
     `rate` is the frames per second of a video made from pictures; videos keep their own times.
+    `strip_metadata` leaves out what says where, when, by whom and with which device something was
+    recorded; colour, orientation, resolution and timing are always kept. It holds for pictures, too.
     """
 
     crf: float = 18
     preset: str = "superfast"
     threads: int = 0
     rate: Fraction = Fraction(25)
+    strip_metadata: bool = False
 
 
 class Frame(Protocol):
@@ -113,6 +116,29 @@ class Problem:
 
     where: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A property of the input that the output does not keep.
+
+    Attributes
+    ----------
+    what
+        The property, as a user knows it: "the EXIF thumbnail", "subtitle track 2 (dvdsub)".
+    why
+        The reason, and where there is one the way to keep it.
+    where
+        The files or frames that are concerned; empty where it is the whole output.
+    """
+
+    what: str
+    why: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}{self.what} is not kept ({self.why})"
 
 
 SourceKind = Literal["video", "folder", "stills"]
@@ -147,6 +173,11 @@ class FrameSink(Protocol):
     Leaving the block normally publishes the output under its final name; an exception removes
     everything that was written, so that no half file is left.
     """
+
+    @property
+    def losses(self) -> Sequence[Loss]:
+        """Properties of the input that the output does not keep, complete once all is written."""
+        ...
 
     def write(self, frame: Frame, changed: bool) -> None:
         """Store a frame; `changed` says whether its planes were written to."""

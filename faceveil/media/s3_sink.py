@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from faceveil.aws.s3 import S3Location, Stored
 from faceveil.aws.s3_errors import LostObjectError
 from faceveil.errors import FaceveilError, InputError, OutputError, UsageError
-from faceveil.media.frames import Frame, FrameSource, Problem
+from faceveil.media.frames import Frame, FrameSource, Loss, Problem
 from faceveil.media.s3_frames import S3Frame, S3Frames, threads_for
 from faceveil.media.stored_frame import encode_frame, frame_name
 
@@ -50,6 +50,7 @@ class S3FrameSink:
 
     def __init__(self, location: S3Location, source: FrameSource, *, part: bool = False) -> None:
         self.stored: list[Stored] = []
+        self.losses: list[Loss] = []
         self._location = location
         self._source = source
         self._part = part

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from faceveil.errors import OutputError, UsageError
 from faceveil.media.demux import open_input
-from faceveil.media.frames import BT709, EncodeOptions, Frame, FrameSource
+from faceveil.media.frames import BT709, EncodeOptions, Frame, FrameSource, Loss
 from faceveil.media.orientation import UPRIGHT
 from faceveil.media.publish import output_error, remove, temporary_beside
 from faceveil.media.remux import COPIED_TYPES, StreamCopy
@@ -74,6 +74,7 @@ class VideoSink:
         if not 0 <= options.crf <= 51:
             raise UsageError(f"crf {options.crf:g} is not between 0 (lossless) and 51 (worst)")
         self.path = path
+        self.losses: list[Loss] = []
         self._source = source
         self._options = options
         self._temporary = temporary_beside(path)
