@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from faceveil.detect.analyzer import Recognizer
 from faceveil.faces import Floats, Image
-from faceveil.veil.region import Geometry
+from faceveil.veils.region import Geometry
 
 PIXELS, CELLS = 16, 8
 """Samples along a side of what the attacker takes of a picture."""

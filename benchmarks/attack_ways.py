@@ -12,9 +12,9 @@ import numpy as np
 
 from faceveil.faces import Floats, Image
 from faceveil.media.frames import Planes
-from faceveil.veil.region import Geometry, core
-from faceveil.veil.render import veil_frame
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.region import Geometry, core
+from faceveil.veils.render import veil_frame
+from faceveil.veils.styles import VeilStyle
 
 Hide = Callable[[Image, Floats, int], None]
 GAUSSIAN, BOX = (51, 51), (50, 50)

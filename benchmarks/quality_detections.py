@@ -22,7 +22,7 @@ from common import cache, environment
 from whole_command import DEFACE
 
 from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
-from faceveil.evaluate.output import Output, output_of_boxes
+from faceveil.evaluation.output import Output, output_of_boxes
 from faceveil.faces import FrameFaces
 from testkit.scenes_footage import Footage
 

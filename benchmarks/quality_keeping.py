@@ -12,8 +12,8 @@ from common import DATA
 from quality_variants import output_of_sequences
 
 from faceveil.detect.analyzer import FaceAnalyzer, build_analyzer
-from faceveil.evaluate.evaluation import Share, evaluate
-from faceveil.evaluate.truth import Truth
+from faceveil.evaluation.judging import Share, evaluate
+from faceveil.evaluation.truth import Truth
 from faceveil.identity.cluster import cluster
 from faceveil.identity.references import References, load_references
 from faceveil.identity.select import Selection, decide

@@ -15,11 +15,11 @@ from quality_source import KnownShots
 from quality_variants import DEFAULT, output_of_sequences
 
 from faceveil.boxes import centres, sides
-from faceveil.evaluate.coverage import coverage_of_output, match
-from faceveil.evaluate.evaluation import judge
-from faceveil.evaluate.measures import area, jitter
-from faceveil.evaluate.output import Output
-from faceveil.evaluate.truth import Truth
+from faceveil.evaluation.coverage import coverage_of_output, match
+from faceveil.evaluation.judging import judge
+from faceveil.evaluation.measures import area, jitter
+from faceveil.evaluation.output import Output
+from faceveil.evaluation.truth import Truth
 from faceveil.faces import FrameFaces
 from faceveil.pipeline import follow
 from faceveil.sequence.options import SequenceOptions

@@ -9,7 +9,7 @@ import numpy as np
 from quality_detections import Detections, Detectors, Shown
 
 from faceveil.boxes import overlaps
-from faceveil.evaluate.truth import Truth
+from faceveil.evaluation.truth import Truth
 from faceveil.faces import Floats, Image
 from testkit.scenes import CONDITIONS
 from testkit.scenes_footage import Footage

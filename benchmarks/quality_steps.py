@@ -23,11 +23,11 @@ from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks
 from faceveil.detect.pyramid import Pyramid
 from faceveil.detect.thorough import ThoroughCenterFace
 from faceveil.detect.union import UnionDetector
-from faceveil.evaluate.coverage import coverage_of_boxes, match, on_ignored
-from faceveil.evaluate.truth import Truth
+from faceveil.evaluation.coverage import coverage_of_boxes, match, on_ignored
+from faceveil.evaluation.truth import Truth
 from faceveil.faces import LOW_SCORE, Image
-from faceveil.veil.region import core
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.region import core
+from faceveil.veils.styles import VeilStyle
 from faceveil.weights.session import open_session
 from faceveil.weights.store import locate
 

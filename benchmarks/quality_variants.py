@@ -12,7 +12,7 @@ import numpy as np
 from quality_detections import Detections
 from quality_source import HeldSource, KnownShots
 
-from faceveil.evaluate.output import Output, output_of_boxes, planned_boxes
+from faceveil.evaluation.output import Output, output_of_boxes, planned_boxes
 from faceveil.faces import FaceSequence, FrameFaces, Ints
 from faceveil.identity.cluster import cluster
 from faceveil.pipeline import Found, analyse
@@ -20,8 +20,8 @@ from faceveil.sampling.adaptive import SamplingOptions
 from faceveil.sequence import process
 from faceveil.sequence.options import THESIS, SequenceOptions
 from faceveil.tracking.track import TrackOptions
-from faceveil.veil.region import core
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.region import core
+from faceveil.veils.styles import VeilStyle
 
 STYLE = VeilStyle()
 DEFAULT = SequenceOptions()

@@ -26,7 +26,7 @@ from faceveil.faces import Image
 from faceveil.identity.references import load_references
 from faceveil.identity.select import Selection
 from faceveil.media.open import open_sink, open_source
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 from testkit.clips import make_clip, write_video
 from testkit.portraits import PORTRAITS, portrait_path
 from testkit.truth import (

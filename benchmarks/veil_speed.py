@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from faceveil.faces import Floats, Image
 from faceveil.media.frames import Planes
-from faceveil.veil.render import veil_frame
-from faceveil.veil.styles import STYLE_NAMES, VeilStyle
+from faceveil.veils.render import veil_frame
+from faceveil.veils.styles import STYLE_NAMES, VeilStyle
 
 WIDTH, HEIGHT = 1920, 1080
 FACE_SIZES = {1: 160, 4: 120, 12: 80}

@@ -28,7 +28,7 @@ from faceveil.assure.verify import verify
 from faceveil.detect.analyzer import FAST, AnalyzerOptions, FaceAnalyzer, build_analyzer
 from faceveil.media.frames import EncodeOptions, FrameSource
 from faceveil.media.open import open_sink, open_source
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 from testkit import clips
 from testkit.veil_removal import Removal, draw_removal, render_without, shown_frames
 

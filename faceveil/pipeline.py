@@ -35,10 +35,10 @@ from faceveil.sequence.options import SequenceOptions
 from faceveil.shots.transitions import EveryFrame, Shots, TransitionDetector, TransNet
 from faceveil.tracking.pixel_tracker import PixelTracker
 from faceveil.tracking.track import TrackOptions
-from faceveil.veil.draw import draw_boxes
-from faceveil.veil.plan import VeilPlan
-from faceveil.veil.render import veil_frame, veil_whole
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.draw import draw_boxes
+from faceveil.veils.plan import VeilPlan
+from faceveil.veils.render import veil_frame, veil_whole
+from faceveil.veils.styles import VeilStyle
 
 
 @dataclass(frozen=True, slots=True, eq=False)

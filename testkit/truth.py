@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from faceveil.evaluate import output as evaluate_output
 from numpy.typing import NDArray
 
 from faceveil.analysis import Analysis
-from faceveil.evaluate import output as evaluate_output
-from faceveil.evaluate.coverage import coverage_of_boxes, coverage_of_output, match, share_covered
-from faceveil.evaluate.evaluation import Rules, judge
-from faceveil.evaluate.measures import IdentityErrors, identity_errors, names_of
-from faceveil.evaluate.output import output_of_analysis
-from faceveil.evaluate.truth import ELLIPSE, GRID, Truth, grid_points
+from faceveil.evaluation.coverage import coverage_of_boxes, coverage_of_output, match, share_covered
+from faceveil.evaluation.judging import Rules, judge
+from faceveil.evaluation.measures import IdentityErrors, identity_errors, names_of
+from faceveil.evaluation.output import output_of_analysis
+from faceveil.evaluation.truth import ELLIPSE, GRID, Truth, grid_points
 from faceveil.faces import Floats, Image, Ints
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 
 __all__ = [
     "ELLIPSE",

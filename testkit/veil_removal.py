@@ -12,10 +12,10 @@ from faceveil.assure.verify import share_under
 from faceveil.faces import DetectionLog, FaceSequence, Ints
 from faceveil.identity.select import Decision
 from faceveil.media.frames import FrameSink, FrameSource
-from faceveil.veil.plan import VeilPlan
-from faceveil.veil.region import core, must_cover
-from faceveil.veil.render import veil_frame
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.plan import VeilPlan
+from faceveil.veils.region import core, must_cover
+from faceveil.veils.render import veil_frame
+from faceveil.veils.styles import VeilStyle
 from testkit.truth import Truth
 
 FEWEST_FRAMES = 3

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from faceveil.errors import CoverageError
 from faceveil.faces import DetectionLog, Floats, Ints
-from faceveil.veil.plan import VeilPlan
-from faceveil.veil.region import contains, core, must_cover
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.plan import VeilPlan
+from faceveil.veils.region import contains, core, must_cover
+from faceveil.veils.styles import VeilStyle
 
 _CHUNK = 1 << 13
 _NAMED = 5

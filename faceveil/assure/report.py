@@ -20,7 +20,7 @@ from faceveil.faces import Provenance
 from faceveil.files import replace_file
 from faceveil.media.frames import Problem
 from faceveil.sequence.doubt import is_doubtful
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 
 FORMAT = "faceveil-report"
 VERSION = 1

@@ -14,7 +14,7 @@ from faceveil.media.frames import LocalSink
 from faceveil.media.open import open_source
 from faceveil.media.publish import remove
 from faceveil.progress import Progress
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 
 UNVERIFIED = ".unverified"
 

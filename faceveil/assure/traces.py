@@ -20,10 +20,10 @@ from faceveil.analysis import Analysis
 from faceveil.errors import OutputError
 from faceveil.faces import Ints
 from faceveil.media.frames import Frame, Planes
-from faceveil.veil.plan import VeilPlan
-from faceveil.veil.region import Geometry, must_cover
-from faceveil.veil.render import veil_frame, veil_whole
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.plan import VeilPlan
+from faceveil.veils.region import Geometry, must_cover
+from faceveil.veils.render import veil_frame, veil_whole
+from faceveil.veils.styles import VeilStyle
 
 LATTICE = 16
 """Samples along each side of a veil's region: twice as fine as its cells."""

@@ -36,9 +36,9 @@ from faceveil.identity.thresholds import thresholds_of
 from faceveil.media.frames import Frame, FrameSource
 from faceveil.parallel import ordered_map
 from faceveil.progress import Progress, QuietProgress
-from faceveil.veil.plan import PlannedBoxes, VeilPlan
-from faceveil.veil.region import Geometry, core, grid
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.plan import PlannedBoxes, VeilPlan
+from faceveil.veils.region import Geometry, core, grid
+from faceveil.veils.styles import VeilStyle
 
 Analyzer: TypeAlias = Callable[[Image], FrameFaces]
 EVERY = 30

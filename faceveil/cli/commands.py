@@ -41,7 +41,7 @@ from faceveil.media.frames import FrameSource, LocalSink
 from faceveil.media.open import open_sink, open_source
 from faceveil.progress import choose_progress
 from faceveil.resources import usable_cores
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 from faceveil.weights import catalogue
 
 

@@ -12,7 +12,7 @@ from faceveil.assure.step import check_recognizer
 from faceveil.assure.verify import verify as look_at
 from faceveil.cli.options import say, style_of, verifier_options_of
 from faceveil.detect.analyzer import build_analyzer
-from faceveil.evaluate.evaluate_files import evaluate_files, summary
+from faceveil.evaluation.evaluate_files import evaluate_files, summary
 from faceveil.files import replace_file
 from faceveil.identity.features import read_features
 from faceveil.media.frames import FrameSource

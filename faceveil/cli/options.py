@@ -18,7 +18,7 @@ from faceveil.media.frames import EncodeOptions
 from faceveil.sampling.adaptive import SamplingOptions
 from faceveil.sequence.options import THESIS, SequenceOptions
 from faceveil.tracking.track import TrackOptions
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 
 
 def mode_of(options: Namespace) -> Mode | None:

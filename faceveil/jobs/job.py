@@ -25,7 +25,7 @@ from faceveil.media.frames import EncodeOptions
 from faceveil.sampling.adaptive import SamplingOptions
 from faceveil.schemas import load_schema
 from faceveil.sequence.options import SequenceOptions
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 
 VERSION = 1
 JOBS = "jobs/"

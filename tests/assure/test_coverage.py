@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from faceveil.assure.coverage import check_coverage
 from faceveil.errors import CoverageError
 from faceveil.faces import DetectionLog, FaceSequence
-from faceveil.veil.plan import VeilPlan
-from faceveil.veil.styles import STYLE_NAMES, VeilStyle
+from faceveil.veils.plan import VeilPlan
+from faceveil.veils.styles import STYLE_NAMES, VeilStyle
 
 WIDTH, HEIGHT = 640, 360
 LENGTH = 40

@@ -12,7 +12,7 @@ from faceveil.assure.report import build_report
 from faceveil.faces import DetectionLog, FaceSequence, Provenance
 from faceveil.identity.select import Decision
 from faceveil.schemas import load_schema
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 
 
 def make_report(sequences):

@@ -19,8 +19,8 @@ from faceveil.identity.select import Decision
 from faceveil.media.frames import BT709, EncodeOptions, Planes
 from faceveil.media.open import open_sink, open_source
 from faceveil.pipeline import analyse, decide
-from faceveil.veil.region import core
-from faceveil.veil.styles import STYLE_NAMES, VeilStyle
+from faceveil.veils.region import core
+from faceveil.veils.styles import STYLE_NAMES, VeilStyle
 from testkit.clips import make_clip, write_video
 from testkit.veil_removal import (
     Removal,

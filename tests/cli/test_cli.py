@@ -14,7 +14,7 @@ from PIL import Image as Picture
 from faceveil.analysis import read_analysis
 from faceveil.cli.main import main
 from faceveil.schemas import load_schema
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 from testkit.clips import make_clip, write_frames, write_video
 from testkit.portraits import portrait_path
 from testkit.truth import coverage_of_analysis, evaluate

@@ -14,7 +14,7 @@ from faceveil.media.frames import EncodeOptions
 from faceveil.media.open import open_sink, open_source
 from faceveil.media.video_sink import VideoSink
 from faceveil.schemas import load_schema
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 from testkit.clips import make_clip, write_frames, write_video
 from testkit.veil_removal import draw_removal, render_without
 

@@ -14,8 +14,8 @@ from faceveil.faces import DetectionLog, FaceSequence
 from faceveil.frame_range import FrameRange
 from faceveil.identity.limit import limit
 from faceveil.identity.select import Decision, Selection
-from faceveil.veil.plan import VeilPlan
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.plan import VeilPlan
+from faceveil.veils.styles import VeilStyle
 
 BOX = np.array([10, 10, 50, 50], np.float32)
 

@@ -21,7 +21,7 @@ from faceveil.jobs.detections import UnknownFrames
 from faceveil.jobs.job import read_job
 from faceveil.jobs.steps.analyse import decide as decide_job
 from faceveil.pipeline import Found
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 from faceveil.weights.manifest import load_manifest
 from testkit.made_faces import between, person, sequence
 

@@ -17,7 +17,7 @@ from faceveil.rekognition.decisions import Wanted
 from faceveil.rekognition.video_analysis import PREFIX, analyse, open_video, scan
 from faceveil.shots.transitions import TransitionDetector
 from faceveil.tracking.track import TrackOptions
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 from testkit.clips import make_clip, write_video
 from testkit.made_search import MadeRekognition, look, looks_at
 from testkit.portraits import portrait_path

@@ -13,8 +13,8 @@ from faceveil.analysis import Analysis, SourceInfo
 from faceveil.faces import DetectionLog, FaceSequence
 from faceveil.identity.select import Decision
 from faceveil.media.frames import Planes
-from faceveil.veil.render import veil_frame
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.render import veil_frame
+from faceveil.veils.styles import VeilStyle
 from testkit.clips import STANDARD, make_clip, write_frames, write_video
 from testkit.portraits import PORTRAITS, cutout, portrait_path
 from testkit.truth import (

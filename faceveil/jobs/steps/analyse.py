@@ -28,7 +28,7 @@ from faceveil.jobs.templates import keep_templates
 from faceveil.media.frames import FrameSource
 from faceveil.media.s3_frames import S3Frames
 from faceveil.media.s3_keys import list_frames
-from faceveil.veil.plan import VeilPlan
+from faceveil.veils.plan import VeilPlan
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from numpy.typing import NDArray
 
 from faceveil.errors import InputError
-from faceveil.evaluate.truth import Truth, seen_inside
+from faceveil.evaluation.truth import Truth, seen_inside
 from faceveil.faces import Floats, Ints
 from faceveil.files import replace_file
 from faceveil.schemas import load_schema

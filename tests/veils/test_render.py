@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceveil.media.frames import Planes
-from faceveil.veil.region import core, must_cover, outer
-from faceveil.veil.render import veil_frame, veil_whole
-from faceveil.veil.styles import MAX_CELLS, STYLE_NAMES, VeilStyle, enlargement
+from faceveil.veils.region import core, must_cover, outer
+from faceveil.veils.render import veil_frame, veil_whole
+from faceveil.veils.styles import MAX_CELLS, STYLE_NAMES, VeilStyle, enlargement
 
 HEIGHT, WIDTH = 90, 120
 SEEDS = np.array([7], np.int64)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from faceveil.faces import Floats
 from faceveil.media.frames import Planes
-from faceveil.veil.region import SOFT_EDGE, Geometry, core, grid, outer
-from faceveil.veil.styles import VeilStyle, enlargement, noisy_cells, veil_noise
+from faceveil.veils.region import SOFT_EDGE, Geometry, core, grid, outer
+from faceveil.veils.styles import VeilStyle, enlargement, noisy_cells, veil_noise
 
 _BAND_SAMPLES = 1 << 14
 _LUMA = (0.299, 0.587, 0.114)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceveil.faces import FaceSequence, Provenance
-from faceveil.veil.plan import VeilPlan
+from faceveil.veils.plan import VeilPlan
 
 
 def sequence(first, length, left=0.0):

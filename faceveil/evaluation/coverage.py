@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.boxes import iou, sides
-from faceveil.evaluate.output import Output
-from faceveil.evaluate.truth import Truth, grid_points
+from faceveil.evaluation.output import Output
+from faceveil.evaluation.truth import Truth, grid_points
 from faceveil.faces import Floats, Ints
 
 _CHUNK = 1 << 12

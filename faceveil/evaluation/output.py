@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from faceveil.analysis import Analysis
 from faceveil.faces import FaceSequence, Floats, Ints
-from faceveil.veil.plan import VeilPlan
-from faceveil.veil.region import core
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.plan import VeilPlan
+from faceveil.veils.region import core
+from faceveil.veils.styles import VeilStyle
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceveil.errors import UsageError
-from faceveil.veil.region import contains, core, grid, must_cover, outer
-from faceveil.veil.styles import STYLE_NAMES, VeilStyle
+from faceveil.veils.region import contains, core, grid, must_cover, outer
+from faceveil.veils.styles import STYLE_NAMES, VeilStyle
 
 sizes = st.floats(1, 5000, width=32)
 places = st.floats(-4000, 8000, width=32)

@@ -5,7 +5,7 @@ import pytest
 
 from faceveil.faces import Provenance
 from faceveil.media.frames import Planes
-from faceveil.veil.draw import KEPT, VEILED, draw_boxes
+from faceveil.veils.draw import KEPT, VEILED, draw_boxes
 
 BOX = np.array([[60, 60, 140, 160]], np.float32)
 

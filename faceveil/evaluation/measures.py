@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.boxes import centres, sides
-from faceveil.evaluate.coverage import Bools, match
-from faceveil.evaluate.output import Output
-from faceveil.evaluate.truth import Truth
+from faceveil.evaluation.coverage import Bools, match
+from faceveil.evaluation.output import Output
+from faceveil.evaluation.truth import Truth
 from faceveil.faces import Floats, Ints
 
 SAME_FACE_IOU = 0.3

@@ -11,16 +11,16 @@ import orjson
 from faceveil.analysis import FORMAT as ANALYSIS_FORMAT
 from faceveil.analysis import read_analysis
 from faceveil.errors import InputError, UsageError
-from faceveil.evaluate.coverage import coverage_of_output
-from faceveil.evaluate.evaluation import Evaluation, evaluate, judge, to_document
-from faceveil.evaluate.html_report import worst_frames, write_html
-from faceveil.evaluate.output import Output, output_of_analysis, output_of_boxes
-from faceveil.evaluate.truth import Truth
-from faceveil.evaluate.truth_formats import Clip, read_truth
+from faceveil.evaluation.coverage import coverage_of_output
+from faceveil.evaluation.html_report import worst_frames, write_html
+from faceveil.evaluation.judging import Evaluation, evaluate, judge, to_document
+from faceveil.evaluation.output import Output, output_of_analysis, output_of_boxes
+from faceveil.evaluation.truth import Truth
+from faceveil.evaluation.truth_formats import Clip, read_truth
 from faceveil.faces import Image
 from faceveil.files import replace_file
 from faceveil.media.open import open_source
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 
 UNFOLLOWED = "track -1"
 """What MOT text calls boxes that nobody followed."""

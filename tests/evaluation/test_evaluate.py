@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceveil.evaluate.evaluation import Rules, evaluate, to_document
-from faceveil.evaluate.measures import Frames
-from faceveil.evaluate.output import Output, output_of_boxes
-from faceveil.evaluate.truth import Truth, seen_inside
+from faceveil.evaluation.judging import Rules, evaluate, to_document
+from faceveil.evaluation.measures import Frames
+from faceveil.evaluation.output import Output, output_of_boxes
+from faceveil.evaluation.truth import Truth, seen_inside
 
 WIDTH, HEIGHT = 320, 180
 

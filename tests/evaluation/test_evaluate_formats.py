@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from faceveil.errors import InputError
-from faceveil.evaluate.truth_formats import Clip, read_truth, to_document, write_truth
+from faceveil.evaluation.truth_formats import Clip, read_truth, to_document, write_truth
 from testkit.clips import make_clip
 
 CLIP = {"name": "clip.mp4", "width": 320, "height": 180, "frame_count": 6}

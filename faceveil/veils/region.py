@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.faces import Floats
-from faceveil.veil.styles import VeilStyle
+from faceveil.veils.styles import VeilStyle
 
 Geometry: TypeAlias = NDArray[np.float64]
 

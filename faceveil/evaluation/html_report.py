@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.errors import InputError
-from faceveil.evaluate.evaluation import Evaluation, Share, Verdict
-from faceveil.evaluate.measures import Frames
-from faceveil.evaluate.output import Output
-from faceveil.evaluate.truth import Truth
+from faceveil.evaluation.judging import Evaluation, Share, Verdict
+from faceveil.evaluation.measures import Frames
+from faceveil.evaluation.output import Output
+from faceveil.evaluation.truth import Truth
 from faceveil.faces import Image
 from faceveil.files import replace_file
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from faceveil import __version__
-from faceveil.evaluate.coverage import Bools, coverage_of_output, match, near_veiled, on_ignored
-from faceveil.evaluate.measures import (
+from faceveil.evaluation.coverage import Bools, coverage_of_output, match, near_veiled, on_ignored
+from faceveil.evaluation.measures import (
     SAME_FACE_IOU,
     Area,
     Frames,
@@ -29,8 +29,8 @@ from faceveil.evaluate.measures import (
     jitter,
     runs_of,
 )
-from faceveil.evaluate.output import Output
-from faceveil.evaluate.truth import Truth
+from faceveil.evaluation.output import Output
+from faceveil.evaluation.truth import Truth
 from faceveil.faces import Floats, Ints
 
 FORMAT = "faceveil-evaluation"
