@@ -84,7 +84,8 @@ class EncodeOptions:
     `preset` trades the encoder's time for size. `threads` 0 takes all cores, eight at most.
     `rate` is the frames per second of a video made from pictures; videos keep their own times.
     `strip_metadata` leaves out what says where, when, by whom and with which device something was
-    recorded; colour, orientation, resolution and timing are always kept. It holds for pictures, too.
+    recorded; colour, orientation, resolution and timing are always kept. It counts for
+    pictures, too.
     """
 
     crf: float = 18
