@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test fast lint lock weights benchmarks pipeline checkov clean
+.PHONY: setup demo test fast lint docs lock weights benchmarks pipeline checkov clean
 
 setup: $(READY)
 
@@ -32,6 +32,10 @@ test: lint weights
 
 fast: $(READY)
 	$(BIN)/python -m pytest -n 2 --fast
+
+# The documentation as a site in build/docs/, with warnings as errors.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # The event-driven pipeline, whole, on this machine: S3, server, functions, Batch.
 pipeline: weights

@@ -5,7 +5,7 @@
     client.wait("talk-1", progress=print)
     client.render_again("talk-1", "talk-1-ann", {"mode": "keep", "identities": [2]})
 
-It asks S3 only, with the rights that the policy for a backend gives (docs/integration.md), and
+It asks S3 only, with the rights that the policy for a backend gives (docs/guides/backend.md), and
 needs the extra `aws`.
 """
 

@@ -1,4 +1,4 @@
-"""docs/integration.md says what is so: its Python runs, its jobs and events follow the schemas."""
+"""The guide for backends says what is so: its Python runs, its documents follow the schemas."""
 
 import json
 import re
@@ -16,7 +16,8 @@ from faceveil.jobs.job_run import JobRun
 from faceveil.schemas import load_schema
 from testkit.made_job import FRAMES, NobodyFound, faces_at, write_frames
 
-GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "integration.md").read_text()
+GUIDE_PATH = Path(__file__).resolve().parents[2] / "docs" / "guides" / "backend.md"
+GUIDE = GUIDE_PATH.read_text()
 EVENTS = {f"FaceVeil Job {name}" for name in ("Submitted", "Analysed", "Completed", "Failed")}
 
 
@@ -53,7 +54,7 @@ def test_every_file_it_names_exists():
     links = re.findall(r"\]\((\.\./[^)#]+)\)", GUIDE)
     assert links
     for link in links:
-        assert (Path(__file__).resolve().parents[2] / "docs" / link).exists(), link
+        assert (GUIDE_PATH.parent / link).exists(), link
 
 
 class Deployment(threading.Thread):
@@ -98,7 +99,7 @@ def deployment(bucket, s3_url, tmp_path, monkeypatch):
 def test_the_python_runs_as_it_stands(deployment, bucket, capsys):
     known = {}
     for block in blocks("python"):
-        exec(compile(block, "docs/integration.md", "exec"), known)
+        exec(compile(block, GUIDE_PATH.name, "exec"), known)
     said = capsys.readouterr().out
     assert "completed" in said
     assert f"{FRAMES} objects, the frames under jobs/talk-1/veiled/" in said
