@@ -1,0 +1,64 @@
+"""README and docs/ say what is so: their commands parse, their links lead somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import faceveil
+from faceveil.cli.main import build_parser
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [
+    *(path for path in ROOT.glob("*.md")),
+    *(path for path in (ROOT / "docs").rglob("*.md")),
+    *(ROOT / folder / "README.md" for folder in ("handler", "terraform", "postprocess_lambda")),
+    *(ROOT / folder / "README.md" for folder in ("benchmarks", "labels")),
+]
+COMMAND = re.compile(r"^ {4,}((?:\.venv/bin/)?faceveil .*?)(?: {2,}.*)?$", re.MULTILINE)
+LINK = re.compile(r"\]\((?!\w+:|#)([^)\s#]+)(?:#([\w-]+))?\)")
+HEADING = re.compile(r"^#+ (.*?)(?: *\{#([\w-]+)\})?$", re.MULTILINE)
+
+
+def name(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def anchors(page):
+    """The anchors of a page's headings, as GitHub and mkdocs make them."""
+    for title, given in HEADING.findall(page.read_text()):
+        yield given or re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_command_shown_is_understood(page):
+    parser = build_parser()
+    for line in COMMAND.findall(page.read_text()):
+        if "--help" in line or "…" in line:
+            continue
+        try:
+            parser.parse_args(shlex.split(line, comments=True)[1:])
+        except SystemExit:
+            pytest.fail(f"{name(page)} shows a command that faceveil refuses: {line}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_link_leads_somewhere(page):
+    for link, anchor in LINK.findall(page.read_text()):
+        target = page.parent / link
+        made = link.endswith("reference/commands.md")
+        assert made or target.exists(), f"{name(page)} links to {link}, which does not exist"
+        if anchor and target.suffix == ".md":
+            assert anchor in anchors(target), f"{name(page)} links to {link}#{anchor}"
+
+
+def test_the_guides_show_commands():
+    """If the pattern above no longer matched, the test of commands would pass for nothing."""
+    shown = COMMAND.findall((ROOT / "docs" / "guides" / "choosing_people.md").read_text())
+    assert len(shown) > 5
+
+
+def test_the_changelog_begins_with_this_version():
+    releases = re.findall(r"^## \[(\d[^]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert releases[0] == faceveil.__version__
