@@ -18,6 +18,7 @@ PAGES = [
 ]
 COMMAND = re.compile(r"^ {4,}((?:\.venv/bin/)?faceveil .*?)(?: {2,}.*)?$", re.MULTILINE)
 LINK = re.compile(r"\]\((?!\w+:|#)([^)\s#]+)(?:#([\w-]+))?\)")
+PATH = re.compile(r"`((?:faceveil|tests|docs|scripts|examples|benchmarks|testkit)/[\w./-]*)`")
 HEADING = re.compile(r"^#+ (.*?)(?: *\{#([\w-]+)\})?$", re.MULTILINE)
 
 
@@ -51,6 +52,12 @@ def test_every_link_leads_somewhere(page):
         assert made or target.exists(), f"{name(page)} links to {link}, which does not exist"
         if anchor and target.suffix == ".md":
             assert anchor in anchors(target), f"{name(page)} links to {link}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_path_named_exists(page):
+    for path in PATH.findall(page.read_text()):
+        assert (ROOT / path).exists(), f"{name(page)} names {path}"
 
 
 def test_the_guides_show_commands():
