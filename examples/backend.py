@@ -35,10 +35,9 @@ from faceveil.media.open import open_source
 from faceveil.media.s3_keys import FrameKeys, list_frames
 
 if TYPE_CHECKING:
-    from pipeline import Pipeline
+    from testkit.servers.event_pipeline import Pipeline
 
 PAGE = Path(__file__).with_suffix(".html")
-SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 MODES = ("keep", "only")
 LONGEST_BODY = 1000
 LOOK_SECONDS = 0.5
@@ -180,25 +179,25 @@ def handler_of(backend: Backend) -> type[BaseHTTPRequestHandler]:
 
 @contextmanager
 def local_cloud(clip: Path, job_id: str) -> Iterator[Client]:
-    """A cloud on this machine (scripts/pipeline.py) with the clip, and a job that veils everyone.
+    """A cloud on this machine with the clip, and a job that veils everyone.
 
-    What AWS would do when a job.json is written, a thread does.
+    A thread does what AWS would do when a job.json is written. The parts are the real ones
+    (testkit/servers/event_pipeline.py, in a checkout with the development install).
     """
-    sys.path.insert(0, str(SCRIPTS))
-    import pipeline
+    from testkit.servers.event_pipeline import BUCKET, event_pipeline
 
-    with pipeline.on_this_machine(print) as run:
-        client = Client(pipeline.BUCKET, endpoint_url=run.url)
+    with event_pipeline(print) as pipeline:
+        client = Client(BUCKET, endpoint_url=pipeline.url)
         prefix = f"frames/{job_id}/"
         bring(clip, client.bucket.folder(prefix))
         client.submit({"version": 1, "id": job_id, "frames": {"prefix": prefix}})
         stopped = threading.Event()
-        worker = threading.Thread(target=deploy, args=(run, stopped))
+        worker = threading.Thread(target=deploy, args=(pipeline, stopped))
         worker.start()
         try:
             yield client
         finally:
-            print("stopping, after what is being done now", flush=True)
+            print("stopping when the present step is done", flush=True)
             stopped.set()
             worker.join()
 
@@ -213,23 +212,24 @@ def bring(clip: Path, place: S3Location) -> None:
     print(f"{clip} is in S3 as {source.frame_count} frames", flush=True)
 
 
-def deploy(run: Pipeline, stopped: threading.Event) -> None:
+def deploy(pipeline: Pipeline, stopped: threading.Event) -> None:
     """Work on each new job.json, one after the other."""
-    from pipeline import BUCKET, PipelineError, object_created
+    from testkit.servers.event_pipeline import BUCKET, PipelineError
+    from testkit.servers.local_cloud import object_created
 
     known: set[str] = set()
     while not stopped.wait(LOOK_SECONDS):
-        pages = run.bucket.folder("jobs/").pages(recursive=True)
+        pages = pipeline.bucket.folder("jobs/").pages(recursive=True)
         keys = {item.name for page in pages for item in page if item.name.endswith("/job.json")}
         for key in sorted(keys - known):
             known.add(key)
             try:
-                run.invoke("submit", "submit", object_created(BUCKET, f"jobs/{key}"))
-                run.until_the_end()
-            except PipelineError as problem:
-                print(f"job failed: {problem}", flush=True)
-                while not run.cloud.happened.empty():
-                    run.cloud.happened.get()
+                pipeline.invoke("submit", "submit", object_created(BUCKET, f"jobs/{key}"))
+                pipeline.run_until_job_ends()
+            except PipelineError as error:
+                print(f"job failed: {error}", flush=True)
+                while not pipeline.cloud.happened.empty():
+                    pipeline.cloud.happened.get()
 
 
 def main() -> None:
@@ -260,7 +260,7 @@ def build_parser() -> argparse.ArgumentParser:
 if __name__ == "__main__":
     try:
         main()
-    except FaceveilError as problem:
-        sys.exit(str(problem))
+    except FaceveilError as error:
+        sys.exit(str(error))
     except KeyboardInterrupt:
         pass

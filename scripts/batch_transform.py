@@ -20,39 +20,39 @@ from faceveil.local_transform.parameters import STRATEGIES, TransformJob
 from faceveil.local_transform.run import run_job
 from faceveil.progress import choose_progress
 
-ROOT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[1]
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
 DESCRIPTION = """\
 Run a SageMaker Batch Transform job on this machine: start the server, wait until it is healthy,
-post every object once, write each answer to <name>.out, and tell how it ended.
+post every object once, write each answer to <name>.out, and report how the job ended.
 
   batch_transform.py frames/ detections/                          the server of this checkout
-  batch_transform.py frames/ detections/ --image faceveil         the container, as SageMaker does
+  batch_transform.py frames/ detections/ --image faceveil         the container, as on SageMaker
   batch_transform.py s3://in/frames/ s3://out/detections/ --resume
   batch_transform.py coarse.json detections/ --manifest --url http://127.0.0.1:8080
 """
 
 EXIT_CODES = """\
 exit codes:
-  0 completed   1 failed: an object has no answer, or the server could not be had
-  2 wrong usage   3 bad input   5 answers or event cannot be kept   130 interrupted
+  0 completed   1 failed: an object has no answer, or the server did not start
+  2 wrong usage   3 bad input   5 answers or event cannot be written   130 interrupted
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit code (see EXIT_CODES)."""
     options = build_parser().parse_args(arguments)
-    # A polite end must stop the server, too.
+    # SIGTERM must stop the server, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return run(options)
-    except FaceveilError as problem:
-        say(str(problem))
-        return problem.exit_code
+    except FaceveilError as error:
+        say(str(error))
+        return error.exit_code
     except KeyboardInterrupt:
-        say("interrupted; what has its answer is kept, --resume does the rest")
+        say("interrupted; finished answers are kept, --resume does the rest")
         return EXIT_INTERRUPTED
 
 
@@ -60,10 +60,10 @@ def run(options: argparse.Namespace) -> int:
     """Run the job that the options describe."""
     if options.url and (options.model_data or options.server_log):
         raise UsageError(
-            "--model-data and --server-log are for a server that is started, not --url"
+            "--model-data and --server-log apply to a server started here: leave out --url"
         )
     if not options.image and (options.engine or options.memory):
-        raise UsageError("--engine and --memory are for a container: add --image")
+        raise UsageError("--engine and --memory apply to a container: add --image")
     job = TransformJob(
         name=options.job_name or f"faceveil-{datetime.now(UTC):%Y-%m-%d-%H-%M-%S-%f}",
         input=options.input,
@@ -123,31 +123,31 @@ def serve(options: argparse.Namespace, job: TransformJob) -> Iterator[server.Ser
             command = server.DEFAULT_COMMAND if own else shlex.split(options.command)
             yield stack.enter_context(
                 server.serve_process(
-                    command, variables, model, options.server_log, folder=ROOT if own else None
+                    command, variables, model, options.server_log, folder=CHECKOUT if own else None
                 )
             )
 
 
 def announcer(options: argparse.Namespace) -> event.Announce:
-    """Sends the job's event wherever the options say; nowhere is a place, too."""
-    places: list[event.Announce] = []
+    """Returns a function that sends the job's event to each destination of the options."""
+    destinations: list[event.Announce] = []
     if options.event == "-":
-        places.append(event.to_stdout)
+        destinations.append(event.to_stdout)
     elif options.event:
-        places.append(event.to_file(Path(options.event)))
+        destinations.append(event.to_file(Path(options.event)))
     if options.event_bus:
         bus = events_client(options.endpoint_url)
-        places.append(event.to_bus(bus, options.event_bus, options.event_source))
+        destinations.append(event.to_bus(bus, options.event_bus, options.event_source))
 
     def announce(change: event.Event) -> None:
-        for place in places:
-            place(change)
+        for destination in destinations:
+            destination(change)
 
     return announce
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The options, in SageMaker's words where it has one."""
+    """The options, named as in SageMaker's API where it has them."""
     parser = argparse.ArgumentParser(
         prog="batch_transform.py",
         description=DESCRIPTION,
@@ -157,10 +157,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("input", help="s3://bucket/prefix, a folder, or with --manifest a manifest")
     parser.add_argument("output", help="s3://bucket/prefix or a folder for the answers")
     parser.add_argument("--manifest", action="store_true", help="the input is a ManifestFile")
-    parser.add_argument("--resume", action="store_true", help="skip what has an answer already")
-    parser.add_argument("--endpoint-url", metavar="URL", help="of S3 and EventBridge, not AWS's")
+    parser.add_argument("--resume", action="store_true", help="skip objects that have an answer")
+    parser.add_argument(
+        "--endpoint-url", metavar="URL", help="S3 and EventBridge here instead of AWS"
+    )
     parser.add_argument("--progress", choices=("auto", "bar", "json", "none"), default="auto")
-    _add_job(parser.add_argument_group("the job, as CreateTransformJob has it"))
+    _add_job(parser.add_argument_group("the job, as in CreateTransformJob"))
     _add_server(parser.add_argument_group("the server (default: this checkout's, as a process)"))
     _add_event(parser.add_argument_group("the event when the job has ended"))
     return parser
@@ -172,10 +174,16 @@ def _add_job(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--content-type", metavar="TYPE", default=DEFAULT_CONTENT_TYPE)
     group.add_argument("--accept", metavar="TYPE")
     group.add_argument(
-        "--max-concurrent-transforms", type=int, metavar="N", help="default: what the server says"
+        "--max-concurrent-transforms",
+        type=int,
+        metavar="N",
+        help="default: what the server asks for",
     )
     group.add_argument(
-        "--max-payload-in-mb", type=int, metavar="MB", help="0: no limit; default: the server's"
+        "--max-payload-in-mb",
+        type=int,
+        metavar="MB",
+        help="0: no limit; default: what the server asks for",
     )
     group.add_argument("--batch-strategy", choices=tuple(STRATEGIES))
     group.add_argument(
@@ -185,7 +193,12 @@ def _add_job(group: argparse._ArgumentGroup) -> None:
         "--invocations-max-retries", type=int, metavar="N", default=3, help="default 3"
     )
     group.add_argument(
-        "--env", type=_variable, action="append", default=[], metavar="NAME=VALUE", help="set this"
+        "--env",
+        type=_variable,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="environment variable of the server",
     )
 
 
@@ -193,24 +206,30 @@ def _add_server(group: argparse._ArgumentGroup) -> None:
     kind = group.add_mutually_exclusive_group()
     kind.add_argument("--image", help="run this image's `serve`")
     kind.add_argument("--command", help="run this command; it listens on SAGEMAKER_BIND_TO_PORT")
-    kind.add_argument("--url", help="a server that runs already, http://host:port")
-    group.add_argument("--model-data", metavar="ADDRESS", help="model.tar.gz, a file or in S3")
-    group.add_argument("--engine", choices=server.ENGINES, help="default: the first there is")
-    group.add_argument("--memory", metavar="SIZE", help="limit of the container, such as 4g")
-    group.add_argument("--server-log", type=Path, metavar="FILE", help="keep what the server says")
+    kind.add_argument("--url", help="a server that is running, http://host:port")
+    group.add_argument("--model-data", metavar="ADDRESS", help="model.tar.gz, a file or s3://…")
+    group.add_argument("--engine", choices=server.ENGINES, help="default: the first one installed")
+    group.add_argument("--memory", metavar="SIZE", help="the container's memory limit, such as 4g")
     group.add_argument(
-        "--start-timeout", type=float, metavar="S", default=300, help="to be healthy; default 300"
+        "--server-log", type=Path, metavar="FILE", help="write the server's output here"
+    )
+    group.add_argument(
+        "--start-timeout",
+        type=float,
+        metavar="S",
+        default=300,
+        help="seconds until it must be healthy; default 300",
     )
 
 
 def _add_event(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--event", metavar="FILE", help="write it here; - is standard output")
+    group.add_argument("--event", metavar="FILE", help="write it to this file; -: standard output")
     group.add_argument("--event-bus", metavar="NAME", help="put it on this EventBridge bus")
     group.add_argument(
         "--event-source",
         metavar="NAME",
         default=event.SOURCE,
-        help=f"in whose name it is put there (default {event.SOURCE}, which AWS itself refuses)",
+        help=f"source of the event (default {event.SOURCE}, which AWS itself refuses)",
     )
 
 
@@ -222,7 +241,7 @@ def _variable(text: str) -> tuple[str, str]:
 
 
 def say(line: str) -> None:
-    """A line for people."""
+    """Print a line to standard error."""
     print(f"batch_transform: {line}", file=sys.stderr)
 
 

@@ -1,6 +1,6 @@
-"""Make a clip, veil everybody in it but one person, and show what came of it (`make demo`).
+"""Make a clip, veil everyone in it but one person, and show the result (`make demo`).
 
-Everything lands in demo/. The clip's truth is known, so the result is measured on its pixels.
+All files are written to demo/. The clip's truth is known: the result is measured in its pixels.
 """
 
 from __future__ import annotations
@@ -17,34 +17,33 @@ from PIL import Image as Picture
 from PIL import ImageDraw
 
 from faceveil.faces import Image
+from testkit import PROJECT
 from testkit.clips import make_clip, write_video
 from testkit.portraits import PORTRAITS, portrait_path
 from testkit.truth import ENCODED, Truth, coverage_of_pixels, evaluate
 
-ROOT = Path(__file__).resolve().parents[1]
-
 KEPT = "obama3"
-"""A photo that is not in the clip: the clip shows two other ones of the same person."""
+"""A photo that the clip does not contain: it shows the same person in two others."""
 TILE_WIDTH, GAP, HEADING = 480, 6, 22
 
 
 def main() -> int:
-    folder = ROOT / "demo"
+    folder = PROJECT / "demo"
     folder.mkdir(exist_ok=True)
     clip_path, veiled_path = folder / "clip.mp4", folder / "veiled.mp4"
     person = PORTRAITS[KEPT].person
     photo = folder / f"{person.lower().replace(' ', '-')}.jpg"
 
-    print("Making a clip out of public-domain portraits …", flush=True)
+    print("Making a clip from public-domain portraits …", flush=True)
     shutil.copyfile(portrait_path(KEPT), photo)
     clip = make_clip()
     write_video(clip, clip_path)
 
     command = ["veil", clip_path, veiled_path, "--keep", photo]
     command += ["--contact-sheet", folder / "contact_sheet.png"]
-    words = [str(word.relative_to(ROOT)) if isinstance(word, Path) else word for word in command]
+    words = [str(word.relative_to(PROJECT)) if isinstance(word, Path) else word for word in command]
     print(f"\n$ faceveil {' '.join(words)}", flush=True)
-    done = subprocess.run([sys.executable, "-m", "faceveil", *words], cwd=ROOT, check=False)
+    done = subprocess.run([sys.executable, "-m", "faceveil", *words], cwd=PROJECT, check=False)
     if done.returncode:
         return done.returncode
 
@@ -54,7 +53,7 @@ def main() -> int:
 
 
 def report(before: Path, after: Path, truth: Truth, person: str) -> None:
-    """Print what the pixels of the output show of the people who are in the clip."""
+    """Print how well the output agrees with the truth, measured in its pixels."""
     coverage = coverage_of_pixels(truth, frames_of(before), frames_of(after), ENCODED)
     result = evaluate(truth, coverage, keep=[person])
     veiled = result.faces - len(result.missed)
@@ -76,7 +75,7 @@ def frames_of(path: Path) -> Iterator[Image]:
 
 
 def draw_before_after(before: Path, after: Path, truth: Truth, target: Path) -> None:
-    """A picture with one column per shot: a frame of the input above the same of the output."""
+    """Draw a column for each shot: a frame of the input above the same frame of the output."""
     ends = np.append(truth.shot_starts[1:], truth.frame_count)
     # A third into each shot: in the first, before one person hides the other.
     chosen = (truth.shot_starts + (ends - truth.shot_starts) // 3).tolist()

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from faceveil.evaluate import output as evaluate_output
 from numpy.typing import NDArray
 
 from faceveil.analysis import Analysis
+from faceveil.evaluation import output as evaluation_output
 from faceveil.evaluation.coverage import coverage_of_boxes, coverage_of_output, match, share_covered
 from faceveil.evaluation.judging import Rules, judge
 from faceveil.evaluation.measures import IdentityErrors, identity_errors, names_of
@@ -52,7 +52,7 @@ def coverage_of_analysis(truth: Truth, analysis: Analysis, style: VeilStyle) -> 
 
 def planned_boxes(analysis: Analysis) -> tuple[Ints, Floats, Ints]:
     """All boxes of an analysis as columns: frames int32 [m], boxes float32 [m, 4], sequence [m]."""
-    return evaluate_output.planned_boxes(analysis.sequences)
+    return evaluation_output.planned_boxes(analysis.sequences)
 
 
 def coverage_of_pixels(

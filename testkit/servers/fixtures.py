@@ -10,10 +10,27 @@ import boto3
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
+from faceveil.weights.catalogue import fetch
+from testkit.requirements import missing_for_model_server, missing_for_pipeline
 from testkit.servers.faulty_s3 import FaultyS3
 from testkit.servers.processes import WEED, client, free_ports, running, seaweedfs, wait_for
 
 KEY, READER, SECRET = "faceveil-test", "faceveil-reader", "faceveil-test-secret"
+
+
+@pytest.fixture(scope="session")
+def model_server_runs() -> None:
+    """Skips where the real model server cannot run; fetches its networks, which it never does."""
+    if reason := missing_for_model_server():
+        pytest.skip(reason)
+    fetch()
+
+
+@pytest.fixture(scope="session")
+def pipeline_runs(model_server_runs: None) -> None:
+    """Skips where the whole event-driven pipeline cannot run."""
+    if reason := missing_for_pipeline():
+        pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

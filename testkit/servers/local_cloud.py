@@ -1,7 +1,7 @@
 """The few calls of SageMaker, Batch and EventBridge that a job makes, answered on this machine.
 
-Nothing is run here: what has been asked for waits in `happened`, for scripts/pipeline.py to do. S3
-is a real server beside it. Signatures are not checked.
+Nothing is run here: what has been asked for waits in `happened`, for
+`event_pipeline.Pipeline` to do. S3 is a real server beside it. Signatures are not checked.
 """
 
 from __future__ import annotations

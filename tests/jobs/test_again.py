@@ -1,12 +1,10 @@
 """Another person is chosen, and nothing is detected anew: from a second job.json to its output.
 
 Real: S3 (SeaweedFS), the functions in AWS's runtime client, the children of Batch. Simulated: what
-starts them, by scripts/pipeline.py and its local cloud.
+starts them, by testkit/servers/event_pipeline.py.
 """
 
-import importlib.util
 import json
-import sys
 
 import pytest
 from botocore.exceptions import ClientError
@@ -15,7 +13,8 @@ from faceveil.jobs import state_machine as steps
 from faceveil.jobs.job import read_job
 from faceveil.jobs.state_changes import TransformEnd
 from testkit.made_job import MadeJob, document
-from testkit.servers.lambda_runtime_api import PROJECT
+from testkit.servers.event_pipeline import BUCKET, Pipeline
+from testkit.servers.local_cloud import LocalCloud
 from testkit.servers.processes import client
 
 AGAIN = "talk-again"
@@ -23,26 +22,24 @@ BOB_AT = {"frame": 9, "x": 107, "y": 50}
 
 
 @pytest.fixture
-def cloud(s3_url, tmp_path, monkeypatch):
-    """The pipeline of this machine, with the tests' S3; what it says goes into `spoken`."""
-    path = PROJECT / "scripts" / "pipeline.py"
-    spec = importlib.util.spec_from_file_location("pipeline_script", path)
-    script = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, script)
-    spec.loader.exec_module(script)
+def narrated():
+    """The lines in which the pipeline says what it does."""
+    return []
+
+
+@pytest.fixture
+def cloud(s3_url, tmp_path, narrated):
+    """The pipeline of this machine, with the tests' S3."""
     try:
-        client("s3", s3_url).create_bucket(Bucket=script.BUCKET)
-    except ClientError as problem:
-        assert "BucketAlready" in problem.response["Error"]["Code"]
-    spoken = []
-    with script.LocalCloud() as local:
-        run = script.Pipeline(s3_url, local, tmp_path, spoken.append)
-        run.spoken = spoken
-        yield run
+        client("s3", s3_url).create_bucket(Bucket=BUCKET)
+    except ClientError as error:
+        assert "BucketAlready" in error.response["Error"]["Code"]
+    with LocalCloud() as local:
+        yield Pipeline(s3_url, local, tmp_path, narrated.append)
 
 
 @pytest.mark.slow
-def test_one_person_kept_in_a_second_job_over_the_same_detections(cloud, tmp_path):
+def test_one_person_kept_in_a_second_job_over_the_same_detections(cloud, narrated, tmp_path):
     made = MadeJob(cloud.bucket, tmp_path)
     made.upload(verification="off")
     assert steps.whole(made.run()) == "completed"
@@ -59,21 +56,21 @@ def test_one_person_kept_in_a_second_job_over_the_same_detections(cloud, tmp_pat
     cloud.submit(second)
     (submitted,) = cloud.cloud.happened.queue
     assert json.loads(submitted[1]["Detail"])["transform_job"] is None
-    cloud.until_the_end()
+    cloud.run_until_job_ends()
     folder = cloud.bucket.folder(f"jobs/{AGAIN}/")
     veiled = {item.name: folder.read(f"veiled/{item.name}") for item in listed(folder, "veiled/")}
     job = read_job(folder.read("job.json"), "job.json")
     assert veiled == made.rendered_here(job=job)
     assert veiled != everyone
     assert made.objects("veiled/") == everyone
-    assert not any("transform job" in line for line in cloud.spoken)
+    assert not any("transform job" in line for line in narrated)
 
     before = listed(folder, recursive=True)
     cloud.cloud.happened.put(submitted)
     cloud.cloud.happened.put(
         ("PutEvents", {"DetailType": "FaceVeil Job Completed", "Detail": "{}"})
     )
-    cloud.until_the_end()
+    cloud.run_until_job_ends()
     assert listed(folder, recursive=True) == before
 
 

