@@ -11,30 +11,34 @@ import subprocess
 import sys
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent
-NAMES = (
-    "detection",
-    "recognition",
-    "other_networks",
-    "veil_speed",
-    "synthetic_truth",
-    "hamilton",
-    "whole_command",
-    "serving",
-    "shots",
-    "s3_frames",
-    "postprocessing",
-    "scale",
-    "quality",
-    "quality_steps",
-    "attack",
-    "verification",
-)
+from testkit import PROJECT
+
+REPORTS = PROJECT / "benchmarks" / "reports"
+MODULES = {
+    "detection": "detection.mtcnn",
+    "recognition": "detection.recognition",
+    "other_networks": "detection.other_networks",
+    "shots": "detection.shots",
+    "veil_speed": "veil.speed",
+    "verification": "veil.verification",
+    "hamilton": "veil.hamilton",
+    "synthetic_truth": "quality.synthetic_truth",
+    "quality": "quality.conditions",
+    "quality_steps": "quality.steps",
+    "attack": "attack.recognisers",
+    "serving": "cloud.serving",
+    "scale": "cloud.scale",
+    "s3_frames": "cloud.s3_frames",
+    "postprocessing": "cloud.postprocessing",
+    "whole_command": "speed.whole_command",
+}
+"""The module of each report, below benchmarks/."""
 
 
 def summary(name: str) -> str:
     """The first line of a benchmark's docstring."""
-    text = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    path = Path(__file__).parent.joinpath(*MODULES[name].split(".")).with_suffix(".py")
+    text = path.read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
 
 
@@ -42,23 +46,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Run benchmarks and write their reports to benchmarks/reports/.",
-        epilog="\n".join(f"  {name:<16} {summary(name)}" for name in NAMES),
+        epilog="\n".join(f"  {name:<16} {summary(name)}" for name in MODULES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="see below; default: all")
-    names = parser.parse_args().names or NAMES
+    names = parser.parse_args().names or list(MODULES)
     for name in names:
-        if name not in NAMES:
-            parser.error(f"no benchmark {name!r}: choose of {', '.join(NAMES)}")
+        if name not in MODULES:
+            parser.error(f"no benchmark {name!r}: choose from {', '.join(MODULES)}")
     failed = []
     for name in names:
-        report = FOLDER / "reports" / f"{name}.md"
         print(f"\n== {name}: {summary(name)}", flush=True)
-        command = [sys.executable, str(FOLDER / f"{name}.py"), str(report)]
-        if subprocess.run(command, cwd=FOLDER.parent, check=False).returncode:
+        command = [sys.executable, "-m", f"benchmarks.{MODULES[name]}", str(REPORTS / f"{name}.md")]
+        if subprocess.run(command, cwd=PROJECT, check=False).returncode:
             failed.append(name)
     if failed:
-        print(f"\nnot done: {', '.join(failed)}", file=sys.stderr)
+        print(f"\nfailed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -100,7 +100,7 @@ def test_the_management_api_is_not_on_the_public_port(server):
 
 
 def test_memory_and_file_descriptors_stay_flat(server, shared_data):
-    """220 invocations; benchmarks/serving.py does 2,000."""
+    """220 invocations; benchmarks/cloud/serving.py does 2,000."""
     bodies = frames_of(shared_data / "hamilton" / "short_hamilton_clip.mp4", FRAMES, "JPEG")
     requests = [bodies[number % len(bodies)] for number in range(INVOCATIONS)]
 

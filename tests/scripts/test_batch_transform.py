@@ -121,7 +121,7 @@ def test_exit_codes(folder, options, code, reason):
 def test_what_a_running_server_cannot_be_given_is_refused(folder):
     done = call(folder, "--url", "http://127.0.0.1:9", "--model-data", "m.tar.gz", command=None)
     assert done.returncode == 2
-    assert "not --url" in done.stderr
+    assert "leave out --url" in done.stderr
 
 
 def test_an_empty_folder_is_bad_input(tmp_path):

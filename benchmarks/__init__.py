@@ -1,0 +1,1 @@
+"""What faceveil costs and how well it does, measured: `python -m benchmarks --help`."""

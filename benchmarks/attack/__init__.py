@@ -1,0 +1,1 @@
+"""What recognisers and averages find out about a veiled face."""

@@ -1,0 +1,1 @@
+"""Serving, analysis and rendering at the size of the cloud."""

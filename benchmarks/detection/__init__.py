@@ -1,0 +1,1 @@
+"""Detectors, recognisers and shot transitions."""

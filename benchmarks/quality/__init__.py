@@ -1,0 +1,1 @@
+"""Which faces are missed, for how long and under which conditions."""

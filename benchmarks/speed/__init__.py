@@ -1,0 +1,1 @@
+"""The whole command: time, memory and stages."""

@@ -1,0 +1,73 @@
+"""Clocks: of calls inside this process, and of whole commands."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
+
+
+@contextmanager
+def clocked(spent: dict[str, float], label: str, owner: object, name: str) -> Iterator[None]:
+    """Add the processor time of the calls of `owner.name` to `spent[label]`."""
+    original = getattr(owner, name)
+
+    def wrapper(*arguments: object, **options: object) -> object:
+        start = time.process_time()
+        try:
+            return original(*arguments, **options)
+        finally:
+            spent[label] += time.process_time() - start
+
+    setattr(owner, name, wrapper)
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a command: seconds, processor seconds with those of its children, peak memory.
+
+    The peak, in MB, is that of its largest process (deface has its encoder in another one).
+    """
+
+    wall: float
+    processor: float
+    peak: float
+
+
+def run_command(command: Sequence[str | Path]) -> Run:
+    """Run a command to its end. This process must stay small: a child inherits its peak."""
+    start = time.monotonic()
+    process = subprocess.Popen(
+        [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert process.stderr
+    output = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - start
+    if status:
+        sys.exit(f"{' '.join(map(str, command))}\n{output.decode(errors='replace')}")
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
+
+
+def least(runs: Sequence[Run]) -> Run:
+    """The run that took the least processor time."""
+    return min(runs, key=lambda run: run.processor)
+
+
+def in_own_process(function: Callable[..., Answer], *arguments: object) -> Answer:
+    """A function's answer; its memory does not count as this process's."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
