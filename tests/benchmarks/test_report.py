@@ -21,7 +21,7 @@ def modules():
             yield ".".join(path.relative_to(PROJECT).with_suffix("").parts)
 
 
-@pytest.mark.parametrize("name", modules())
+@pytest.mark.parametrize("name", list(modules()))
 def test_a_module_imports_what_it_names(name):
     if needed := NEEDS.get(name.rpartition(".")[2]):
         pytest.importorskip(needed)
