@@ -30,7 +30,7 @@ from PIL import Image as Picture
 from faceveil.analysis import Analysis
 from faceveil.aws.s3 import S3Location
 from faceveil.errors import FaceveilError, InputError
-from faceveil.jobs.client import Client
+from faceveil.jobs.client import JobClient
 from faceveil.media.open import open_source
 from faceveil.media.s3_keys import FrameKeys, list_frames
 
@@ -46,7 +46,7 @@ LOOK_SECONDS = 0.5
 class Backend:
     """What the page can ask: about one job, and the choices made of it."""
 
-    def __init__(self, client: Client, job_id: str) -> None:
+    def __init__(self, client: JobClient, job_id: str) -> None:
         self.client = client
         self.job_id = job_id
 
@@ -178,7 +178,7 @@ def handler_of(backend: Backend) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def local_cloud(clip: Path, job_id: str) -> Iterator[Client]:
+def local_cloud(clip: Path, job_id: str) -> Iterator[JobClient]:
     """A cloud on this machine with the clip, and a job that veils everyone.
 
     A thread does what AWS would do when a job.json is written. The parts are the real ones
@@ -187,7 +187,7 @@ def local_cloud(clip: Path, job_id: str) -> Iterator[Client]:
     from testkit.servers.event_pipeline import BUCKET, event_pipeline
 
     with event_pipeline(print) as pipeline:
-        client = Client(BUCKET, endpoint_url=pipeline.url)
+        client = JobClient(BUCKET, endpoint_url=pipeline.url)
         prefix = f"frames/{job_id}/"
         bring(clip, client.bucket.folder(prefix))
         client.submit({"version": 1, "id": job_id, "frames": {"prefix": prefix}})
@@ -236,7 +236,7 @@ def main() -> None:
     options = build_parser().parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     cloud = local_cloud(options.local, options.job) if options.local else None
-    with cloud or nullcontext(Client(options.bucket)) as client:
+    with cloud or nullcontext(JobClient(options.bucket)) as client:
         handler = handler_of(Backend(client, options.job))
         with ThreadingHTTPServer(("127.0.0.1", options.port), handler) as server:
             print(

@@ -12,15 +12,15 @@ from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, event
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from faceveil.aws.clients import sagemaker_client
-from faceveil.jobs import state_machine as steps
+from faceveil.jobs import state_machine
 from faceveil.jobs.events import SUBMITTED
-from faceveil.jobs.second_transform import SecondPass
 from faceveil.jobs.settings import Settings
 from faceveil.jobs.state_changes import NotOursError, TransformEnd, reuse, transform_end
-from faceveil.jobs.submission import machines_of
+from faceveil.jobs.transforms.refine import SecondPass
+from faceveil.jobs.transforms.request import Machines
 from postprocess_lambda.function import Answer, budget_of, ignored, logger, metrics, work
 
-SECOND_PASS = SecondPass(machines_of, sagemaker_client)
+SECOND_PASS = SecondPass(Machines.from_environment, sagemaker_client)
 
 
 @metrics.log_metrics
@@ -30,15 +30,17 @@ def handler(event: EventBridgeEvent, context: LambdaContext) -> Answer:
     """Lambda's entrypoint. The same event may come several times."""
     try:
         ended = _ended(event)
-    except NotOursError as problem:
-        return ignored(problem)
+    except NotOursError as error:
+        return ignored(error)
     if ended.seconds is not None:
         metrics.add_metric("TransformSeconds", MetricUnit.Seconds, ended.seconds)
     return work(
         ended.job_id,
         "analyse",
         context.aws_request_id,
-        lambda run: steps.start(run, ended, budget_of(context), Settings.of().batch(), SECOND_PASS),
+        lambda run: state_machine.on_transform_ended(
+            run, ended, budget_of(context), Settings.of().batch(), SECOND_PASS
+        ),
     )
 
 

@@ -25,10 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code = 0
     try:
         outcome = run(options, count)
-    except FaceveilError as problem:
-        logger.error("%s", problem)
-        count_failed(problem)
-        code = problem.exit_code
+    except FaceveilError as error:
+        logger.error("%s", error)
+        count_failed(error)
+        code = error.exit_code
     else:
         logger.info("ended: %s", outcome)
         count_ended(outcome)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from faceveil.jobs import state_machine as steps
+from faceveil.jobs import state_machine
 from faceveil.jobs.settings import Settings
 from faceveil.jobs.state_changes import NotOursError, batch_end
 from postprocess_lambda.function import Answer, budget_of, ignored, logger, metrics, work
@@ -22,11 +22,13 @@ def handler(event: EventBridgeEvent, context: LambdaContext) -> Answer:
     """Lambda's entrypoint. The same event may come several times."""
     try:
         end = batch_end(event.detail)
-    except NotOursError as problem:
-        return ignored(problem)
+    except NotOursError as error:
+        return ignored(error)
     return work(
         end.job_id,
         "finish",
         context.aws_request_id,
-        lambda run: steps.ended(run, end, budget_of(context), Settings.of().batch()),
+        lambda run: state_machine.on_array_job_ended(
+            run, end, budget_of(context), Settings.of().batch()
+        ),
     )

@@ -14,9 +14,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from faceveil.errors import FaceveilError, VerificationError
-from faceveil.jobs.budget import MIB, Budget
+from faceveil.jobs.chunks.budget import MIB, Budget
 from faceveil.jobs.events import Stage
-from faceveil.jobs.failure import fail
+from faceveil.jobs.failure import fail_job
 from faceveil.jobs.job_folder import UnknownJobError, load_job
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.settings import Settings
@@ -59,34 +59,34 @@ def work(job_id: str, stage: Stage, owner: str, step: Callable[[JobRun], str]) -
     bucket = settings.open_bucket()
     try:
         job = load_job(bucket, job_id)
-    except UnknownJobError as problem:
-        return ignored(problem)
-    except FaceveilError as problem:
-        fail(bucket, job_id, stage, problem, settings.announce())
-        return _failed(job_id, problem)
+    except UnknownJobError as error:
+        return ignored(error)
+    except FaceveilError as error:
+        fail_job(bucket, job_id, stage, error, settings.announce())
+        return _failed(job_id, error)
     try:
         outcome = step(settings.run_of(bucket, job, owner, count))
-    except FaceveilError as problem:
-        return _failed(job_id, problem)
+    except FaceveilError as error:
+        return _failed(job_id, error)
     logger.info("job %s: %s", job_id, outcome)
     count_ended(outcome)
     return {"job_id": job_id, "outcome": outcome}
 
 
-def ignored(problem: NotOursError | UnknownJobError) -> Answer:
+def ignored(error: NotOursError | UnknownJobError) -> Answer:
     """The answer to an event that asks for nothing."""
-    logger.info("nothing to do: %s", problem)
-    return {"outcome": "ignored", "reason": str(problem)}
+    logger.info("nothing to do: %s", error)
+    return {"outcome": "ignored", "reason": str(error)}
 
 
-def _failed(job_id: str, problem: FaceveilError) -> Answer:
-    logger.error("job %s has failed: %s", job_id, problem)
-    count_failed(problem)
+def _failed(job_id: str, error: FaceveilError) -> Answer:
+    logger.error("job %s has failed: %s", job_id, error)
+    count_failed(error)
     return {
         "job_id": job_id,
         "outcome": "failed",
-        "error": type(problem).__name__,
-        "reason": str(problem),
+        "error": type(error).__name__,
+        "reason": str(error),
     }
 
 
@@ -101,8 +101,8 @@ def count_ended(outcome: str) -> None:
         count("JobsCompleted")
 
 
-def count_failed(problem: FaceveilError) -> None:
+def count_failed(error: FaceveilError) -> None:
     """Count a job, or an attempt at a part of one, that has failed."""
     count("JobsFailed")
-    if isinstance(problem, VerificationError):
+    if isinstance(error, VerificationError):
         count(VERIFICATION_FAILURES)

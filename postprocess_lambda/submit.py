@@ -13,7 +13,8 @@ from faceveil.errors import FaceveilError
 from faceveil.jobs.job_folder import UnknownJobError
 from faceveil.jobs.settings import Settings
 from faceveil.jobs.state_changes import NotOursError
-from faceveil.jobs.submission import Submission, machines_of, start_job
+from faceveil.jobs.submission import Submission, start_job
+from faceveil.jobs.transforms.request import Machines
 from postprocess_lambda.function import Answer, ignored, logger, metrics
 
 _JOB_KEY = re.compile(r"jobs/([^/]+)/job\.json")
@@ -38,17 +39,17 @@ def handler(event: EventBridgeEvent, context: LambdaContext) -> Answer:
     try:
         submission = Submission(
             bucket=settings.open_bucket(),
-            machines=machines_of(),
+            machines=Machines.from_environment(),
             sagemaker=sagemaker_client,
             announce=settings.announce(),
         )
         outcome = start_job(submission, job_id)
-    except UnknownJobError as problem:
-        return ignored(problem)
-    except FaceveilError as problem:
-        logger.error("job %s cannot be started: %s", job_id, problem)
+    except UnknownJobError as error:
+        return ignored(error)
+    except FaceveilError as error:
+        logger.error("job %s cannot be started: %s", job_id, error)
         metrics.add_metric("JobsFailed", MetricUnit.Count, 1)
-        reason = {"error": type(problem).__name__, "reason": str(problem)}
+        reason = {"error": type(error).__name__, "reason": str(error)}
         return {"job_id": job_id, "outcome": "failed", **reason}
     logger.info("job %s: %s", job_id, outcome)
     if outcome == "submitted":

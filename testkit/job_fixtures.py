@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from faceveil.aws.s3 import S3Location
 from faceveil.cli.main import main
 from faceveil.jobs.submission import Submission
-from faceveil.jobs.transform_request import Machines
+from faceveil.jobs.transforms.request import Machines
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from PIL import Image as Picture
 from faceveil import pipeline
 from faceveil.aws.s3 import S3Location
 from faceveil.faces import FrameError, FrameFaces, Models
-from faceveil.jobs.detections import UnknownFrames
+from faceveil.jobs.detections.answers import UnknownFrames
 from faceveil.jobs.events import JobEvent
 from faceveil.jobs.job import own_detections, read_job
 from faceveil.jobs.job_run import JobRun
-from faceveil.jobs.steps.analyse import decide
+from faceveil.jobs.steps.analyse import decide_selection
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
 
@@ -151,7 +151,7 @@ class MadeJob:
             for number in range(source.frame_count)
         )
         found = pipeline.follow(faces, job.sequences, size=(WIDTH, HEIGHT))
-        analysis = decide(job, found, source, None, UnknownFrames())
+        analysis = decide_selection(job, found, source, None, UnknownFrames())
         output = self.folder / f"veiled-{len(list(self.folder.iterdir()))}"
         with FolderSink(output, source) as sink:
             pipeline.render(source, analysis, sink, job.style)

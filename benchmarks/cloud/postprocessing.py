@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.report import machine, publish, table
 from faceveil.aws.s3 import S3Location
 from faceveil.faces import FrameFaces, Models
-from faceveil.jobs import state_machine as steps
+from faceveil.jobs import state_machine
 from faceveil.jobs.job import Networks, read_job
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.settings import analyzer_of
@@ -123,7 +123,7 @@ def measure(url: str, name: str, frames: int, veiled: float) -> Run:
             scratch=Path(scratch),
         )
         began = time.process_time()
-        steps.whole(run)
+        state_machine.run_whole_job(run)
         seconds = time.process_time() - began
         return Run(
             frames, Counter(proxy.requests), seconds, float(np.mean(sizes)), float(np.mean(answers))

@@ -1,1 +1,4 @@
-"""AWS's services, thin: clients, objects in S3, what errors mean. Only these import boto3."""
+"""AWS's services, thin: clients, typed calls, objects in S3, what errors mean.
+
+Only this package imports boto3 and botocore (tests/test_layers.py).
+"""

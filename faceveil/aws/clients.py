@@ -12,6 +12,7 @@ from botocore.config import Config
 from faceveil.errors import UsageError
 
 if TYPE_CHECKING:
+    from types_boto3_batch import BatchClient
     from types_boto3_events import EventBridgeClient
     from types_boto3_rekognition import RekognitionClient
     from types_boto3_s3 import S3Client
@@ -106,6 +107,21 @@ class _AddedParameters:
         return params
 
 
+def presigning_client(plain: S3Client, endpoint_url: str | None) -> S3Client:
+    """Make a client that signs addresses for browsers, from one that works in the same place.
+
+    Objects encrypted with KMS need version 4 of the signature. The expected owner is left out: that
+    is a header, which a browser would not send.
+    """
+    config = plain.meta.config.merge(Config(signature_version="s3v4"))
+    if config.s3["addressing_style"] == "auto":  # type: ignore[attr-defined]
+        # Else the address is one of us-east-1, where this signature does not hold.
+        config = config.merge(Config(s3={"addressing_style": "virtual"}))
+    return boto3.client(
+        "s3", endpoint_url=endpoint_url, region_name=plain.meta.region_name, config=config
+    )
+
+
 def events_client(endpoint_url: str | None) -> EventBridgeClient:
     """A client of EventBridge; endpoint_url as for `s3_client` (AWS_ENDPOINT_URL_EVENTBRIDGE)."""
     config = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
@@ -116,6 +132,12 @@ def sagemaker_client() -> SageMakerClient:
     """A client of SageMaker's control plane (AWS_ENDPOINT_URL_SAGEMAKER)."""
     config = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
     return boto3.client("sagemaker", region_name=region(), config=config)
+
+
+def batch_client() -> BatchClient:
+    """Make a client of AWS Batch (AWS_ENDPOINT_URL_BATCH)."""
+    config = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
+    return boto3.client("batch", region_name=region(), config=config)
 
 
 def ecr_client(region_name: str) -> Any:  # noqa: ANN401, there are no stubs of ECR here

@@ -6,21 +6,19 @@ import base64
 import hashlib
 from dataclasses import dataclass
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from faceveil.aws.s3 import Listed, S3Location
-from faceveil.aws.s3_errors import explained
+from faceveil.aws.s3_errors import translated
 from faceveil.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class Inventory:
     """The objects of a place by name, each taken once."""
 
     names: dict[str, Listed]
 
     @classmethod
-    def list(cls, place: S3Location) -> Stored:
+    def list(cls, place: S3Location) -> Inventory:
         """One request per 1,000 objects. Raises InputError."""
         return cls({item.name: item for page in place.pages() for item in page})
 
@@ -39,10 +37,8 @@ def same_content(place: S3Location, listed: Listed, content: bytes) -> bool:
         return False
     if listed.etag == hashlib.md5(content, usedforsecurity=False).hexdigest():
         return True
-    try:
+    with translated(place.uri(listed.name), InputError):
         head = place.client.head_object(
             Bucket=place.bucket, Key=place.prefix + listed.name, ChecksumMode="ENABLED"
         )
-    except (ClientError, BotoCoreError) as problem:
-        raise explained(problem, place.uri(listed.name), InputError) from problem
     return head.get("ChecksumSHA256") == base64.b64encode(hashlib.sha256(content).digest()).decode()

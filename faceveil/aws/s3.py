@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,13 +19,13 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from faceveil.aws.clients import S3Uri, s3_client
+from faceveil.aws.errors import AWS_ERRORS, BROKEN_BODY, code_of
 from faceveil.aws.s3_errors import (
     ALREADY_THERE,
-    BROKEN_BODY,
     WRITTEN_AT_ONCE,
     LostObjectError,
-    code_of,
     explained,
+    translated,
 )
 from faceveil.errors import InputError, OutputError
 
@@ -49,7 +50,7 @@ class Listed(NamedTuple):
     etag: str
 
 
-class Stored(NamedTuple):
+class WrittenObject(NamedTuple):
     """An object that was written. sha256 (hex) is None where S3 copied it and did not say."""
 
     name: str
@@ -117,18 +118,46 @@ class S3Location:
                     for item in page.get("Contents", [])
                     if not item["Key"].endswith("/")
                 ]
-        except (ClientError, BotoCoreError) as problem:
-            raise explained(problem, self.uri(), InputError) from problem
+        except AWS_ERRORS as error:
+            raise explained(error, self.uri(), InputError) from error
+
+    def folders(self) -> Iterator[str]:
+        """Names of the folders directly inside, without the `/`. Raises InputError."""
+        pages = self.client.get_paginator("list_objects_v2")
+        start = len(self.prefix)
+        with translated(self.uri(), InputError):
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix, Delimiter="/"):
+                for folder in page.get("CommonPrefixes", []):
+                    yield folder["Prefix"][start:].removesuffix("/")
+
+    def times_written(
+        self, below: str = "", *, start_after: str = "", recursive: bool = True
+    ) -> Iterator[tuple[str, datetime]]:
+        """Name of each object that begins with `below`, in S3's order, and when it was written.
+
+        Objects in folders only when `recursive`; those after the name `start_after` only. Raises
+        InputError.
+        """
+        options: dict[str, Any] = {} if recursive else {"Delimiter": "/"}
+        if start_after:
+            options["StartAfter"] = self.prefix + start_after
+        pages = self.client.get_paginator("list_objects_v2")
+        start = len(self.prefix)
+        with translated(self.uri(), InputError):
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix + below, **options):
+                for item in page.get("Contents", []):
+                    if not item["Key"].endswith("/"):
+                        yield item["Key"][start:], item["LastModified"]
 
     def find(self, name: str) -> Listed | None:
         """An object without its content; None when there is none. Raises InputError."""
         try:
             head = self.client.head_object(Bucket=self.bucket, Key=self.prefix + name)
-        except (ClientError, BotoCoreError) as problem:
-            error = explained(problem, self.uri(name), InputError)
+        except AWS_ERRORS as refusal:
+            error = explained(refusal, self.uri(name), InputError)
             if isinstance(error, LostObjectError):
                 return None
-            raise error from problem
+            raise error from refusal
         return Listed(name, head["ContentLength"], head["ETag"].strip('"'))
 
     def read(self, name: str, etag: str | None = None) -> bytes:
@@ -142,20 +171,20 @@ class S3Location:
                 # Not `with answer["Body"]`: that is urllib3's stream, with errors of its own.
                 with closing(answer["Body"]) as body:
                     return body.read()
-            except BROKEN_BODY as problem:
+            except BROKEN_BODY as error:
                 if attempt == BODY_ATTEMPTS:
-                    raise explained(problem, self.uri(name), InputError) from problem
+                    raise explained(error, self.uri(name), InputError) from error
                 _pause(attempt)
-            except (ClientError, BotoCoreError) as problem:
-                raise explained(problem, self.uri(name), InputError) from problem
+            except AWS_ERRORS as error:
+                raise explained(error, self.uri(name), InputError) from error
         raise AssertionError("the last attempt returns or raises")
 
-    def write(self, name: str, content: bytes) -> Stored:
+    def write(self, name: str, content: bytes) -> WrittenObject:
         """Put an object in one piece, in place of what is there; S3 checks its SHA-256."""
         try:
             return self._put(name, content, {})
-        except (ClientError, BotoCoreError) as problem:
-            raise explained(problem, self.uri(name), OutputError) from problem
+        except AWS_ERRORS as error:
+            raise explained(error, self.uri(name), OutputError) from error
 
     def put_if_absent(self, name: str, content: bytes) -> bool:
         """Put an object unless there is one already; False when there is.
@@ -169,19 +198,19 @@ class S3Location:
             try:
                 self._put(name, content, {"IfNoneMatch": "*"})
                 return True
-            except ClientError as problem:
-                code = code_of(problem)
+            except ClientError as error:
+                code = code_of(error)
                 if code in ALREADY_THERE:
-                    repeated = problem.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
+                    repeated = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
                     return (repeated or attempt > 1) and self.read(name) == content
                 if code not in WRITTEN_AT_ONCE or attempt == ATTEMPTS:
-                    raise explained(problem, self.uri(name), OutputError) from problem
-            except BotoCoreError as problem:
-                raise explained(problem, self.uri(name), OutputError) from problem
+                    raise explained(error, self.uri(name), OutputError) from error
+            except BotoCoreError as error:
+                raise explained(error, self.uri(name), OutputError) from error
             _pause(attempt)
             attempt += 1
 
-    def copy(self, source: S3Location, listed: Listed) -> Stored:
+    def copy(self, source: S3Location, listed: Listed) -> WrittenObject:
         """Let S3 copy an object here, under its own name; nothing is downloaded.
 
         Raises LostObjectError when it is no longer the one that was listed.
@@ -196,13 +225,13 @@ class S3Location:
                 # Tags may say when the source expires, and reading them needs a right more.
                 TaggingDirective="REPLACE",
             )
-        except (ClientError, BotoCoreError) as problem:
+        except AWS_ERRORS as error:
             where = f"{source.uri(listed.name)} to {self.uri()}"
-            raise explained(problem, where, OutputError) from problem
+            raise explained(error, where, OutputError) from error
         result = answer["CopyObjectResult"]
         checksum = result.get("ChecksumSHA256")
         sha256 = base64.b64decode(checksum).hex() if checksum else None
-        return Stored(listed.name, result["ETag"].strip('"'), sha256)
+        return WrittenObject(listed.name, result["ETag"].strip('"'), sha256)
 
     def upload(self, name: str, path: Path) -> None:
         """Write a file, in parts when it is large. Raises InputError, OutputError."""
@@ -216,10 +245,10 @@ class S3Location:
                     ExtraArgs={"ContentType": kind},
                     Config=_MULTIPART,
                 )
-        except (ClientError, BotoCoreError) as problem:
-            raise explained(problem, self.uri(name), OutputError) from problem
-        except OSError as problem:
-            raise InputError(f"{path}: cannot be read ({problem.strerror})") from problem
+        except AWS_ERRORS as error:
+            raise explained(error, self.uri(name), OutputError) from error
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
     def download(self, name: str, path: Path) -> None:
         """Read a large object into a new file. Raises InputError, OutputError."""
@@ -228,10 +257,10 @@ class S3Location:
                 self.client.download_fileobj(
                     self.bucket, self.prefix + name, stream, Config=_MULTIPART
                 )
-        except (ClientError, BotoCoreError) as problem:
-            raise explained(problem, self.uri(name), InputError) from problem
-        except OSError as problem:
-            raise OutputError(f"{path}: cannot be written ({problem.strerror})") from problem
+        except AWS_ERRORS as error:
+            raise explained(error, self.uri(name), InputError) from error
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete objects; those that do not exist are no error. Raises OutputError."""
@@ -243,13 +272,13 @@ class S3Location:
                     Bucket=self.bucket,
                     Delete={"Objects": keys, "Quiet": True},  # type: ignore[typeddict-item]
                 )
-            except (ClientError, BotoCoreError) as problem:
-                raise explained(problem, self.uri(), OutputError) from problem
-            for error in answer.get("Errors", []):
-                uri = S3Uri(self.bucket, error.get("Key", ""))
-                raise OutputError(f"{uri}: cannot be deleted ({error.get('Message')})")
+            except AWS_ERRORS as error:
+                raise explained(error, self.uri(), OutputError) from error
+            for refused in answer.get("Errors", []):
+                uri = S3Uri(self.bucket, refused.get("Key", ""))
+                raise OutputError(f"{uri}: cannot be deleted ({refused.get('Message')})")
 
-    def _put(self, name: str, content: bytes, options: dict[str, Any]) -> Stored:
+    def _put(self, name: str, content: bytes, options: dict[str, Any]) -> WrittenObject:
         digest = hashlib.sha256(content)
         answer = self.client.put_object(
             Bucket=self.bucket,
@@ -259,7 +288,7 @@ class S3Location:
             ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
             **options,
         )
-        return Stored(name, answer["ETag"].strip('"'), digest.hexdigest())
+        return WrittenObject(name, answer["ETag"].strip('"'), digest.hexdigest())
 
 
 def _pause(attempt: int) -> None:

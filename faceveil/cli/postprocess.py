@@ -84,8 +84,8 @@ def run(options: argparse.Namespace, count: Count | None = None) -> str:
         from faceveil.jobs.steps.processing_job import process
 
         return process(options.input, options.output)
-    from faceveil.jobs import state_machine as steps
-    from faceveil.jobs.failure import start_again
+    from faceveil.jobs import state_machine
+    from faceveil.jobs.failure import clear_failure
     from faceveil.jobs.settings import Settings
     from faceveil.jobs.steps.analyse import load_analysed
 
@@ -98,11 +98,11 @@ def run(options: argparse.Namespace, count: Count | None = None) -> str:
     index = _index(options.index) if options.command == "chunk" else 0
     job_run = settings.run(job_id, owner=os.environ.get(BATCH_JOB), count=count)
     if options.command == "chunk":
-        return steps.chunk(job_run, index)
+        return state_machine.render_one_chunk(job_run, index)
     if options.command == "finish":
-        return steps.finish_now(job_run, load_analysed(job_run))
-    start_again(job_run.bucket, job_run.job.id)
-    return steps.whole(job_run)
+        return state_machine.finish_here(job_run, load_analysed(job_run))
+    clear_failure(job_run.bucket, job_run.job.id)
+    return state_machine.run_whole_job(job_run)
 
 
 def _index(given: int | None) -> int:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from botocore.exceptions import BotoCoreError, ClientError
 
 from faceveil.aws.clients import rekognition_client
-from faceveil.aws.rekognition_errors import explained
+from faceveil.aws.rekognition_errors import translated
 from faceveil.boxes import suppress
 from faceveil.detect.detector import Detected
 from faceveil.errors import InputError
@@ -93,11 +92,8 @@ class RekognitionDetector:
         room = max(LEAST_SIDE - height, 0), max(LEAST_SIDE - width, 0)
         if any(room):
             image = np.pad(image, ((0, room[0]), (0, room[1]), (0, 0)))
-        try:
+        with translated(f"a picture of {width} x {height} pixels", InputError):
             answer = self._client.detect_faces(Image={"Bytes": jpeg(image)})
-        except (ClientError, BotoCoreError) as problem:
-            where = f"a picture of {width} x {height} pixels"
-            raise explained(problem, where, InputError) from problem
         return detected(answer["FaceDetails"], image.shape[1], image.shape[0])
 
 

@@ -1,6 +1,6 @@
 """What a backend does with jobs in the cloud: submit, watch, read what came of them, choose again.
 
-    client = Client("the-bucket")
+    client = JobClient("the-bucket")
     client.submit({"version": 1, "id": "talk-1", "frames": {"prefix": "frames/talk-1/"}})
     client.wait("talk-1", progress=print)
     client.render_again("talk-1", "talk-1-ann", {"mode": "keep", "identities": [2]})
@@ -25,23 +25,21 @@ from faceveil.errors import InputError, UsageError
 from faceveil.faces import Provenance
 
 try:
-    import boto3
-    from botocore.config import Config
-
+    from faceveil.aws.clients import presigning_client
     from faceveil.aws.s3 import S3Location
     from faceveil.aws.s3_errors import LostObjectError
     from faceveil.jobs.failure import failure_of
     from faceveil.jobs.job import Job, job_prefix, read_job
     from faceveil.jobs.job_folder import ANALYSIS, JOB, MANIFEST, REPORT, UnknownJobError, load_job
-    from faceveil.jobs.status import Failure, State, Status, read_status
+    from faceveil.jobs.status import JobFailure, State, Status, read_status
     from faceveil.jobs.submission import STARTED
-except ModuleNotFoundError as problem:
-    raise UsageError("faceveil.jobs.client needs boto3: pip install 'faceveil[aws]'") from problem
+except ModuleNotFoundError as error:
+    raise UsageError("faceveil.jobs.client needs boto3: pip install 'faceveil[aws]'") from error
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-__all__ = ["Client", "Failure", "Identity", "Results", "State", "Status", "UnknownJobError"]
+__all__ = ["Identity", "JobClient", "JobFailure", "Results", "State", "Status", "UnknownJobError"]
 
 PAUSE_SECONDS = 5.0
 """Between two looks at a job that is waited for."""
@@ -86,7 +84,7 @@ class Results:
     video_key: str | None
 
 
-class Client:
+class JobClient:
     """The jobs of a bucket. May be used from many threads.
 
     Every method raises InputError where S3 refuses to read (no such bucket, no right, no
@@ -232,24 +230,15 @@ class Client:
     def _read(self, job_id: str, name: str) -> bytes:
         try:
             return self._folder(job_id).read(name)
-        except LostObjectError as problem:
+        except LostObjectError as error:
             status = self.status(job_id)
             raise InputError(
                 f"{self._folder(job_id).uri(name)}: is not there: the job is {status}"
-            ) from problem
+            ) from error
 
     @cached_property
     def _signing(self) -> S3Client:
-        # Objects encrypted with KMS need version 4 of the signature. No expected owner: that is a
-        # header, which a browser would not send.
-        plain = self.bucket.client.meta
-        config = plain.config.merge(Config(signature_version="s3v4"))
-        if config.s3["addressing_style"] == "auto":  # type: ignore[attr-defined]
-            # Else the address is one of us-east-1, where this signature does not hold.
-            config = config.merge(Config(s3={"addressing_style": "virtual"}))
-        return boto3.client(
-            "s3", endpoint_url=self._endpoint_url, region_name=plain.region_name, config=config
-        )
+        return presigning_client(self.bucket.client, self._endpoint_url)
 
 
 def identities_of(analysis: Analysis) -> tuple[Identity, ...]:
@@ -312,5 +301,5 @@ def _identity(analysis: Analysis, number: int) -> Identity:
 def _to_json(job: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(dict(job), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-    except orjson.JSONEncodeError as problem:
-        raise InputError(f"{JOB}: cannot be written as JSON ({problem})") from problem
+    except orjson.JSONEncodeError as error:
+        raise InputError(f"{JOB}: cannot be written as JSON ({error})") from error

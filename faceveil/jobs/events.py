@@ -10,10 +10,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import orjson
-from botocore.exceptions import BotoCoreError, ClientError
-
-from faceveil.errors import FaceveilError, OutputError
+from faceveil.aws.events import NotTakenError, put_event
+from faceveil.errors import FaceveilError
 from faceveil.jobs.job import Job, job_prefix
 
 if TYPE_CHECKING:
@@ -86,43 +84,31 @@ def completed(job: Job, bucket: str, *, report: str, manifest: str, frames: int)
     )
 
 
-def failed(job_id: str, bucket: str, stage: Stage, problem: Exception) -> JobEvent:
-    """`problem` says why; of an error that is not faceveil's own, only the class and message."""
-    text = str(problem) or "no reason was given"
-    if not isinstance(problem, FaceveilError):
-        text = f"unexpected {type(problem).__name__}: {text}"
+def failed(job_id: str, bucket: str, stage: Stage, error: Exception) -> JobEvent:
+    """`error` says why; of an error that is not faceveil's own, only the class and message."""
+    text = str(error) or "no reason was given"
+    if not isinstance(error, FaceveilError):
+        text = f"unexpected {type(error).__name__}: {text}"
     return _event(
         FAILED,
         job_id,
         bucket,
         stage=stage,
-        error=type(problem).__name__,
+        error=type(error).__name__,
         reason=text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 1]}…",
     )
 
 
 def publish(client: EventBridgeClient, bus: str, event: JobEvent) -> None:
     """Send an event. Raises OutputError when the bus does not take it, after some attempts."""
-    reason = ""
-    for attempt in range(_ATTEMPTS):
-        time.sleep(_PAUSE_SECONDS * attempt)
+    for attempt in range(1, _ATTEMPTS + 1):
         try:
-            answer = client.put_events(
-                Entries=[
-                    {
-                        "Source": SOURCE,
-                        "DetailType": event.detail_type,
-                        "Detail": orjson.dumps(event.detail).decode(),
-                        "EventBusName": bus,
-                    }
-                ]
-            )
-        except (ClientError, BotoCoreError) as problem:
-            raise OutputError(f"event bus {bus}: cannot be reached ({problem})") from problem
-        if not answer["FailedEntryCount"]:
+            put_event(client, bus, SOURCE, event.detail_type, event.detail)
             return
-        reason = answer["Entries"][0].get("ErrorMessage", "no reason given")
-    raise OutputError(f"event bus {bus}: did not take {event.detail_type!r} ({reason})")
+        except NotTakenError:
+            if attempt == _ATTEMPTS:
+                raise
+        time.sleep(_PAUSE_SECONDS * attempt)
 
 
 def _event(detail_type: str, job_id: str, bucket: str, **detail: Any) -> JobEvent:  # noqa: ANN401

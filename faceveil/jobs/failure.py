@@ -19,11 +19,11 @@ from faceveil.jobs.job_run import Announce
 log = logging.getLogger(__name__)
 
 
-def fail(
+def fail_job(
     bucket: S3Location,
     job_id: str,
     stage: Stage,
-    problem: Exception,
+    error: Exception,
     announce: Announce,
     job_json: str | None = None,
 ) -> None:
@@ -32,7 +32,7 @@ def fail(
     job_json: digest of the one that cannot be started, kept in error.json beside the event's
     detail. The event is sent even where S3 cannot be reached: that may be what is wrong.
     """
-    event = events.failed(job_id, bucket.bucket, stage, problem)
+    event = events.failed(job_id, bucket.bucket, stage, error)
     folder = bucket.folder(job_prefix(job_id))
     try:
         note = event.detail if job_json is None else {**event.detail, "job_json": job_json}
@@ -58,6 +58,6 @@ def failure_of(bucket: S3Location, job_id: str) -> dict[str, Any] | None:
     return note
 
 
-def start_again(bucket: S3Location, job_id: str) -> None:
+def clear_failure(bucket: S3Location, job_id: str) -> None:
     """Forget that the job has failed."""
     bucket.folder(job_prefix(job_id)).delete([ERROR])

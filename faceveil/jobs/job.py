@@ -146,8 +146,8 @@ def read_job(data: bytes, where: str) -> Job:
         _check_schema(document)
         job = _job(document)
         _check_places(job, where)
-    except _FieldError as problem:
-        raise InputError(f"{where}: {problem}") from problem
+    except _FieldError as error:
+        raise InputError(f"{where}: {error}") from error
     return job
 
 
@@ -161,8 +161,8 @@ class _FieldError(ValueError):
 def _parsed(data: bytes) -> dict[str, Any]:
     try:
         document = orjson.loads(data)
-    except orjson.JSONDecodeError as problem:
-        raise _FieldError("", f"is not JSON ({problem})") from problem
+    except orjson.JSONDecodeError as error:
+        raise _FieldError("", f"is not JSON ({error})") from error
     if not isinstance(document, dict):
         raise _FieldError("", "must be a JSON object")
     return document
@@ -179,29 +179,29 @@ def _check_schema(document: Mapping[str, Any]) -> None:
         raise _FieldError(_path(problem), _in_words(problem))
 
 
-def _path(problem: ValidationError) -> str:
+def _path(error: ValidationError) -> str:
     """selection.points[2].x"""
-    parts = [f"[{p}]" if isinstance(p, int) else f".{p}" for p in problem.absolute_path]
+    parts = [f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path]
     path = "".join(parts).removeprefix(".")
-    rule: Any = problem.validator_value
-    instance: Any = problem.instance
-    if problem.validator == "required":
+    rule: Any = error.validator_value
+    instance: Any = error.instance
+    if error.validator == "required":
         missing = next(name for name in rule if name not in instance)
         path = f"{path}.{missing}".removeprefix(".")
     return path
 
 
-def _in_words(problem: ValidationError) -> str:
-    rule: Any = problem.validator_value
-    schema: Any = problem.schema
-    if problem.validator == "required":
+def _in_words(error: ValidationError) -> str:
+    rule: Any = error.validator_value
+    schema: Any = error.schema
+    if error.validator == "required":
         return "is missing"
-    if problem.validator == "additionalProperties":
+    if error.validator == "additionalProperties":
         known = ", ".join(schema.get("properties", {}))
-        return f"{problem.message[:200]}; known fields are {known}"
-    if problem.validator == "pattern" and rule.endswith("/$"):
-        return f"{problem.instance!r:.200} must not begin with a slash, and must end in one"
-    return problem.message[:400]
+        return f"{error.message[:200]}; known fields are {known}"
+    if error.validator == "pattern" and rule.endswith("/$"):
+        return f"{error.instance!r:.200} must not begin with a slash, and must end in one"
+    return error.message[:400]
 
 
 def _job(document: dict[str, Any]) -> Job:
@@ -280,8 +280,8 @@ def _range(item: dict[str, list[float]], where: str, rate: Fraction | None) -> F
         if rate is None:
             raise _FieldError("frames.rate", f"is missing, and {where} is in seconds")
         return FrameRange.of_seconds(item["seconds"][0], item["seconds"][1], rate)
-    except UsageError as problem:
-        raise _FieldError(where, str(problem)) from problem
+    except UsageError as error:
+        raise _FieldError(where, str(error)) from error
 
 
 def _sequences(data: dict[str, Any]) -> SequenceOptions:
@@ -293,8 +293,8 @@ def _sequences(data: dict[str, Any]) -> SequenceOptions:
             raise _FieldError(f"sequences.{name}", f"must be {known[name].type}, not {value!r}")
     try:
         return SequenceOptions(**data)
-    except UsageError as problem:
-        raise _FieldError("sequences", str(problem)) from problem
+    except UsageError as error:
+        raise _FieldError("sequences", str(error)) from error
 
 
 def _style(data: dict[str, Any]) -> VeilStyle:

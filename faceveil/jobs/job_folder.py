@@ -34,6 +34,6 @@ def load_job(bucket: S3Location, job_id: str) -> Job:
     try:
         # Not asked for first: S3 says more about why it refuses a GET than a HEAD.
         content = folder.read(JOB)
-    except LostObjectError as problem:
-        raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job") from problem
+    except LostObjectError as error:
+        raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job") from error
     return read_job(content, str(folder.uri(JOB)))

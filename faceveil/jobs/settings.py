@@ -12,22 +12,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
-
-from faceveil.aws.clients import ATTEMPTS, events_client, region
+from faceveil.aws.clients import batch_client, events_client
 from faceveil.aws.s3 import S3Location
 from faceveil.errors import UsageError
 from faceveil.jobs import events
-from faceveil.jobs.batch_queue import BatchQueue
+from faceveil.jobs.chunks.batch_queue import BatchQueue
 from faceveil.jobs.job import Job, Networks
 from faceveil.jobs.job_folder import load_job
 from faceveil.jobs.job_run import Announce, Count, JobRun
 from faceveil.resources import usable_cores
 
 if TYPE_CHECKING:
-    from types_boto3_batch import BatchClient
-
     from faceveil.detect.analyzer import FaceAnalyzer
 
 log = logging.getLogger(__name__)
@@ -80,7 +75,7 @@ class Settings:
         """The queue for chunks; None where there is none."""
         if self.batch_queue is None or self.batch_job_definition is None:
             return None
-        return BatchQueue(_batch_client(), self.batch_queue, self.batch_job_definition)
+        return BatchQueue(batch_client(), self.batch_queue, self.batch_job_definition)
 
     def run(self, job_id: str, owner: str | None = None, count: Count | None = None) -> JobRun:
         """The job, ready to be worked on. owner: None for this machine.
@@ -112,8 +107,3 @@ def analyzer_of(networks: Networks) -> FaceAnalyzer:
     from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 
     return build_analyzer(AnalyzerOptions(**asdict(networks)))
-
-
-def _batch_client() -> BatchClient:
-    config = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
-    return boto3.client("batch", region_name=region(), config=config)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from faceveil.jobs.job import JOBS
-from faceveil.jobs.transform_request import refine_name, transform_name
+from faceveil.jobs.transforms.request import refine_name, transform_name
 
 _JOB_ID = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9])*")
 TRANSFORM_JOB_NAME = re.compile(rf"faceveil-({_JOB_ID.pattern})")

@@ -21,22 +21,22 @@ from typing import Literal
 import orjson
 
 from faceveil.errors import FaceveilError, InputError
-from faceveil.jobs.batch_queue import BatchQueue, forget
-from faceveil.jobs.budget import Budget
+from faceveil.jobs.chunks.batch_queue import BatchQueue, forget
+from faceveil.jobs.chunks.budget import Budget
 from faceveil.jobs.claims import Claims
 from faceveil.jobs.events import Stage
-from faceveil.jobs.failure import fail, has_failed
+from faceveil.jobs.failure import fail_job, has_failed
 from faceveil.jobs.job_folder import REFINE
 from faceveil.jobs.job_run import JobRun
-from faceveil.jobs.second_transform import SecondPass, start_refine
 from faceveil.jobs.state_changes import BatchEnd, TransformEnd
-from faceveil.jobs.steps.analyse import Analysed, analyse, load_analysed
-from faceveil.jobs.steps.finish import announce_done, finish, missing_chunks
+from faceveil.jobs.steps.analyse import Analysed, analyse_job, load_analysed
+from faceveil.jobs.steps.finish import announce_done, finish_job, missing_chunks
 from faceveil.jobs.steps.render import render_chunk
+from faceveil.jobs.transforms.refine import SecondPass, start_refine
 
 log = logging.getLogger(__name__)
 
-Outcome = Literal["completed", "refining", "rendering", "elsewhere", "failed"]
+JobOutcome = Literal["completed", "refining", "rendering", "elsewhere", "failed"]
 START = "start"
 FINISH_SECONDS = 3600.0
 """A finisher outside a function is given up for dead after this long."""
@@ -49,18 +49,18 @@ def failing(run: JobRun, stage: Stage) -> Iterator[None]:
     """An error of faceveil inside marks the job failed before it goes on."""
     try:
         yield
-    except FaceveilError as problem:
-        fail(run.bucket, run.job.id, stage, problem, run.announce)
+    except FaceveilError as error:
+        fail_job(run.bucket, run.job.id, stage, error, run.announce)
         raise
 
 
-def start(
+def on_transform_ended(
     run: JobRun,
     ended: TransformEnd,
     budget: Budget,
     batch: BatchQueue | None,
     second: SecondPass | None = None,
-) -> Outcome:
+) -> JobOutcome:
     """After a transform job. Without `batch`, all is done here; without `second`, no transform job
     follows another.
 
@@ -84,22 +84,22 @@ def start(
         _check_transform(run, ended)
     try:
         with failing(run, "analyse"):
-            analysed = analyse(run)
+            analysed = analyse_job(run)
         with failing(run, "render"):
             if batch is not None and not _rendered_here(run, analysed, budget):
-                log.info("sent to Batch: %s", batch.render(run, analysed.plan))
+                log.info("sent to Batch: %s", batch.submit_chunks(run, analysed.plan))
                 return "rendering"
             if batch is None:
                 _render_all(run, analysed)
         with failing(run, "finish"):
-            is_done = finish(run, analysed, budget.seconds_left() + _GRACE_SECONDS)
+            is_done = finish_job(run, analysed, budget.seconds_left() + _GRACE_SECONDS)
     except BaseException:
         claims.release(START)
         raise
     return "completed" if is_done else "elsewhere"
 
 
-def chunk(run: JobRun, index: int) -> Outcome:
+def render_one_chunk(run: JobRun, index: int) -> JobOutcome:
     """One child of the array job."""
     settled = _settled(run)
     if settled:
@@ -107,22 +107,24 @@ def chunk(run: JobRun, index: int) -> Outcome:
     analysed = load_analysed(run)
     try:
         render_chunk(run, analysed, index)
-    except FaceveilError as problem:
-        note = {"error": type(problem).__name__, "reason": str(problem)}
+    except FaceveilError as error:
+        note = {"error": type(error).__name__, "reason": str(error)}
         run.folder.write(analysed.plan.error(index), orjson.dumps(note))
         raise
     if missing_chunks(run, analysed):
         return "rendering"
-    return finish_now(run, analysed)
+    return finish_here(run, analysed)
 
 
-def finish_now(run: JobRun, analysed: Analysed) -> Outcome:
+def finish_here(run: JobRun, analysed: Analysed) -> JobOutcome:
     """Finish where there is time enough."""
     with failing(run, "finish"):
-        return "completed" if finish(run, analysed, FINISH_SECONDS) else "elsewhere"
+        return "completed" if finish_job(run, analysed, FINISH_SECONDS) else "elsewhere"
 
 
-def ended(run: JobRun, end: BatchEnd, budget: Budget, batch: BatchQueue | None) -> Outcome:
+def on_array_job_ended(
+    run: JobRun, end: BatchEnd, budget: Budget, batch: BatchQueue | None
+) -> JobOutcome:
     """After the array job."""
     with failing(run, "render"):
         settled = _settled(run)
@@ -142,25 +144,25 @@ def ended(run: JobRun, end: BatchEnd, budget: Budget, batch: BatchQueue | None) 
             )
     with failing(run, "finish"):
         if batch is not None and not budget.can_finish(run, analysed):
-            log.info("finished in Batch: %s", batch.finish(run, plan))
+            log.info("finished in Batch: %s", batch.submit_finish(run, plan))
             return "rendering"
-        is_done = finish(run, analysed, budget.seconds_left() + _GRACE_SECONDS)
+        is_done = finish_job(run, analysed, budget.seconds_left() + _GRACE_SECONDS)
     return "completed" if is_done else "elsewhere"
 
 
-def whole(run: JobRun) -> Outcome:
+def run_whole_job(run: JobRun) -> JobOutcome:
     """All of a job, here: what is done already is not done again."""
     if run.is_done:
         announce_done(run)
         return "completed"
     with failing(run, "analyse"):
-        analysed = analyse(run)
+        analysed = analyse_job(run)
     with failing(run, "render"):
         _render_all(run, analysed)
-    return finish_now(run, analysed)
+    return finish_here(run, analysed)
 
 
-def _settled(run: JobRun) -> Outcome | None:
+def _settled(run: JobRun) -> JobOutcome | None:
     """How the job has ended; None when it has not."""
     if run.is_done:
         announce_done(run)
@@ -170,7 +172,7 @@ def _settled(run: JobRun) -> Outcome | None:
 
 def _refining(
     run: JobRun, ended: TransformEnd, budget: Budget, second: SecondPass | None
-) -> Outcome | None:
+) -> JobOutcome | None:
     """Have a second transform job look closer, after a first one that was whole; None where the
     analysis is next."""
     is_first = not (ended.is_refine or ended.is_reuse)

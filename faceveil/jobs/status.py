@@ -6,15 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from faceveil.aws.errors import DENIED, code_of
 from faceveil.aws.s3 import S3Location
-from faceveil.aws.s3_errors import code_of, explained
 from faceveil.errors import InputError
-from faceveil.jobs.chunks import ChunkPlan, plan_name
-from faceveil.jobs.detections import SUFFIX
+from faceveil.jobs.chunks.plan import ChunkPlan, plan_name
+from faceveil.jobs.detections.answers import SUFFIX
 from faceveil.jobs.failure import failure_of
 from faceveil.jobs.job import Job, job_prefix
 from faceveil.jobs.job_folder import (
@@ -32,14 +30,13 @@ from faceveil.jobs.submission import STARTED, digest_of, is_corrected
 
 State = Literal["submitted", "detecting", "analysing", "rendering", "completed", "failed"]
 _ENDS = ("completed", "failed")
-_DENIED = ("AccessDenied", "403")
 _PICTURES = (".png", ".jpg", ".jpeg")
 _PLAN = re.compile(rf"{CHUNKS}([0-9a-f]+)/plan\.json")
 _RESULT = re.compile(rf"{CHUNKS}([0-9a-f]+)/[0-9]+-[0-9]+\.json")
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class JobFailure:
     """Why a job has failed: error.json. error is the class of the error, reason for people."""
 
     stage: str
@@ -62,7 +59,7 @@ class Status:
     frames_detected: int | None
     chunks: int | None
     chunks_rendered: int
-    failure: Failure | None
+    failure: JobFailure | None
     submitted: datetime
     ended: datetime | None
 
@@ -89,7 +86,7 @@ def read_status(bucket: S3Location, job_id: str, frames: int | None = None) -> S
     and has not failed for it yet, and where S3 refuses.
     """
     folder = bucket.folder(job_prefix(job_id))
-    written = times_written(folder, "", Delimiter="/") | times_written(folder, CHUNKS)
+    written = dict(folder.times_written(recursive=False)) | dict(folder.times_written(CHUNKS))
     if JOB not in written:
         raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job")
     failure = None
@@ -115,24 +112,6 @@ def read_status(bucket: S3Location, job_id: str, frames: int | None = None) -> S
     )
 
 
-def times_written(folder: S3Location, below: str, **options: Any) -> dict[str, datetime]:  # noqa: ANN401
-    """When each object of a folder was written whose name begins with `below`. options: more of
-    ListObjectsV2. Raises InputError where S3 refuses."""
-    start = len(folder.prefix)
-    pages = folder.client.get_paginator("list_objects_v2")
-    try:
-        return {
-            item["Key"][start:]: item["LastModified"]
-            for page in pages.paginate(
-                Bucket=folder.bucket, Prefix=folder.prefix + below, **options
-            )
-            for item in page.get("Contents", [])
-            if not item["Key"].endswith("/")
-        }
-    except (ClientError, BotoCoreError) as problem:
-        raise explained(problem, folder.uri(), InputError) from problem
-
-
 @dataclass(frozen=True, slots=True)
 class _Rendered:
     """The plan that is rendered now, and how many of its chunks have a result."""
@@ -152,15 +131,15 @@ class _Rendered:
         return cls(ChunkPlan.from_json(folder.read(plan_name(digest))), count)
 
 
-def _failure(bucket: S3Location, job_id: str) -> Failure | None:
+def _failure(bucket: S3Location, job_id: str) -> JobFailure | None:
     """What the error.json of a job says; None where job.json was corrected since."""
     folder, note = bucket.folder(job_prefix(job_id)), failure_of(bucket, job_id)
     if note is None or is_corrected(folder, note, digest_of(folder.read(JOB))):
         return None
-    return Failure(note["stage"], note["error"], note["reason"])
+    return JobFailure(note["stage"], note["error"], note["reason"])
 
 
-def _job(bucket: S3Location, job_id: str, failure: Failure | None) -> Job | None:
+def _job(bucket: S3Location, job_id: str, failure: JobFailure | None) -> Job | None:
     try:
         return load_job(bucket, job_id)
     except InputError:
@@ -191,9 +170,8 @@ def _detected(bucket: S3Location, job: Job | None, state: State, frames: int) ->
         return frames
     try:
         return _count(bucket.folder(job.detections_prefix), (SUFFIX,))
-    except InputError as problem:
-        cause = problem.__cause__
-        if isinstance(cause, ClientError) and code_of(cause) in _DENIED:
+    except InputError as error:
+        if code_of(error.__cause__) in DENIED:
             return None
         raise
 

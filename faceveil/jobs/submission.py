@@ -10,7 +10,6 @@ as nothing was started, another one is a new attempt.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,15 +18,14 @@ import orjson
 
 from faceveil.aws.s3 import S3Location
 from faceveil.aws.s3_errors import LostObjectError
-from faceveil.errors import FaceveilError, InputError, UsageError
+from faceveil.errors import FaceveilError, InputError
 from faceveil.jobs import events
-from faceveil.jobs.failure import fail, failure_of, start_again
+from faceveil.jobs.failure import clear_failure, fail_job, failure_of
 from faceveil.jobs.job import Job, job_prefix, read_job
 from faceveil.jobs.job_folder import JOB, UnknownJobError
 from faceveil.jobs.job_run import Announce
-from faceveil.jobs.second_transform import coarse_manifest
-from faceveil.jobs.transform_request import (
-    INSTANCE_TYPE,
+from faceveil.jobs.transforms.refine import coarse_manifest
+from faceveil.jobs.transforms.request import (
     Machines,
     create_transform,
     transform_name,
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
 
 STARTED, ANNOUNCED = "submit/started.json", "submit/announced"
 
-Outcome = Literal["submitted", "already submitted", "failed before"]
+SubmissionOutcome = Literal["submitted", "already submitted", "failed before"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +51,7 @@ class Submission:
     announce: Announce
 
 
-def machines_of(environment: Mapping[str, str] = os.environ) -> Machines:
-    """FACEVEIL_MODEL_NAME, FACEVEIL_INSTANCE_TYPE, FACEVEIL_INSTANCE_COUNT, FACEVEIL_KMS_KEY and
-    FACEVEIL_DEPLOYMENT. Raises UsageError where one is missing or makes no sense."""
-    model = environment.get("FACEVEIL_MODEL_NAME")
-    if not model:
-        raise UsageError("which model? Set FACEVEIL_MODEL_NAME to the SageMaker model's name")
-    count = environment.get("FACEVEIL_INSTANCE_COUNT") or "1"
-    if not count.isdecimal() or not int(count):
-        raise UsageError(f"FACEVEIL_INSTANCE_COUNT={count!r}: must be a whole number from 1 on")
-    deployment = environment.get("FACEVEIL_DEPLOYMENT")
-    return Machines(
-        model_name=model,
-        instance_type=environment.get("FACEVEIL_INSTANCE_TYPE") or INSTANCE_TYPE,
-        instance_count=int(count),
-        kms_key=environment.get("FACEVEIL_KMS_KEY") or None,
-        tags=(("faceveil:deployment", deployment),) if deployment else (),
-    )
-
-
-def start_job(submission: Submission, job_id: str) -> Outcome:
+def start_job(submission: Submission, job_id: str) -> SubmissionOutcome:
     """Start the job that has its job.json, however often this is called.
 
     Raises FaceveilError when it cannot be started, after writing error.json and sending the
@@ -96,8 +75,8 @@ def start_job(submission: Submission, job_id: str) -> Outcome:
             _check_id(folder, job, digest)
     except UnknownJobError:
         raise
-    except FaceveilError as problem:
-        fail(submission.bucket, job_id, "submit", problem, submission.announce, digest)
+    except FaceveilError as error:
+        fail_job(submission.bucket, job_id, "submit", error, submission.announce, digest)
         raise
     if folder.find(ANNOUNCED) is None:
         submission.announce(events.submitted(job, folder.bucket, transform))
@@ -108,8 +87,8 @@ def start_job(submission: Submission, job_id: str) -> Outcome:
 def _read(folder: S3Location) -> bytes:
     try:
         return folder.read(JOB)
-    except LostObjectError as problem:
-        raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job") from problem
+    except LostObjectError as error:
+        raise UnknownJobError(f"{folder.uri(JOB)}: there is no such job") from error
 
 
 def digest_of(job_json: bytes) -> str:
@@ -130,7 +109,7 @@ def _failed_before(bucket: S3Location, folder: S3Location, job_id: str, digest: 
         return False
     if not is_corrected(folder, failure, digest):
         return True
-    start_again(bucket, job_id)
+    clear_failure(bucket, job_id)
     return False
 
 

@@ -7,31 +7,26 @@ own is at work or has just ended: detections lie elsewhere, and take as long as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from faceveil.aws.s3 import S3Location
-from faceveil.aws.s3_errors import explained
-from faceveil.errors import InputError, OutputError
+from faceveil.aws.sagemaker import describe_transform_job
+from faceveil.errors import OutputError
 from faceveil.jobs.events import Stage
-from faceveil.jobs.failure import fail
+from faceveil.jobs.failure import fail_job
 from faceveil.jobs.job import JOBS, job_prefix
 from faceveil.jobs.job_folder import CHUNKS, CLAIMS, ERROR, JOB, REFINE, SUCCESS
 from faceveil.jobs.job_run import Announce
-from faceveil.jobs.status import times_written
 from faceveil.jobs.submission import STARTED
-from faceveil.jobs.transform_request import refine_name, transform_name
+from faceveil.jobs.transforms.request import refine_name, transform_name
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
 
 PATIENCE = timedelta(hours=24)
 _SUBMIT = "submit/"
-_UNKNOWN = {"ResourceNotFound", "ValidationException"}
-"""What SageMaker says of a transform job that does not exist."""
 
 
 def sweep(
@@ -46,37 +41,27 @@ def sweep(
     where SageMaker does.
     """
     stuck = []
-    for job_id in _job_ids(bucket):
+    for job_id in bucket.folder(JOBS).folders():
         stage = _stuck_at(bucket.folder(job_prefix(job_id)), now)
         if stage is None or _is_detected(sagemaker(), job_id, now):
             continue
-        problem = OutputError(
+        error = OutputError(
             f"nothing has happened for {PATIENCE.total_seconds() / 3600:.0f} hours: a function or "
             "a machine ended without a word; the queues of dead letters and failures, and the "
             f"logs, tell why. Go on with `faceveil-postprocess run {job_id}`, where its detections "
             "are complete, or submit it under another id"
         )
-        fail(bucket, job_id, stage, problem, announce)
+        fail_job(bucket, job_id, stage, error, announce)
         stuck.append(job_id)
     return stuck
 
 
-def _job_ids(bucket: S3Location) -> Iterator[str]:
-    pages = bucket.client.get_paginator("list_objects_v2")
-    try:
-        for page in pages.paginate(Bucket=bucket.bucket, Prefix=JOBS, Delimiter="/"):
-            for folder in page.get("CommonPrefixes", []):
-                yield folder["Prefix"].removeprefix(JOBS).removesuffix("/")
-    except (ClientError, BotoCoreError) as problem:
-        raise explained(problem, bucket.uri(JOBS), InputError) from problem
-
-
 def _stuck_at(folder: S3Location, now: datetime) -> Stage | None:
     """What a job does that has written nothing for long; None for one that has ended, or has."""
-    top = times_written(folder, "", Delimiter="/")
+    top = dict(folder.times_written(recursive=False))
     if JOB not in top or SUCCESS in top or ERROR in top or _is_fresh(top, now):
         return None
-    steps = times_written(folder, _SUBMIT) | times_written(folder, CHUNKS)
+    steps = dict(folder.times_written(_SUBMIT)) | dict(folder.times_written(CHUNKS))
     return None if _is_fresh(steps, now) else _stage(steps)
 
 
@@ -98,11 +83,8 @@ def _stage(steps: Mapping[str, datetime]) -> Stage:
 def _is_detected(client: SageMakerClient, job_id: str, now: datetime) -> bool:
     """Whether a transform job of the job is at work, or has ended not long ago."""
     for name in (transform_name(job_id), refine_name(job_id)):
-        try:
-            answer = client.describe_transform_job(TransformJobName=name)
-        except ClientError as problem:
-            if problem.response.get("Error", {}).get("Code") not in _UNKNOWN:
-                raise
+        answer = describe_transform_job(client, name)
+        if answer is None:
             continue
         ended = answer.get("TransformEndTime")
         if ended is None or now - ended < PATIENCE:

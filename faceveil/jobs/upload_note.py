@@ -20,7 +20,7 @@ NOTE = "source/upload.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class UploadNote:
     """frames: how many, under frames_prefix. digest: as `faceveil` computes it of a folder of the
     same pictures. rate: frames per second, None for pictures. people: prefix of the photos by name.
     """
@@ -39,21 +39,21 @@ class Brought:
         return orjson.dumps(document, option=orjson.OPT_INDENT_2)
 
     @classmethod
-    def from_json(cls, content: bytes, where: str) -> Brought:
+    def from_json(cls, content: bytes, where: str) -> UploadNote:
         """Raises InputError for what is no such note."""
         try:
             data = orjson.loads(content)
             rate = None if data["rate"] is None else Fraction(data["rate"])
             fields = {name: data[name] for name in cls.__slots__}
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as problem:
-            raise InputError(f"{where}: is not what `faceveil aws upload` writes") from problem
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{where}: is not what `faceveil aws upload` writes") from error
         return cls(**(fields | {"rate": rate}))
 
 
-def read_note(bucket: S3Location, job_id: str) -> Brought | None:
+def read_upload_note(bucket: S3Location, job_id: str) -> UploadNote | None:
     """What was brought for a job; None where nothing was, or not all of it. Raises InputError."""
     folder = bucket.folder(job_prefix(job_id))
     try:
-        return Brought.from_json(folder.read(NOTE), str(folder.uri(NOTE)))
+        return UploadNote.from_json(folder.read(NOTE), str(folder.uri(NOTE)))
     except LostObjectError:
         return None

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
-from botocore.exceptions import BotoCoreError, ClientError
 
 from faceveil.aws.clients import is_s3
-from faceveil.errors import OutputError
+from faceveil.aws.events import put_event
 from faceveil.files import replace_file
 from faceveil.local_transform.parameters import Parameters, TransformJob
 
@@ -125,24 +124,15 @@ def to_bus(client: EventBridgeClient, bus: str, source: str = SOURCE) -> Announc
     aws.sagemaker. Raises OutputError when the bus does not take it.
     """
 
-    def announce(event: Event) -> None:
-        entry = {
-            "Source": source,
-            "DetailType": event["detail-type"],
-            "Detail": orjson.dumps(event["detail"]).decode(),
-            "Resources": event["resources"],
-            "Time": datetime.fromisoformat(event["time"]),
-            "EventBusName": bus,
-        }
-        try:
-            answer = client.put_events(Entries=[entry])  # type: ignore[list-item]
-        except (ClientError, BotoCoreError) as problem:
-            raise OutputError(f"event bus {bus}: cannot be reached ({problem})") from problem
-        if answer["FailedEntryCount"]:
-            reason = answer["Entries"][0].get("ErrorMessage", "no reason given")
-            raise OutputError(f"event bus {bus}: did not take the event ({reason})")
-
-    return announce
+    return lambda event: put_event(
+        client,
+        bus,
+        source,
+        event["detail-type"],
+        event["detail"],
+        resources=event["resources"],
+        time=datetime.fromisoformat(event["time"]),
+    )
 
 
 def _uri(address: str) -> str:

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from faceveil.aws.clients import S3Uri, is_s3
-from faceveil.aws.s3_errors import BROKEN_BODY
+from faceveil.aws.errors import AWS_ERRORS, BROKEN_BODY
 from faceveil.errors import InputError, UsageError
 from faceveil.local_transform.manifest import parse_manifest
 
@@ -29,7 +27,7 @@ READ_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TransformInput:
     """The objects of a job.
 
     names: every object's name, as the listing arrives; iterating raises InputError where the
@@ -41,7 +39,7 @@ class Source:
     read: Callable[[str, int | None], bytes]
 
 
-def open_source(address: str, manifest: bool, client: S3Client) -> Source:
+def open_input(address: str, manifest: bool, client: S3Client) -> TransformInput:
     """The input of a job: an S3 prefix, a folder, or with `manifest` what a manifest names.
 
     A manifest lies on this machine or in S3. Beyond SageMaker's format its prefix may be a
@@ -54,13 +52,13 @@ def open_source(address: str, manifest: bool, client: S3Client) -> Source:
         prefix = S3Uri.parse(address)
         base = _base(client, prefix)
         names = _list_prefix(client, prefix, base)
-        return Source(names, _S3Reader(client, S3Uri(prefix.bucket, base)))
+        return TransformInput(names, _S3Reader(client, S3Uri(prefix.bucket, base)))
     root = Path(address)
     if root.is_file():
         raise UsageError(f"{address}: is a file; for a manifest of objects add --manifest")
     if not root.is_dir():
         raise InputError(f"{address}: no such folder")
-    return Source(_list_folder(root), _FolderReader(root))
+    return TransformInput(_list_folder(root), _FolderReader(root))
 
 
 def path_inside(root: Path, name: str) -> Path:
@@ -81,20 +79,20 @@ def readable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _open_manifest(address: str, client: S3Client) -> Source:
+def _open_manifest(address: str, client: S3Client) -> TransformInput:
     try:
         if is_s3(address):
             content = _read_object(client, S3Uri.parse(address), None)
         else:
             content = Path(address).read_bytes()
         prefix, names = parse_manifest(content)
-    except OSError as problem:
-        raise InputError(f"{address}: cannot be read ({problem.strerror})") from problem
-    except InputError as problem:
-        raise InputError(f"{address}: {problem}") from problem
+    except OSError as error:
+        raise InputError(f"{address}: cannot be read ({error.strerror})") from error
+    except InputError as error:
+        raise InputError(f"{address}: {error}") from error
     if is_s3(prefix):
-        return Source(names, _S3Reader(client, S3Uri.parse(prefix)))
-    return Source(names, _FolderReader(Path(address).parent / prefix))
+        return TransformInput(names, _S3Reader(client, S3Uri.parse(prefix)))
+    return TransformInput(names, _FolderReader(Path(address).parent / prefix))
 
 
 def _base(client: S3Client, prefix: S3Uri) -> str:
@@ -104,8 +102,8 @@ def _base(client: S3Client, prefix: S3Uri) -> str:
     if key and not key.endswith("/"):
         try:
             inside = client.list_objects_v2(Bucket=prefix.bucket, Prefix=f"{key}/", MaxKeys=1)
-        except (ClientError, BotoCoreError) as problem:
-            raise InputError(f"{prefix}: cannot be listed ({problem})") from problem
+        except AWS_ERRORS as error:
+            raise InputError(f"{prefix}: cannot be listed ({error})") from error
         if inside.get("Contents"):
             return f"{key}/"
     return key[: key.rfind("/") + 1]
@@ -124,8 +122,8 @@ def _list_prefix(client: S3Client, prefix: S3Uri, base: str) -> Iterator[str]:
                     )
                 if not key.endswith("/"):  # empty objects that stand for folders in consoles
                     yield key.removeprefix(base)
-    except (ClientError, BotoCoreError) as problem:
-        raise InputError(f"{prefix}: cannot be listed ({problem})") from problem
+    except AWS_ERRORS as error:
+        raise InputError(f"{prefix}: cannot be listed ({error})") from error
 
 
 def _list_folder(root: Path) -> Iterator[str]:
@@ -139,9 +137,9 @@ def _list_folder(root: Path) -> Iterator[str]:
                         folders.append(Path(entry.path))
                     elif entry.is_file():
                         yield Path(entry.path).relative_to(root).as_posix()
-    except OSError as problem:
-        reason = f"{problem.filename}: cannot be listed ({problem.strerror})"
-        raise InputError(reason) from problem
+    except OSError as error:
+        reason = f"{error.filename}: cannot be listed ({error.strerror})"
+        raise InputError(reason) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +161,8 @@ class _FolderReader:
         try:
             _check_size(path.stat().st_size, limit)
             return path.read_bytes()
-        except OSError as problem:
-            raise InputError(f"cannot be read ({problem.strerror})") from problem
+        except OSError as error:
+            raise InputError(f"cannot be read ({error.strerror})") from error
 
 
 def _read_object(client: S3Client, uri: S3Uri, limit: int | None) -> bytes:
@@ -176,9 +174,9 @@ def _read_object(client: S3Client, uri: S3Uri, limit: int | None) -> bytes:
             with closing(answer["Body"]) as body:
                 _check_size(answer["ContentLength"], limit)
                 return body.read()
-        except (ClientError, BotoCoreError) as problem:
-            if attempt == READ_ATTEMPTS or not isinstance(problem, BROKEN_BODY):
-                raise InputError(f"cannot be read ({problem})") from problem
+        except AWS_ERRORS as error:
+            if attempt == READ_ATTEMPTS or not isinstance(error, BROKEN_BODY):
+                raise InputError(f"cannot be read ({error})") from error
         attempt += 1
 
 

@@ -18,8 +18,8 @@ def parse_manifest(content: bytes) -> tuple[str, tuple[str, ...]]:
     try:
         head, *names = orjson.loads(content)
         prefix = head["prefix"]
-    except (ValueError, TypeError, KeyError) as problem:
-        raise InputError(f"is not a manifest ({problem}): {FORMAT}") from problem
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"is not a manifest ({error}): {FORMAT}") from error
     if not isinstance(prefix, str) or not prefix:
         raise InputError(f"its prefix is {prefix!r}: {FORMAT}")
     for position, name in enumerate(names, 1):

@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from faceveil.aws.clients import S3Uri, is_s3
+from faceveil.aws.errors import AWS_ERRORS
 from faceveil.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,8 +33,8 @@ def unpacked(address: str, client: S3Client) -> Iterator[Path]:
         try:
             with _open(address, client) as stream, tarfile.open(fileobj=stream) as archive:
                 archive.extractall(folder, filter="data")
-        except (OSError, tarfile.TarError, EOFError, ClientError, BotoCoreError) as problem:
-            raise InputError(f"{address}: is no model archive to unpack ({problem})") from problem
+        except (OSError, tarfile.TarError, EOFError, *AWS_ERRORS) as error:
+            raise InputError(f"{address}: is no model archive to unpack ({error})") from error
         yield folder
 
 

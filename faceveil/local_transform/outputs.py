@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from faceveil.aws.clients import S3Uri, is_s3
+from faceveil.aws.errors import AWS_ERRORS
 from faceveil.errors import OutputError, UsageError
 from faceveil.files import replace_file
 from faceveil.local_transform.inputs import path_inside
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 SUFFIX = ".out"
 
 
-class Target(Protocol):
+class TransformOutput(Protocol):
     """Where answers go, from any thread."""
 
     def written(self, names: Sequence[str]) -> set[str]:
@@ -35,15 +34,15 @@ class Target(Protocol):
         ...
 
 
-def open_target(address: str, client: S3Client) -> Target:
+def open_output(address: str, client: S3Client) -> TransformOutput:
     """An S3 prefix, or a folder, which is made. Raises OutputError when it cannot be."""
     if is_s3(address):
         uri = S3Uri.parse(address)
         prefix = uri.key if not uri.key or uri.key.endswith("/") else f"{uri.key}/"
-        return S3Target(client, S3Uri(uri.bucket, prefix))
+        return S3Output(client, S3Uri(uri.bucket, prefix))
     root = Path(address)
     _make_folder(root)
-    return FolderTarget(root)
+    return FolderOutput(root)
 
 
 def check_apart(source: str, target: str) -> None:
@@ -62,7 +61,7 @@ def check_apart(source: str, target: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class FolderTarget:
+class FolderOutput:
     """Answers as files: written beside under another name, then renamed."""
 
     root: Path
@@ -77,7 +76,7 @@ class FolderTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class S3Target:
+class S3Output:
     """Answers as objects, one PUT each: S3 shows a PUT whole or not at all."""
 
     client: S3Client
@@ -104,17 +103,17 @@ class S3Target:
                     break
                 while position < len(wanted) and wanted[position] <= listed[-1]:
                     position += 1
-        except (ClientError, BotoCoreError) as problem:
-            raise OutputError(f"{self.prefix}: cannot be listed ({problem})") from problem
+        except AWS_ERRORS as error:
+            raise OutputError(f"{self.prefix}: cannot be listed ({error})") from error
         return {name for name in names if self._key(name) in found}
 
     def write(self, name: str, answer: bytes) -> None:
         key = self._key(name)
         try:
             self.client.put_object(Bucket=self.prefix.bucket, Key=key, Body=answer)
-        except (ClientError, BotoCoreError) as problem:
+        except AWS_ERRORS as error:
             where = S3Uri(self.prefix.bucket, key)
-            raise OutputError(f"{where}: cannot be written ({problem})") from problem
+            raise OutputError(f"{where}: cannot be written ({error})") from error
 
     def _key(self, name: str) -> str:
         return f"{self.prefix.key}{name}{SUFFIX}"
@@ -123,5 +122,5 @@ class S3Target:
 def _make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise OutputError(f"{path}: cannot be made ({problem.strerror})") from problem
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be made ({error.strerror})") from error

@@ -111,11 +111,10 @@ def _read(answer: bytes) -> dict[str, Any]:
         _check("MaxPayloadInMB", payload, 0, MOST_MEGABYTES)
         if offered.get("BatchStrategy") not in (None, *STRATEGIES.values()):
             raise ValueError(f"BatchStrategy is {offered['BatchStrategy']!r}")
-    except (ValueError, TypeError, AttributeError, UsageError) as problem:
+    except (ValueError, TypeError, AttributeError, UsageError) as error:
         raise FaceveilError(
-            f"/execution-parameters answered what SageMaker cannot use ({problem}): "
-            f"{answer[:200]!r}"
-        ) from problem
+            f"/execution-parameters answered what SageMaker cannot use ({error}): {answer[:200]!r}"
+        ) from error
     return dict(offered)
 
 

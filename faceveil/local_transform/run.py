@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 from faceveil.aws.clients import region
 from faceveil.errors import FaceveilError, InputError, OutputError
 from faceveil.local_transform.event import Announce, Status, state_change
-from faceveil.local_transform.inputs import MEGABYTE, Source, open_source, readable
+from faceveil.local_transform.inputs import MEGABYTE, TransformInput, open_input, readable
 from faceveil.local_transform.listing import Listing, listed
-from faceveil.local_transform.outputs import Target, check_apart, open_target
+from faceveil.local_transform.outputs import TransformOutput, check_apart, open_output
 from faceveil.local_transform.parameters import Parameters, TransformJob, settle
 from faceveil.local_transform.server import Server, check_reachable
-from faceveil.local_transform.server_client import Client, execution_parameters, wait_until_healthy
+from faceveil.local_transform.server_client import (
+    ServerClient,
+    execution_parameters,
+    wait_until_healthy,
+)
 from faceveil.parallel import unordered_map
 from faceveil.progress import Progress
 
@@ -28,7 +32,7 @@ NAMED_FAILURES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class ObjectFailure:
     """An object without an answer, and why."""
 
     name: str
@@ -36,15 +40,15 @@ class Failure:
 
 
 @dataclass(slots=True)
-class Outcome:
+class TransformOutcome:
     """What became of a job's objects: how many, and the first that failed."""
 
     done: int = 0
     skipped: int = 0
     failed: int = 0
-    first_failures: list[Failure] = field(default_factory=list)
+    first_failures: list[ObjectFailure] = field(default_factory=list)
 
-    def add(self, failure: Failure | None) -> None:
+    def add(self, failure: ObjectFailure | None) -> None:
         """Count an object that has been dealt with."""
         if failure is None:
             self.done += 1
@@ -72,8 +76,8 @@ def run_job(
     resume: bool,
     progress: Progress,
     announce: Announce,
-    report: Callable[[Failure], None],
-) -> Outcome:
+    report: Callable[[ObjectFailure], None],
+) -> TransformOutcome:
     """Transform every object of a job as SageMaker does, and announce how it ended.
 
     The server is entered once there is something to do and left before the announcement. An
@@ -92,8 +96,8 @@ def run_job(
     except KeyboardInterrupt:
         announce(run.event("Stopped", None))
         raise
-    except FaceveilError as problem:
-        announce(run.event("Failed", str(problem)))
+    except FaceveilError as error:
+        announce(run.event("Failed", str(error)))
         raise
     reason = run.outcome.failure_reason
     announce(run.event("Failed" if reason else "Completed", reason))
@@ -106,14 +110,14 @@ class _Run:
         job: TransformJob,
         client: S3Client,
         progress: Progress,
-        report: Callable[[Failure], None],
+        report: Callable[[ObjectFailure], None],
     ) -> None:
         self._job, self._client, self._progress, self._report = job, client, progress, report
         self._created = datetime.now(UTC)
         self._started: datetime | None = None
         self._ended: datetime | None = None
         self._parameters: Parameters | None = None
-        self.outcome = Outcome()
+        self.outcome = TransformOutcome()
 
     def event(self, status: Status, reason: str | None) -> dict[str, object]:
         """The state change of this moment."""
@@ -123,8 +127,8 @@ class _Run:
     def transform(
         self, server: AbstractContextManager[Server], resume: bool, start_seconds: float
     ) -> None:
-        source = open_source(self._job.input, self._job.manifest, self._client)
-        target = open_target(self._job.output, self._client)
+        source = open_input(self._job.input, self._job.manifest, self._client)
+        target = open_output(self._job.output, self._client)
         with listed(source.names, target.written if resume else None) as listing:
             self.outcome.skipped = listing.skipped
             if not listing.count and not listing.skipped:
@@ -138,24 +142,26 @@ class _Run:
                 self._post_all(listing, source, target, running)
                 self._ended = datetime.now(UTC)
 
-    def _post_all(self, listing: Listing, source: Source, target: Target, server: Server) -> None:
+    def _post_all(
+        self, listing: Listing, source: TransformInput, target: TransformOutput, server: Server
+    ) -> None:
         assert self._parameters is not None
         concurrent = self._parameters.max_concurrent
         limit = self._parameters.max_payload_mb * MEGABYTE or None
         job = self._job
 
-        def transform(name: str) -> Failure | None:
+        def transform(name: str) -> ObjectFailure | None:
             try:
                 body = source.read(name, limit)
                 answer = http.invoke(body, job.content_type, job.accept, chunked=limit is None)
                 target.write(name, answer)
-            except InputError as problem:
-                return Failure(readable(name), str(problem))
+            except InputError as error:
+                return ObjectFailure(readable(name), str(error))
             except OutputError:
                 raise
-            except FaceveilError as problem:
+            except FaceveilError as error:
                 check_reachable(server)
-                return Failure(readable(name), str(problem))
+                return ObjectFailure(readable(name), str(error))
             return None
 
         with _client(server, concurrent, job) as http:
@@ -172,8 +178,8 @@ class _Run:
 
 
 @contextmanager
-def _client(server: Server, concurrent: int, job: TransformJob) -> Iterator[Client]:
-    client = Client(
+def _client(server: Server, concurrent: int, job: TransformJob) -> Iterator[ServerClient]:
+    client = ServerClient(
         server.url, concurrent, job.timeout_seconds, job.max_retries, check_alive=server.check
     )
     try:

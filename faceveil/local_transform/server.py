@@ -167,8 +167,8 @@ def _started(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        except OSError as problem:
-            raise UsageError(f"{command[0]}: cannot be started ({problem.strerror})") from problem
+        except OSError as error:
+            raise UsageError(f"{command[0]}: cannot be started ({error.strerror})") from error
     try:
         yield process
     finally:
@@ -210,8 +210,8 @@ def _log_file(kept: Path | None) -> Iterator[Path]:
     if kept is not None:
         try:
             kept.write_bytes(b"")
-        except OSError as problem:
-            raise OutputError(f"{kept}: cannot be written ({problem.strerror})") from problem
+        except OSError as error:
+            raise OutputError(f"{kept}: cannot be written ({error.strerror})") from error
         yield kept
         return
     with tempfile.TemporaryDirectory(prefix="faceveil-log-") as folder:

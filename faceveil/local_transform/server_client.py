@@ -22,7 +22,7 @@ MESSAGE_LENGTH = 200
 CHUNK = 256 * 1024
 
 
-class Client:
+class ServerClient:
     """Talks to one server, with up to `concurrent` invocations open at a time.
 
     timeout_seconds and retries are SageMaker's InvocationsTimeoutInSeconds and
@@ -68,8 +68,8 @@ class Client:
                     return answer
                 reason = f"answered {status}: {_excerpt(answer)}"
                 final = status < 500 and status != 429
-            except (HTTPError, OSError) as problem:
-                reason, final = f"gave no answer ({_cause(problem)})", False
+            except (HTTPError, OSError) as error:
+                reason, final = f"gave no answer ({_cause(error)})", False
             if final or attempt == self._retries:
                 tries = f" ({attempt + 1} attempts)" if attempt else ""
                 raise FaceveilError(f"the server {reason}{tries}")
@@ -119,8 +119,8 @@ def wait_until_healthy(url: str, timeout_seconds: float, check_alive: Callable[[
             if answer.status == 200:
                 return
             last = f"it answers {answer.status}"
-        except HTTPError as problem:
-            last = _cause(problem)
+        except HTTPError as error:
+            last = _cause(error)
         if time.monotonic() > deadline:
             raise FaceveilError(
                 f"{url}/ping was not healthy within {timeout_seconds:g} s ({last}): look at the "
@@ -164,5 +164,5 @@ def _excerpt(answer: bytes) -> str:
     return text if len(text) <= MESSAGE_LENGTH else f"{text[:MESSAGE_LENGTH]}…"
 
 
-def _cause(problem: BaseException) -> str:
-    return str(problem.__cause__ or problem)
+def _cause(error: BaseException) -> str:
+    return str(error.__cause__ or error)

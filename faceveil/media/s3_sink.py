@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from faceveil.aws.s3 import S3Location, Stored
+from faceveil.aws.s3 import S3Location, WrittenObject
 from faceveil.aws.s3_errors import LostObjectError
 from faceveil.errors import FaceveilError, InputError, OutputError, UsageError
 from faceveil.media.frames import Frame, FrameSource, Loss, Problem
@@ -27,7 +27,7 @@ class _Pending(NamedTuple):
     """A frame on its way; `held` says that its samples are in memory for it."""
 
     frame: Frame
-    future: Future[Stored]
+    future: Future[WrittenObject]
     held: bool
 
 
@@ -49,7 +49,7 @@ class S3FrameSink:
     """
 
     def __init__(self, location: S3Location, source: FrameSource, *, part: bool = False) -> None:
-        self.stored: list[Stored] = []
+        self.stored: list[WrittenObject] = []
         self.losses: list[Loss] = []
         self._location = location
         self._source = source
@@ -117,7 +117,7 @@ class S3FrameSink:
             where = f"frame {frame.number} ({frame_name(frame)})"
             self._source.problems.append(Problem(where, str(problem)))
 
-    def _encode(self, frame: Frame, changed: bool) -> Stored:
+    def _encode(self, frame: Frame, changed: bool) -> WrittenObject:
         try:
             content = encode_frame(frame, changed)
         except OSError as problem:

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from faceveil.aws.rekognition_errors import explained
+from faceveil.aws.rekognition_errors import translated
 from faceveil.detect.rekognition import jpeg
 from faceveil.errors import InputError, OutputError
 from faceveil.identity.references import BYSTANDER_SIZE
@@ -39,10 +37,8 @@ def reference_collection(
     Rekognition's face model. Raises InputError for a photo that cannot be used, OutputError when
     the collection cannot be made, or not be deleted after all went well.
     """
-    try:
+    with translated(f"collection {name}", OutputError):
         version = client.create_collection(CollectionId=name)["FaceModelVersion"]
-    except (ClientError, BotoCoreError) as problem:
-        raise explained(problem, f"collection {name}", OutputError) from problem
     with undone_afterwards(lambda: _delete(client, name)):
         for number, photos in enumerate(people.values()):
             for photo in photos:
@@ -51,14 +47,12 @@ def reference_collection(
 
 
 def _delete(client: RekognitionClient, name: str) -> None:
-    try:
+    where = (
+        f"collection {name} holds biometric data and could not be deleted: delete it with "
+        f"`aws rekognition delete-collection --collection-id {name}`"
+    )
+    with translated(where, OutputError):
         client.delete_collection(CollectionId=name)
-    except (ClientError, BotoCoreError) as problem:
-        where = (
-            f"collection {name} holds biometric data and could not be deleted: delete it with "
-            f"`aws rekognition delete-collection --collection-id {name}`"
-        )
-        raise explained(problem, where, OutputError) from problem
 
 
 def _index(client: RekognitionClient, collection: str, person: str, photo: Path) -> None:
@@ -66,6 +60,9 @@ def _index(client: RekognitionClient, collection: str, person: str, photo: Path)
     several of like size."""
     try:
         picture = jpeg(read_picture(photo))
+    except InputError as error:
+        raise InputError(f"reference photo cannot be used: {error}") from error
+    with translated(f"reference photo {photo}", InputError):
         answer = client.index_faces(
             CollectionId=collection,
             Image={"Bytes": picture},
@@ -73,10 +70,6 @@ def _index(client: RekognitionClient, collection: str, person: str, photo: Path)
             MaxFaces=1,
             QualityFilter="AUTO",
         )
-    except InputError as problem:
-        raise InputError(f"reference photo cannot be used: {problem}") from problem
-    except (ClientError, BotoCoreError) as problem:
-        raise explained(problem, f"reference photo {photo}", InputError) from problem
     _check(answer, photo)
 
 

@@ -44,7 +44,7 @@ class Wanted:
             )
 
 
-def decide(
+def decide_by_similarity(
     sequences: Sequence[FaceSequence], sequence: Ints, tracks: Tracks, wanted: Wanted
 ) -> tuple[Ints, list[Decision]]:
     """Identity int32 [n] and decision of each finished sequence.

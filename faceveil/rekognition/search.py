@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from faceveil.aws.clients import S3Uri
-from faceveil.aws.rekognition_errors import explained
+from faceveil.aws.rekognition_errors import translated
 from faceveil.errors import InputError, OutputError
 from faceveil.progress import Progress
 
@@ -72,7 +70,7 @@ class FaceSearch:
                 "SNSTopicArn": self.channel.topic_arn,
                 "RoleArn": self.channel.role_arn,
             }
-        try:
+        with translated(self.video, InputError):
             return self.client.start_face_search(
                 Video={"S3Object": {"Bucket": self.video.bucket, "Name": self.video.key}},
                 CollectionId=self.collection,
@@ -81,8 +79,6 @@ class FaceSearch:
                 JobTag=self.name,
                 **options,
             )["JobId"]
-        except (ClientError, BotoCoreError) as problem:
-            raise explained(problem, self.video, InputError) from problem
 
     def _wait(self, job: str, progress: Progress) -> None:
         deadline = time.monotonic() + LONGEST_SECONDS
@@ -97,12 +93,10 @@ class FaceSearch:
 
     def _get(self, job: str, most: int, token: str = "") -> GetFaceSearchResponseTypeDef:
         options: dict[str, Any] = {"NextToken": token} if token else {}
-        try:
+        with translated(f"{self.video}: search {job}", OutputError):
             page = self.client.get_face_search(
                 JobId=job, MaxResults=most, SortBy="TIMESTAMP", **options
             )
-        except (ClientError, BotoCoreError) as problem:
-            raise explained(problem, f"{self.video}: search {job}", OutputError) from problem
         if page["JobStatus"] == "FAILED":
             why = page.get("StatusMessage", "it does not say why")
             raise InputError(f"{self.video}: Rekognition could not search the video: {why}")

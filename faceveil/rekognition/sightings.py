@@ -24,7 +24,7 @@ Longs = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looks:
+class Sightings:
     """Faces seen by a search, one a row, in order of time.
 
     milliseconds int64 [n] from the start of the video; index int64 [n]: whom Rekognition takes for
@@ -45,7 +45,7 @@ class Looks:
         return len(self.index)
 
 
-def read_looks(pages: Iterable[GetFaceSearchResponseTypeDef], people: int) -> Looks:
+def read_sightings(pages: Iterable[GetFaceSearchResponseTypeDef], people: int) -> Sightings:
     """The faces of all pages, for so many people searched for.
 
     A body without a face is left out: there is nothing to veil. Raises InputError for an answer
@@ -70,7 +70,7 @@ def read_looks(pages: Iterable[GetFaceSearchResponseTypeDef], people: int) -> Lo
             table.append((*box, score, *_similarity(match, people)))
     columns = np.array(table, np.float32).reshape(len(table), 5 + people)
     order = np.argsort(times, kind="stable")
-    return Looks(
+    return Sightings(
         milliseconds=np.array(times, np.int64)[order],
         index=np.array(numbers, np.int64)[order],
         boxes=columns[order, :4],

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from faceveil.boxes import clip
 from faceveil.errors import InputError
 from faceveil.faces import DetectionLog, FaceSequence, Floats, Ints, Provenance
-from faceveil.rekognition.sightings import Longs, Looks
+from faceveil.rekognition.sightings import Longs, Sightings
 from faceveil.sequence.follow.build import Built
 
 ROUNDING = 1.0
@@ -61,7 +61,7 @@ class Tracks:
     interval: int
 
 
-def track(looks: Looks, timeline: Timeline, size: tuple[int, int], max_gap: int) -> Tracks:
+def track(looks: Sightings, timeline: Timeline, size: tuple[int, int], max_gap: int) -> Tracks:
     """One sequence per index and shot, split at gaps of more than `max_gap` frames; where
     Rekognition looks more rarely than that, at gaps of more than one look.
 

@@ -20,7 +20,7 @@ def undone_afterwards(undo: Callable[[], None]) -> Iterator[None]:
     except BaseException:
         try:
             undo()
-        except FaceveilError as problem:
-            logging.getLogger(__name__).error("%s", problem)
+        except FaceveilError as error:
+            logging.getLogger(__name__).error("%s", error)
         raise
     undo()

@@ -31,9 +31,9 @@ from faceveil.media.video import VideoSource
 from faceveil.parallel import ordered_map
 from faceveil.progress import Progress, QuietProgress
 from faceveil.rekognition.collection import reference_collection
-from faceveil.rekognition.decisions import Wanted, decide
+from faceveil.rekognition.decisions import Wanted, decide_by_similarity
 from faceveil.rekognition.search import Channel, FaceSearch
-from faceveil.rekognition.sightings import Looks, read_looks
+from faceveil.rekognition.sightings import Sightings, read_sightings
 from faceveil.rekognition.tracks import Timeline, track
 from faceveil.rekognition.undo import undone_afterwards
 from faceveil.sequence.finish import finish
@@ -76,7 +76,7 @@ def open_video(path: Path) -> VideoSource:
     return source
 
 
-def analyse(
+def search_video(
     source: VideoSource,
     people: Mapping[str, Sequence[Path]],
     service: Service,
@@ -105,7 +105,7 @@ def analyse(
     ):
         least = 100 * wanted.uncertain
         search = FaceSearch(service.client, name, video, name, least, service.channel)
-        looks = read_looks(search.run(progress), len(people))
+        looks = read_sightings(search.run(progress), len(people))
     _check_size(looks, source, video)
     tracker = None if tracking is None else PixelTracker(source, tracking, workers, progress)
     return sequences_of(source, timeline, looks, wanted, options, version, tracker)
@@ -137,7 +137,7 @@ def scan(source: VideoSource, shots: Shots, workers: int, progress: Progress) ->
 def sequences_of(
     source: VideoSource,
     timeline: Timeline,
-    looks: Looks,
+    looks: Sightings,
     wanted: Wanted,
     options: SequenceOptions,
     version: str,
@@ -179,7 +179,7 @@ def sequences_of(
             "uncertain": wanted.uncertain,
         }
     }
-    identities, decisions = decide(sequences, detections.sequence, tracks, wanted)
+    identities, decisions = decide_by_similarity(sequences, detections.sequence, tracks, wanted)
     analysis = pipeline.decide(found, source, parameters=parameters)
     return replace(analysis, identities=identities, decisions=decisions)
 
@@ -203,7 +203,7 @@ def _uploaded(path: Path, service: Service, name: str) -> Iterator[S3Uri]:
         yield service.bucket.uri(key)
 
 
-def _check_size(looks: Looks, source: VideoSource, video: S3Uri) -> None:
+def _check_size(looks: Sightings, source: VideoSource, video: S3Uri) -> None:
     if looks.size not in (None, (source.width, source.height)):
         raise InputError(
             f"{video}: Rekognition searched a video of {looks.size} pixels, {source.path} has "

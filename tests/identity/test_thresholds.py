@@ -17,9 +17,9 @@ from faceveil.identity import thresholds as module
 from faceveil.identity.references import References
 from faceveil.identity.select import Selection, decide
 from faceveil.identity.thresholds import Thresholds, thresholds_of
-from faceveil.jobs.detections import UnknownFrames
+from faceveil.jobs.detections.answers import UnknownFrames
 from faceveil.jobs.job import read_job
-from faceveil.jobs.steps.analyse import decide as decide_job
+from faceveil.jobs.steps.analyse import decide_selection as decide_job
 from faceveil.pipeline import Found
 from faceveil.veils.styles import VeilStyle
 from faceveil.weights.manifest import load_manifest

@@ -9,7 +9,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from faceveil.jobs import state_machine as steps
+from faceveil.jobs import state_machine
 from faceveil.jobs.job import read_job
 from faceveil.jobs.state_changes import TransformEnd
 from testkit.made_job import MadeJob, document
@@ -42,7 +42,7 @@ def cloud(s3_url, tmp_path, narrated):
 def test_one_person_kept_in_a_second_job_over_the_same_detections(cloud, narrated, tmp_path):
     made = MadeJob(cloud.bucket, tmp_path)
     made.upload(verification="off")
-    assert steps.whole(made.run()) == "completed"
+    assert state_machine.run_whole_job(made.run()) == "completed"
     everyone = made.objects("veiled/")
     chosen = {
         "id": AGAIN,
@@ -82,5 +82,5 @@ def listed(place, below="", **options):
 def test_a_job_that_waits_for_its_transform_is_not_begun_by_such_an_event(uploaded):
     event = TransformEnd("talk", "Completed", "", None, is_reuse=True)
     run = uploaded.run()
-    assert steps.start(run, event, None, None) == "elsewhere"
+    assert state_machine.on_transform_ended(run, event, None, None) == "elsewhere"
     assert uploaded.results() == {}

@@ -15,11 +15,11 @@ import pytest
 
 from faceveil.aws.s3 import S3Location
 from faceveil.errors import InputError, OutputError, UsageError
-from faceveil.jobs import state_machine as steps
-from faceveil.jobs.client import Client
+from faceveil.jobs import state_machine
+from faceveil.jobs.client import JobClient
 from faceveil.jobs.job import read_job
 from faceveil.jobs.job_folder import UnknownJobError
-from faceveil.jobs.steps.analyse import analyse
+from faceveil.jobs.steps.analyse import analyse_job
 from faceveil.jobs.steps.render import render_chunk
 from testkit.made_job import (
     ANN,
@@ -47,19 +47,19 @@ def made(busy_bucket, s3_url, tmp_path):
 
 @pytest.fixture
 def client(made, s3_url):
-    return Client(made.bucket.bucket, endpoint_url=s3_url)
+    return JobClient(made.bucket.bucket, endpoint_url=s3_url)
 
 
 @pytest.fixture
 def done(uploaded):
     """The made job, completed: everyone is veiled."""
-    steps.whole(uploaded.run())
+    state_machine.run_whole_job(uploaded.run())
     return uploaded
 
 
 def run_again(made, client, job_id=AGAIN):
     """What the deployment does with a job over detections that exist."""
-    steps.whole(replace(made.run(), job=client.job(job_id)))
+    state_machine.run_whole_job(replace(made.run(), job=client.job(job_id)))
 
 
 def test_the_same_job_is_submitted_once_and_another_of_its_id_refused(made, client):
@@ -114,11 +114,11 @@ def test_the_status_follows_the_job_through_all_states(made, client):
         made.detections.write(name, content)
     made.place.write("chunks/claims/start/0000", b"{}")
     assert str(client.status(JOB_ID)) == "analysing"
-    analysed = analyse(made.run(), chunk_frames=10)
+    analysed = analyse_job(made.run(), chunk_frames=10)
     assert str(client.status(JOB_ID)) == "rendering: 0 of 3 chunks"
     render_chunk(made.run(), analysed, 1)
     assert str(client.status(JOB_ID)) == "rendering: 1 of 3 chunks"
-    steps.whole(made.run())
+    state_machine.run_whole_job(made.run())
     status = client.status(JOB_ID)
     assert (status.state, status.frames, status.frames_detected) == ("completed", FRAMES, FRAMES)
     assert (status.chunks, status.chunks_rendered, status.failure) == (3, 3, None)
@@ -128,7 +128,7 @@ def test_the_status_follows_the_job_through_all_states(made, client):
 def test_a_failed_job_says_why(made, client):
     made.upload(selection={"mode": "keep", "identities": [9]})
     with pytest.raises(InputError):
-        steps.whole(made.run())
+        state_machine.run_whole_job(made.run())
     status = client.wait(JOB_ID)
     assert status.state == "failed"
     assert (status.failure.stage, status.failure.error) == ("analyse", "InputError")
@@ -155,7 +155,7 @@ def test_waiting_ends_with_the_job_or_the_time(uploaded, client):
 
     def finish(status):
         if status.state == "submitted":
-            steps.whole(uploaded.run())
+            state_machine.run_whole_job(uploaded.run())
 
     assert client.wait(JOB_ID, timeout=60, progress=finish, pause=0.05).state == "completed"
 
@@ -189,7 +189,7 @@ def test_an_address_opens_one_object_without_credentials(done, client):
 
 
 def test_an_address_at_aws_is_one_of_the_region_without_headers(aws_credentials):
-    url = Client("a-bucket", bucket_owner="123456789012").url("frames/a.png")
+    url = JobClient("a-bucket", bucket_owner="123456789012").url("frames/a.png")
     assert url.startswith("https://a-bucket.s3.eu-west-1.amazonaws.com/frames/a.png?")
     assert "X-Amz-SignedHeaders=host&" in url
 
@@ -220,7 +220,7 @@ def test_what_a_job_gives_out_moves_into_the_folder_of_the_new_one(made, client)
     output = {"prefix": f"{PREFIX}out/", "video": {"key": f"{PREFIX}v.mp4", "crf": 20}}
     rest = {"veil": {"style": "solid"}, "sampling": {"mode": "coarse_then_refine", "step": 4}}
     made.upload(output=output, transform={"instance_count": 2}, **rest)
-    analyse(made.run())
+    analyse_job(made.run())
     job = client.render_again(JOB_ID, AGAIN, {"mode": "keep", "identities": [0]})
     assert (job.output_prefix, job.video.key) == (f"jobs/{AGAIN}/out/", f"jobs/{AGAIN}/v.mp4")
     assert job.video.encode == client.job(JOB_ID).video.encode
@@ -244,20 +244,20 @@ def test_nobody_can_be_chosen_again_without_all_detections(made, client):
 def test_a_click_beside_everybody_can_be_followed_by_a_better_one(made, client):
     made.upload(selection={"mode": "keep", "points": [{"frame": 20, "x": 1, "y": 1}]})
     with pytest.raises(InputError, match="nobody"):
-        steps.whole(made.run())
+        state_machine.run_whole_job(made.run())
     client.render_again(JOB_ID, AGAIN, {"mode": "keep", "points": [BOB_AT]})
     run_again(made, client)
     assert client.status(AGAIN).state == "completed"
 
 
 def test_what_s3_refuses_is_told_apart(made, s3_url, reader_credentials):
-    reader = Client(made.bucket.bucket, endpoint_url=s3_url)
+    reader = JobClient(made.bucket.bucket, endpoint_url=s3_url)
     with pytest.raises(OutputError, match="access denied"):
         reader.submit(document())
     with pytest.raises(InputError, match="no such bucket"):
-        Client("no-such-bucket-here", endpoint_url=s3_url).status(JOB_ID)
+        JobClient("no-such-bucket-here", endpoint_url=s3_url).status(JOB_ID)
     with pytest.raises(UsageError, match="is not an S3 address"):
-        Client("")
+        JobClient("")
 
 
 def test_detections_that_may_not_be_listed_are_not_counted(uploaded, faulty):
@@ -269,7 +269,7 @@ def test_detections_that_may_not_be_listed_are_not_counted(uploaded, faulty):
         return None
 
     faulty.rule = refuse
-    status = Client(uploaded.bucket.bucket, endpoint_url=faulty.url).status(JOB_ID)
+    status = JobClient(uploaded.bucket.bucket, endpoint_url=faulty.url).status(JOB_ID)
     assert (status.frames, status.frames_detected, str(status)) == (FRAMES, None, "detecting")
 
 

@@ -8,8 +8,8 @@ import json
 
 import pytest
 
-from faceveil.jobs import state_machine as steps
-from faceveil.jobs.client import Client
+from faceveil.jobs import state_machine
+from faceveil.jobs.client import JobClient
 from testkit.aws_calls import asked
 from testkit.iam_policies import allows, statements_of
 from testkit.made_job import JOB_ID, document
@@ -18,7 +18,7 @@ from testkit.made_job import JOB_ID, document
 @pytest.fixture
 def calls(made, s3_url):
     """Every call of the client: what is asked, of which resource, under which conditions."""
-    client = Client(made.bucket.bucket, endpoint_url=s3_url)
+    client = JobClient(made.bucket.bucket, endpoint_url=s3_url)
     made_calls = []
 
     def record(params, model, **_):
@@ -34,7 +34,7 @@ def calls(made, s3_url):
     )
     made.place.write("submit/started.json", b"{}")
     assert client.status(JOB_ID).state == "detecting"
-    steps.whole(made.run())
+    state_machine.run_whole_job(made.run())
     client.wait(JOB_ID)
     client.results(JOB_ID)
     client.render_again(JOB_ID, "talk-again", {"mode": "only", "identities": [0]})

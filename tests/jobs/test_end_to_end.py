@@ -17,8 +17,8 @@ from PIL import Image as Picture
 
 from faceveil.aws.s3 import S3Location
 from faceveil.cli.main import main
-from faceveil.jobs import state_machine as steps
-from faceveil.jobs.budget import Budget
+from faceveil.jobs import state_machine
+from faceveil.jobs.chunks.budget import Budget
 from faceveil.jobs.settings import analyzer_of
 from faceveil.jobs.state_changes import TransformEnd
 from faceveil.media.folder import FolderSource
@@ -88,14 +88,14 @@ def test_the_cloud_veils_as_the_command_does(bucket, s3_url, tmp_path, shared_da
     submitted = []
 
     class Queue:
-        def render(self, run, plan):
+        def submit_chunks(self, run, plan):
             submitted.append(plan.count)
             return "batch-1"
 
     run = made.run(analyzer=lambda: analyzer_of(made.run().job.networks))
     no_memory = Budget(lambda: 900.0, 0, 0)
     ended = TransformEnd("talk", "Completed", "", None)
-    assert steps.start(run, ended, no_memory, Queue()) == "rendering"
+    assert state_machine.on_transform_ended(run, ended, no_memory, Queue()) == "rendering"
     assert submitted == [2]
     assert made.objects("veiled/") == {}
     for index in range(2):

@@ -24,8 +24,8 @@ import pytest
 from PIL import Image as Picture
 
 from faceveil.aws.s3 import S3Location
-from faceveil.jobs import state_machine as steps
-from faceveil.jobs.client import Client
+from faceveil.jobs import state_machine
+from faceveil.jobs.client import JobClient
 from testkit import PROJECT
 from testkit.clips import make_clip, write_video
 from testkit.made_job import FRAMES, JOB_ID, MadeJob, faces_at
@@ -65,7 +65,7 @@ def made(busy_bucket, s3_url, tmp_path_factory):
     bucket = S3Location.open(f"s3://{busy_bucket}", s3_url)
     made = MadeJob(bucket, tmp_path_factory.mktemp("backend"))
     made.upload()
-    steps.whole(made.run())
+    state_machine.run_whole_job(made.run())
     yield made
     made.remove_all()
 
@@ -73,12 +73,12 @@ def made(busy_bucket, s3_url, tmp_path_factory):
 @pytest.fixture(scope="module")
 def url(made, s3_url, example):
     """The backend, with a deployment that does a job while its choice is being answered."""
-    client = Client(made.bucket.bucket, endpoint_url=s3_url)
+    client = JobClient(made.bucket.bucket, endpoint_url=s3_url)
 
     class Deployed(example.Backend):
         def choose(self, *choice):
             chosen = super().choose(*choice)
-            steps.whole(replace(made.run(), job=client.job(chosen["job"])))
+            state_machine.run_whole_job(replace(made.run(), job=client.job(chosen["job"])))
             return chosen
 
     class Handler(example.handler_of(Deployed(client, JOB_ID))):
@@ -168,7 +168,7 @@ def test_what_cannot_be_answered_says_why(url, made, s3_url, example):
     assert refusal(ask, form) == (400, "post JSON to /choices")
     code, reason = refusal(post, url, {"mode": "keep", "frame": FRAME, "x": 1, "y": 1})
     assert (code, "nobody is in frame 5" in reason) == (409, True)
-    nobody = example.Backend(Client(made.bucket.bucket, endpoint_url=s3_url), "no-such-job")
+    nobody = example.Backend(JobClient(made.bucket.bucket, endpoint_url=s3_url), "no-such-job")
     with serving(example.handler_of(nobody)) as other:
         assert "there is no such job" in refusal(ask, f"{other}/job")[1]
 

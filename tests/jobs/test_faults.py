@@ -20,13 +20,13 @@ from faceveil.assure.verification import Verification, Violation
 from faceveil.aws import s3
 from faceveil.aws.s3 import S3Location
 from faceveil.errors import InputError, OutputError, VerificationError
-from faceveil.jobs import state_machine as steps
-from faceveil.jobs.budget import Budget
-from faceveil.jobs.failure import start_again
+from faceveil.jobs import state_machine
+from faceveil.jobs.chunks.budget import Budget
+from faceveil.jobs.failure import clear_failure
 from faceveil.jobs.state_changes import BatchEnd, TransformEnd
 from faceveil.jobs.steps import render
-from faceveil.jobs.steps.analyse import analyse, load_analysed
-from faceveil.jobs.steps.finish import finish, missing_chunks
+from faceveil.jobs.steps.analyse import analyse_job, load_analysed
+from faceveil.jobs.steps.finish import finish_job, missing_chunks
 from testkit.made_job import FIRST_WITHOUT_VEIL, FRAMES, MadeJob, faces_at
 from testkit.servers.faulty_s3 import DROP, DROP_ANSWER, SLOW_DOWN, TRUNCATE, FaultyS3, fail_first
 
@@ -49,7 +49,7 @@ def test_frames_whose_detections_are_broken_are_veiled(uploaded):
     place.write("img0000020.png.out", b"")  # nobody is there
     error = {"version": 1, "error": {"code": "unreadable", "message": "no picture"}, "faces": []}
     place.write("img0000022.png.out", json.dumps(error).encode())
-    steps.whole(uploaded.run())
+    state_machine.run_whole_job(uploaded.run())
     veiled, frames = uploaded.objects("veiled/"), uploaded.objects("frames/")
     assert veiled == uploaded.rendered_here(missing=(2, 5, 19, 21))
     unveiled = [
@@ -63,7 +63,7 @@ def test_frames_whose_detections_are_broken_are_veiled(uploaded):
 def test_without_any_detections_nothing_is_rendered(uploaded):
     uploaded.detections.delete(list(uploaded.detected()))
     with pytest.raises(InputError, match="none of the 24 frames has detections"):
-        steps.whole(uploaded.run())
+        state_machine.run_whole_job(uploaded.run())
     assert uploaded.objects("veiled/") == {}
     assert types_of(uploaded.events) == ["Failed"]
 
@@ -74,12 +74,12 @@ def test_a_transform_that_failed_is_refused_or_its_rest_veiled_as_the_job_says(m
     made.detections.delete([f"img{number:07d}.png.out" for number in range(13, 25)])
     ended = TransformEnd("talk", status, "AlgorithmError", None)
     with pytest.raises(InputError, match="AlgorithmError"):
-        steps.start(made.run(), ended, PLENTY, None)
+        state_machine.on_transform_ended(made.run(), ended, PLENTY, None)
     assert made.events[-1].detail["stage"] == "detect"
     assert made.objects("veiled/") == {}
-    start_again(made.bucket, "talk")
+    clear_failure(made.bucket, "talk")
     made.submit(on_failure="veil_unknown")
-    assert steps.start(made.run(), ended, PLENTY, None) == "completed"
+    assert state_machine.on_transform_ended(made.run(), ended, PLENTY, None) == "completed"
     assert made.objects("veiled/") == made.rendered_here(missing=range(12, 24))
 
 
@@ -87,27 +87,27 @@ def test_a_transform_that_failed_is_refused_or_its_rest_veiled_as_the_job_says(m
 def test_a_frame_deleted_after_the_analysis_is_named_and_nothing_else_is_lost(made, lost):
     made.upload()
     run, name = made.run(), f"frames/img{lost + 1:07d}.png"
-    analysed = analyse(run)
+    analysed = analyse_job(run)
     content = made.place.read(name)
     made.place.delete([name])
     with pytest.raises(
         InputError, match=f"1 frames could not be rendered.*has no frame {lost + 1}"
     ):
-        steps.whole(run)
+        state_machine.run_whole_job(run)
     assert "_SUCCESS" not in made.results()
     # put back and started again, that chunk is rendered anew
     made.place.write(name, content)
-    start_again(made.bucket, "talk")
-    assert analyse(run).plan == analysed.plan
-    assert steps.whole(run) == "completed"
+    clear_failure(made.bucket, "talk")
+    assert analyse_job(run).plan == analysed.plan
+    assert state_machine.run_whole_job(run) == "completed"
     assert made.objects("veiled/") == made.rendered_here()
 
 
 def test_a_lost_frame_is_left_out_and_reported_where_the_job_says_so(made):
     made.upload(on_failure="veil_unknown")
-    analyse(made.run())
+    analyse_job(made.run())
     made.place.delete(["frames/img0000003.png"])
-    assert steps.whole(made.run()) == "completed"
+    assert state_machine.run_whole_job(made.run()) == "completed"
     here = made.rendered_here()
     del here["img0000003.png"]
     assert made.objects("veiled/") == here
@@ -117,14 +117,14 @@ def test_a_lost_frame_is_left_out_and_reported_where_the_job_says_so(made):
 
 @pytest.mark.parametrize("fault", [SLOW_DOWN, DROP, DROP_ANSWER, TRUNCATE])
 def test_throttling_and_lost_connections_change_nothing(uploaded, s3_url, fault):
-    steps.whole(uploaded.run())
+    state_machine.run_whole_job(uploaded.run())
     expected = uploaded.results()
     uploaded.place.delete(list(expected))
     operations = ("GET",) if fault == TRUNCATE else ("GET", "PUT", "COPY", "LIST")
     rule = fail_first(fault, 1, operations, key=r"img0000001|analysis|claims")
     with FaultyS3(s3_url, rule) as proxy:
         bucket = S3Location.open(f"s3://{uploaded.bucket.bucket}", proxy.url)
-        steps.whole(uploaded.run(bucket=bucket))
+        state_machine.run_whole_job(uploaded.run(bucket=bucket))
     assert uploaded.results() == expected
 
 
@@ -138,7 +138,7 @@ def test_frames_without_veils_are_not_downloaded(made, s3_url):
 
     with FaultyS3(s3_url, watch) as proxy:
         bucket = S3Location.open(f"s3://{made.bucket.bucket}", proxy.url)
-        steps.whole(made.run(bucket=bucket))
+        state_machine.run_whole_job(made.run(bucket=bucket))
         assert proxy.requests["COPY"] == FRAMES - FIRST_WITHOUT_VEIL
     assert downloads == set(range(FIRST_WITHOUT_VEIL))
 
@@ -146,28 +146,32 @@ def test_frames_without_veils_are_not_downloaded(made, s3_url):
 def test_two_deliveries_at_the_same_moment_are_one_job(uploaded):
     runs = [uploaded.run(f"invocation-{n}") for n in range(4)]
     with ThreadPoolExecutor(len(runs)) as pool:
-        outcomes = list(pool.map(lambda run: steps.start(run, ENDED, PLENTY, None), runs))
+        outcomes = list(
+            pool.map(lambda run: state_machine.on_transform_ended(run, ENDED, PLENTY, None), runs)
+        )
     assert sorted(set(outcomes)) in (["completed", "elsewhere"], ["completed"])
     assert types_of(uploaded.events) == ["Analysed", "Completed"]
     before = uploaded.objects()
-    assert steps.start(uploaded.run("again"), ENDED, PLENTY, None) == "completed"
+    assert (
+        state_machine.on_transform_ended(uploaded.run("again"), ENDED, PLENTY, None) == "completed"
+    )
     assert uploaded.objects() == before
     assert types_of(uploaded.events) == ["Analysed", "Completed"]
 
 
 def test_of_finishers_racing_one_finishes_and_a_dead_one_is_replaced(uploaded):
-    analysed = analyse(uploaded.run())
+    analysed = analyse_job(uploaded.run())
     for index in range(analysed.plan.count):
         assert render.render_chunk(uploaded.run(), analysed, index)
         assert not render.render_chunk(uploaded.run(), analysed, index)
     dead = replace(uploaded.run("dead"), bucket=_Mortal.of(uploaded.bucket, "manifest.json"))
     with pytest.raises(ConnectionResetError):
-        finish(dead, analysed, 0.2)
+        finish_job(dead, analysed, 0.2)
     # it could not even give its claim back
     time.sleep(0.2)
     runs = [uploaded.run(f"child:{n}") for n in range(6)]
     with ThreadPoolExecutor(len(runs)) as pool:
-        done = list(pool.map(lambda run: finish(run, analysed, 60), runs))
+        done = list(pool.map(lambda run: finish_job(run, analysed, 60), runs))
     assert any(done)
     assert types_of(uploaded.events) == ["Analysed", "Completed"]
 
@@ -194,24 +198,24 @@ class _Mortal(S3Location):
 
 
 def test_killed_after_success_the_event_is_sent_by_the_next_one(uploaded):
-    steps.whole(uploaded.run())
+    state_machine.run_whole_job(uploaded.run())
     uploaded.place.delete(["chunks/announced"])
     del uploaded.events[:]
-    assert steps.start(uploaded.run(), ENDED, PLENTY, None) == "completed"
+    assert state_machine.on_transform_ended(uploaded.run(), ENDED, PLENTY, None) == "completed"
     assert types_of(uploaded.events) == ["Completed"]
 
 
 def test_missing_chunks_fail_the_job_with_what_they_said(uploaded):
     run = uploaded.run()
-    analysed = analyse(run)
+    analysed = analyse_job(run)
     uploaded.place.write(analysed.plan.error(1), b'{"error": "OutputError", "reason": "disk full"}')
     render.render_chunk(run, analysed, 0)
     assert missing_chunks(run, analysed) == [1]
     end = BatchEnd("talk", analysed.plan.digest, False, "Array Child Job failed")
     with pytest.raises(InputError, match=r"1 of 2 chunks could not be rendered .*disk full"):
-        steps.ended(run, end, PLENTY, None)
+        state_machine.on_array_job_ended(run, end, PLENTY, None)
     assert types_of(uploaded.events) == ["Analysed", "Failed"]
-    assert steps.ended(run, end, PLENTY, None) == "failed"
+    assert state_machine.on_array_job_ended(run, end, PLENTY, None) == "failed"
     assert types_of(uploaded.events) == ["Analysed", "Failed"]
 
 
@@ -221,13 +225,13 @@ def test_what_verification_finds_fails_the_job_or_is_reported(uploaded, monkeypa
     )
     monkeypatch.setattr(render, "verify", lambda *_, **__: found)
     with pytest.raises(VerificationError, match="frame 3"):
-        steps.whole(uploaded.run())
+        state_machine.run_whole_job(uploaded.run())
     assert "_SUCCESS" not in uploaded.results()
     assert uploaded.events[-1].detail["error"] == "VerificationError"
-    start_again(uploaded.bucket, "talk")
+    clear_failure(uploaded.bucket, "talk")
     uploaded.submit(verification="report")
     counted = []
-    assert steps.whole(replace(uploaded.run(), count=counted.append)) == "completed"
+    assert state_machine.run_whole_job(replace(uploaded.run(), count=counted.append)) == "completed"
     assert counted == ["VerificationFailures"]
     report = json.loads(uploaded.place.read("report.json"))
     assert len(report["verification"]["violations"]) == 2
@@ -237,7 +241,7 @@ def test_out_of_time_the_rest_goes_to_batch(uploaded):
     sent = []
 
     class Queue:
-        def render(self, run, plan):
+        def submit_chunks(self, run, plan):
             sent.append(plan.count)
             return "batch-1"
 
@@ -245,27 +249,27 @@ def test_out_of_time_the_rest_goes_to_batch(uploaded):
         return 0.0 if uploaded.place.find("veiled/img0000001.png") else 900.0
 
     budget = Budget(seconds_left, 10 << 30, 10 << 30)
-    assert steps.start(uploaded.run(), ENDED, budget, Queue()) == "rendering"
+    assert state_machine.on_transform_ended(uploaded.run(), ENDED, budget, Queue()) == "rendering"
     assert sent == [2]
     analysed = load_analysed(uploaded.run())
     assert missing_chunks(uploaded.run(), analysed) == [1]
-    outcomes = [steps.chunk(uploaded.run(f"child:{n}"), n) for n in range(2)]
+    outcomes = [state_machine.render_one_chunk(uploaded.run(f"child:{n}"), n) for n in range(2)]
     assert outcomes[-1] == "completed"
     assert uploaded.objects("veiled/") == uploaded.rendered_here()
 
 
 def _run_whole(url, bucket, folder):
     made = MadeJob(S3Location.open(f"s3://{bucket}", url), folder)
-    steps.whole(made.run())
+    state_machine.run_whole_job(made.run())
 
 
 @pytest.mark.slow
 def test_killed_twenty_times_it_ends_as_if_it_never_was(uploaded, s3_url):
-    steps.whole(uploaded.run())
+    state_machine.run_whole_job(uploaded.run())
     expected = uploaded.results()
     uploaded.place.delete(list(expected))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["faceveil.jobs.state_machine", "made_job"])
+    context.set_forkserver_preload(["faceveil.jobs.state_machine", "testkit.made_job"])
     arguments = (s3_url, uploaded.bucket.bucket, uploaded.folder)
     moments, killed, longest = random.Random(1), 0, 1.0
     while killed < KILLS:
@@ -285,7 +289,7 @@ def test_killed_twenty_times_it_ends_as_if_it_never_was(uploaded, s3_url):
             longest = time.monotonic() - began
             assert uploaded.results() == expected
             uploaded.place.delete(list(expected))
-    steps.whole(uploaded.run())
+    state_machine.run_whole_job(uploaded.run())
     assert uploaded.results() == expected
 
 
@@ -306,12 +310,15 @@ def test_what_s3_refuses_half_way_fails_the_job_which_goes_on_when_repaired(
     with FaultyS3(s3_url, rule) as proxy:
         bucket = S3Location.open(f"s3://{uploaded.bucket.bucket}", proxy.url)
         with pytest.raises(OutputError, match=message):
-            steps.start(uploaded.run(bucket=bucket), ENDED, PLENTY, None)
+            state_machine.on_transform_ended(uploaded.run(bucket=bucket), ENDED, PLENTY, None)
     assert types_of(uploaded.events) == ["Analysed", "Failed"]
     assert uploaded.events[-1].detail["stage"] == "render"
     assert message in json.loads(uploaded.place.read("error.json"))["reason"]
     # the same event again changes nothing; started again by hand, it goes on
-    assert steps.start(uploaded.run(), ENDED, PLENTY, None) == "failed"
-    start_again(uploaded.bucket, "talk")
-    assert steps.start(uploaded.run("another"), ENDED, PLENTY, None) == "completed"
+    assert state_machine.on_transform_ended(uploaded.run(), ENDED, PLENTY, None) == "failed"
+    clear_failure(uploaded.bucket, "talk")
+    assert (
+        state_machine.on_transform_ended(uploaded.run("another"), ENDED, PLENTY, None)
+        == "completed"
+    )
     assert uploaded.objects("veiled/") == uploaded.rendered_here()

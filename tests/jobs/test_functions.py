@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from faceveil.jobs.chunks import ChunkPlan
+from faceveil.jobs.chunks.plan import ChunkPlan
 from testkit.servers.lambda_runtime_api import MAX_PAYLOAD, PROJECT, LambdaFunction
 
 EVENTS = PROJECT / "postprocess_lambda" / "events"

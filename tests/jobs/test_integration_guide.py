@@ -9,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from faceveil.aws.s3 import S3Location
-from faceveil.jobs import state_machine as steps
-from faceveil.jobs.client import Client
+from faceveil.jobs import state_machine
+from faceveil.jobs.client import JobClient
 from faceveil.jobs.job import own_detections, read_job
 from faceveil.jobs.job_run import JobRun
 from faceveil.schemas import load_schema
@@ -80,7 +80,7 @@ class Deployment(threading.Thread):
             name = f"img{number + 1:07d}.png.out"
             self.bucket.write(own_detections(job_id) + name, faces_at(number).to_json())
         run = JobRun(self.bucket, job, lambda event: None, NobodyFound, "deployment", self.scratch)
-        return steps.whole(run)
+        return state_machine.run_whole_job(run)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_the_python_runs_as_it_stands(deployment, bucket, capsys):
     assert "completed" in said
     assert f"{FRAMES} objects, the frames under jobs/talk-1/veiled/" in said
     assert "there is no such job" in said
-    client = Client(bucket)
+    client = JobClient(bucket)
     for job_id, kept in (("talk-1-by-click", 1), ("talk-1-only", 1)):
         assert client.wait(job_id, timeout=60, pause=0.1).state == "completed"
         shown = [row for row in client.identities(job_id) if not row.veiled_sequences]

@@ -18,15 +18,15 @@ from faceveil.aws.clients import s3_client
 from faceveil.aws.s3 import S3Location
 from faceveil.errors import InputError
 from faceveil.faces import FrameFaces
-from faceveil.jobs import state_machine as steps
-from faceveil.jobs.budget import MIB, Budget
+from faceveil.jobs import state_machine
+from faceveil.jobs.chunks.budget import MIB, Budget
 from faceveil.jobs.job_folder import load_job
 from faceveil.jobs.job_run import JobRun
-from faceveil.jobs.second_transform import SecondPass
 from faceveil.jobs.state_changes import transform_end
 from faceveil.jobs.status import read_status
 from faceveil.jobs.submission import Submission, start_job
-from faceveil.jobs.transform_request import Machines
+from faceveil.jobs.transforms.refine import SecondPass
+from faceveil.jobs.transforms.request import Machines
 from faceveil.local_transform import server_client as transform_client
 from faceveil.local_transform.parameters import TransformJob
 from faceveil.local_transform.run import run_job
@@ -156,7 +156,9 @@ class Deployment:
         """What the function does at the event."""
         end = transform_end(detail)
         second = SecondPass(lambda: Machines("faceveil", "ml.m5.large"), lambda: self.sagemaker)
-        return steps.start(self.run(end.job_id, owner), end, ROOMY, None, second)
+        return state_machine.on_transform_ended(
+            self.run(end.job_id, owner), end, ROOMY, None, second
+        )
 
     def whole(self, job_id, **fields):
         """All of a job; gives its analysis, and how many frames a network looked at."""
@@ -288,7 +290,7 @@ def test_two_at_once_plan_one_second_job(deploy):
     here.submit("talk", **SAMPLED)
     first = here.detect()
     run = here.run("talk", "somebody else")
-    assert steps.Claims(run.folder, run.owner).take("refine", 60)
+    assert state_machine.Claims(run.folder, run.owner).take("refine", 60)
     assert here.ended(first) == "elsewhere"
     assert here.cloud.happened.empty()
 
@@ -331,9 +333,9 @@ def test_a_job_over_detections_of_a_sampled_one_says_how_they_were_made(deploy):
     here.whole("talk", **SAMPLED)
     run = here.run("talk")
     again = replace(run.job, id="again", output_prefix="jobs/again/veiled/")
-    assert steps.whole(replace(run, job=again)) == "completed"
+    assert state_machine.run_whole_job(replace(run, job=again)) == "completed"
     assert here.veiled("again") == here.veiled("talk")
     # Who does not say so has the rest veiled whole: nothing is taken for seen.
     blind = replace(again, id="blind", output_prefix="jobs/blind/veiled/", coarse_step=None)
-    assert steps.whole(replace(run, job=blind)) == "completed"
+    assert state_machine.run_whole_job(replace(run, job=blind)) == "completed"
     assert len(here.analysis("blind").unknown_frames) == FRAMES - 7

@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError
 
 from faceveil.errors import FaceveilError, InputError, OutputError, UsageError
 from faceveil.jobs import events
-from faceveil.jobs.failure import fail
+from faceveil.jobs.failure import fail_job
 from faceveil.jobs.job_folder import UnknownJobError
-from faceveil.jobs.submission import machines_of, start_job
-from faceveil.jobs.transform_request import vcpus_of
+from faceveil.jobs.submission import start_job
+from faceveil.jobs.transforms.request import Machines, vcpus_of
 from faceveil.schemas import load_schema
 from testkit.servers.lambda_runtime_api import LambdaFunction
 
@@ -119,7 +119,7 @@ def test_a_job_that_cannot_start_says_so_once(
 
 
 def test_a_frame_larger_than_sagemaker_takes_is_refused(write, submission, job_id, monkeypatch):
-    monkeypatch.setattr("faceveil.jobs.transform_request.MOST_MEGABYTES", 2)
+    monkeypatch.setattr("faceveil.jobs.transforms.request.MOST_MEGABYTES", 2)
     write()
     with pytest.raises(InputError, match="frame of 4 MB is more than SageMaker"):
         start_job(submission, job_id)
@@ -204,7 +204,7 @@ def test_a_job_that_failed_after_it_was_started_is_not_started_by_another_job_js
 ):
     write()
     start_job(submission, job_id)
-    fail(place, job_id, "detect", InputError("the transform job has failed"), announced.append)
+    fail_job(place, job_id, "detect", InputError("the transform job has failed"), announced.append)
     write(verification="off")
     assert start_job(submission, job_id) == "failed before"
     assert error_of(place, job_id)["stage"] == "detect"
@@ -260,9 +260,9 @@ def test_vcpus_and_environment():
         with pytest.raises(UsageError, match="not an instance type"):
             vcpus_of(name)
     with pytest.raises(UsageError, match="FACEVEIL_MODEL_NAME"):
-        machines_of({})
+        Machines.from_environment({})
     with pytest.raises(UsageError, match="FACEVEIL_INSTANCE_COUNT"):
-        machines_of({"FACEVEIL_MODEL_NAME": "m", "FACEVEIL_INSTANCE_COUNT": "two"})
+        Machines.from_environment({"FACEVEIL_MODEL_NAME": "m", "FACEVEIL_INSTANCE_COUNT": "two"})
 
 
 @pytest.mark.slow

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from faceveil.jobs import state_machine as steps
+from faceveil.jobs import state_machine
 from faceveil.jobs.claims import Claims
-from faceveil.jobs.steps.analyse import analyse
+from faceveil.jobs.steps.analyse import analyse_job
 from faceveil.jobs.sweep import sweep
 from testkit.made_job import PREFIX
 from testkit.servers.lambda_runtime_api import LambdaFunction
@@ -50,7 +50,7 @@ def begun(made, stage):
     elif stage == "analyse":
         Claims(made.place, "dead").take("start", 60)
     else:
-        analyse(made.run())
+        analyse_job(made.run())
 
 
 @pytest.mark.parametrize("stage", ["submit", "detect", "analyse", "render"])
@@ -83,7 +83,7 @@ def test_a_job_whose_transform_is_at_work_or_has_just_ended_is_left_alone(upload
 
 def test_what_has_ended_and_what_is_no_job_is_left_alone(made):
     made.upload(verification="off")
-    steps.whole(made.run())
+    state_machine.run_whole_job(made.run())
     made.bucket.write("jobs/upload/references/ann/1.jpg", b"x")
     made.bucket.write("jobs/failed/job.json", b"{}")
     made.bucket.write("jobs/failed/error.json", b"{}")

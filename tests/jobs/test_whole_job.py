@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from faceveil.analysis import parse_analysis
 from faceveil.errors import InputError
-from faceveil.jobs import state_machine as steps
+from faceveil.jobs import state_machine
 from faceveil.schemas import load_schema
 from testkit.made_job import FIRST_WITHOUT_VEIL, FRAMES, PREFIX
 
@@ -22,7 +22,7 @@ def types_of(events):
 
 
 def test_a_job_gives_the_frames_that_the_library_gives(uploaded):
-    assert steps.whole(uploaded.run()) == "completed"
+    assert state_machine.run_whole_job(uploaded.run()) == "completed"
     veiled = uploaded.objects("veiled/")
     assert veiled == uploaded.rendered_here()
     frames = uploaded.objects("frames/")
@@ -31,7 +31,7 @@ def test_a_job_gives_the_frames_that_the_library_gives(uploaded):
 
 
 def test_what_it_leaves_follows_the_schemas_and_the_manifest_holds(uploaded):
-    steps.whole(uploaded.run())
+    state_machine.run_whole_job(uploaded.run())
     results = uploaded.results()
     report = json.loads(results["report.json"])
     Draft202012Validator(load_schema("report")).validate(report)
@@ -55,13 +55,13 @@ def test_what_it_leaves_follows_the_schemas_and_the_manifest_holds(uploaded):
 
 def test_features_are_nowhere_but_in_the_detections_and_go_when_asked(made):
     made.upload(retention={"delete_features": True})
-    steps.whole(made.run())
+    state_machine.run_whole_job(made.run())
     assert made.detected() == {}
     assert made.objects("veiled/") == made.rendered_here()
     for name, content in made.results().items():
         assert b"feat" not in content, name
     # nothing is left to be analysed, and nothing needs to be
-    assert steps.whole(made.run()) == "completed"
+    assert state_machine.run_whole_job(made.run()) == "completed"
 
 
 def test_detections_of_another_job_are_used_and_not_deleted(made):
@@ -69,7 +69,7 @@ def test_detections_of_another_job_are_used_and_not_deleted(made):
     for name, content in made.detected().items():
         made.bucket.write(f"detections/other/{name}", content)
     made.submit(detections={"prefix": "detections/other/"}, retention={"delete_features": True})
-    steps.whole(made.run())
+    state_machine.run_whole_job(made.run())
     (page,) = made.bucket.folder("detections/other/").pages()
     assert len(page) == FRAMES
 
@@ -81,7 +81,7 @@ def test_a_point_in_a_time_range_keeps_one_person_for_that_long(made):
         "times": [{"frames": [0, 6]}],
     }
     made.upload(selection=selection)
-    steps.whole(made.run())
+    state_machine.run_whole_job(made.run())
     analysis = parse_analysis(made.place.read("analysis.json"), "")
     visible = {
         frame
@@ -95,7 +95,7 @@ def test_a_point_in_a_time_range_keeps_one_person_for_that_long(made):
 
 def test_where_nobody_is_veiled_every_frame_is_copied(made):
     made.upload(selection={"mode": "none"})
-    steps.whole(made.run())
+    state_machine.run_whole_job(made.run())
     assert made.objects("veiled/") == made.objects("frames/")
 
 
@@ -113,7 +113,7 @@ def test_where_nobody_is_veiled_every_frame_is_copied(made):
 def test_a_selection_of_nobody_fails_the_job_and_says_why(made, fields, message):
     made.upload(**fields)
     with pytest.raises(InputError, match=message):
-        steps.whole(made.run())
+        state_machine.run_whole_job(made.run())
     assert types_of(made.events) == ["Failed"]
     assert message in json.loads(made.place.read("error.json"))["reason"]
     assert made.objects("veiled/") == {}

@@ -10,7 +10,7 @@ import pytest
 
 from faceveil.errors import FaceveilError
 from faceveil.local_transform.server_client import (
-    Client,
+    ServerClient,
     execution_parameters,
     listens,
     wait_until_healthy,
@@ -19,7 +19,7 @@ from testkit.servers.stub_model_server import StubServer
 
 
 def talk(stub, concurrent=1, timeout_seconds=5, retries=3, check_alive=lambda: None):
-    return Client(stub.url, concurrent, timeout_seconds, retries, check_alive)
+    return ServerClient(stub.url, concurrent, timeout_seconds, retries, check_alive)
 
 
 def post(client, body, chunked=False):

@@ -11,7 +11,7 @@ import pytest
 
 from faceveil.aws.clients import S3Uri, s3_client
 from faceveil.errors import InputError, UsageError
-from faceveil.local_transform.inputs import MEGABYTE, open_source
+from faceveil.local_transform.inputs import MEGABYTE, open_input
 from testkit.servers.faulty_s3 import TRUNCATE, fail_first
 
 
@@ -31,23 +31,23 @@ def write(folder, *names):
 def test_a_folder_gives_every_file_by_its_name_below_it(tmp_path, client):
     names = ["a.png", "shot 1/b.png", "shot 1/deep/c.png", "øl.jpg"]
     write(tmp_path, *names)
-    source = open_source(str(tmp_path), False, client)
+    source = open_input(str(tmp_path), False, client)
     assert sorted(source.names) == names
     assert source.read("shot 1/deep/c.png", None) == b"shot 1/deep/c.png"
 
 
 def test_an_input_that_is_not_there_is_named(tmp_path, client):
     with pytest.raises(InputError, match="no such folder"):
-        open_source(str(tmp_path / "gone"), False, client)
+        open_input(str(tmp_path / "gone"), False, client)
     write(tmp_path, "list.json")
     with pytest.raises(UsageError, match="--manifest"):
-        open_source(str(tmp_path / "list.json"), False, client)
+        open_input(str(tmp_path / "list.json"), False, client)
 
 
 def test_an_object_over_the_limit_is_not_read(tmp_path, client):
     (tmp_path / "fits").write_bytes(bytes(MEGABYTE))
     (tmp_path / "big").write_bytes(bytes(MEGABYTE + 1))
-    source = open_source(str(tmp_path), False, client)
+    source = open_input(str(tmp_path), False, client)
     assert len(source.read("fits", MEGABYTE)) == MEGABYTE
     with pytest.raises(InputError, match=r"1\.00 MB, more than MaxPayloadInMB \(1\)"):
         source.read("big", MEGABYTE)
@@ -63,7 +63,7 @@ def test_a_manifest_of_a_folder_gives_its_names_once_in_order(tmp_path, client, 
     write(tmp_path / "frames", "2.png", "1.png", "left-out.png")
     prefix = str(tmp_path / "frames") if absolute else "frames"
     address = manifest(tmp_path / "m.json", {"prefix": prefix}, "2.png", "1.png", "2.png")
-    source = open_source(address, True, client)
+    source = open_input(address, True, client)
     assert list(source.names) == ["2.png", "1.png"]
     assert source.read("1.png", None) == b"1.png"
     with pytest.raises(InputError, match="cannot be read"):
@@ -75,7 +75,7 @@ def test_a_manifest_cannot_lead_out_of_its_folder(tmp_path, client, name):
     write(tmp_path, "secret", "frames/a/b", "frames/a/c")
     address = manifest(tmp_path / "m.json", {"prefix": "frames"}, name)
     with pytest.raises(InputError, match="cannot be that of a file"):
-        open_source(address, True, client).read(name, None)
+        open_input(address, True, client).read(name, None)
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_a_manifest_cannot_lead_out_of_its_folder(tmp_path, client, name):
 def test_what_is_no_manifest_is_shown_the_format(tmp_path, client, content):
     (tmp_path / "m.json").write_bytes(content)
     with pytest.raises(InputError, match=r"m\.json.*a manifest is \["):
-        open_source(str(tmp_path / "m.json"), True, client)
+        open_input(str(tmp_path / "m.json"), True, client)
 
 
 def test_a_manifest_that_is_not_there_is_named(tmp_path, client):
     with pytest.raises(InputError, match=r"gone\.json: cannot be read"):
-        open_source(str(tmp_path / "gone.json"), True, client)
+        open_input(str(tmp_path / "gone.json"), True, client)
 
 
 def test_names_that_are_not_utf8_are_listed_but_refused(tmp_path, client):
@@ -108,7 +108,7 @@ def test_names_that_are_not_utf8_are_listed_but_refused(tmp_path, client):
         (tmp_path / os.fsdecode(b"\xff.png")).write_bytes(b"x")
     except OSError:
         pytest.skip("this file system takes no such names")
-    source = open_source(str(tmp_path), False, client)
+    source = open_input(str(tmp_path), False, client)
     (name,) = source.names
     with pytest.raises(InputError, match="cannot be that of a file"):
         source.read(name, None)
@@ -122,7 +122,7 @@ def put(s3, bucket, *keys):
 @pytest.mark.parametrize("prefix", ["frames/", "frames"])
 def test_an_s3_prefix_gives_names_below_its_folder(s3, bucket, s3_url, prefix):
     put(s3, bucket, "frames/a.png", "frames/shot 1/ø b+c.png", "other/d.png")
-    source = open_source(f"s3://{bucket}/{prefix}", False, s3_client(s3_url))
+    source = open_input(f"s3://{bucket}/{prefix}", False, s3_client(s3_url))
     assert list(source.names) == ["a.png", "shot 1/ø b+c.png"]
     assert source.read("shot 1/ø b+c.png", None) == "frames/shot 1/ø b+c.png".encode()
 
@@ -130,7 +130,7 @@ def test_an_s3_prefix_gives_names_below_its_folder(s3, bucket, s3_url, prefix):
 def test_an_s3_prefix_may_be_part_of_a_name(s3, bucket, s3_url):
     """S3Prefix is any key that begins so; the answer keeps the key below the last folder."""
     put(s3, bucket, "v/img1.png", "v/img2.png", "v/x.png")
-    source = open_source(f"s3://{bucket}/v/img", False, s3_client(s3_url))
+    source = open_input(f"s3://{bucket}/v/img", False, s3_client(s3_url))
     assert list(source.names) == ["img1.png", "img2.png"]
     assert source.read("img2.png", None) == b"v/img2.png"
 
@@ -139,11 +139,11 @@ def test_an_s3_prefix_of_two_folders_is_ambiguous(s3, bucket, s3_url):
     """Batch Transform would send both folders; two frames could then share one answer."""
     put(s3, bucket, "frames/a.png", "frames-old/a.png")
     with pytest.raises(InputError, match=r"write s3://.*/frames/"):
-        list(open_source(f"s3://{bucket}/frames", False, s3_client(s3_url)).names)
+        list(open_input(f"s3://{bucket}/frames", False, s3_client(s3_url)).names)
 
 
 def test_s3_listings_of_more_than_a_page_are_whole(s3, bucket, s3_url):
-    source = open_source(f"s3://{bucket}/", False, s3_client(s3_url))
+    source = open_input(f"s3://{bucket}/", False, s3_client(s3_url))
     names = [f"img{number:07d}.jpg" for number in range(1, 1202)]
     put(s3, bucket, *names)
     assert list(source.names) == names
@@ -151,7 +151,7 @@ def test_s3_listings_of_more_than_a_page_are_whole(s3, bucket, s3_url):
 
 def test_s3_objects_over_the_limit_or_gone_are_named(s3, bucket, s3_url):
     s3.put_object(Bucket=bucket, Key="big", Body=bytes(MEGABYTE + 1))
-    source = open_source(f"s3://{bucket}/", False, s3_client(s3_url))
+    source = open_input(f"s3://{bucket}/", False, s3_client(s3_url))
     with pytest.raises(InputError, match="MaxPayloadInMB"):
         source.read("big", MEGABYTE)
     with pytest.raises(InputError, match="NoSuchKey"):
@@ -160,7 +160,7 @@ def test_s3_objects_over_the_limit_or_gone_are_named(s3, bucket, s3_url):
 
 def test_a_body_that_breaks_off_is_read_again_and_given_up_in_words(s3, bucket, faulty):
     s3.put_object(Bucket=bucket, Key="a.png", Body=bytes(range(256)) * 100)
-    source = open_source(f"s3://{bucket}/", False, s3_client(faulty.url))
+    source = open_input(f"s3://{bucket}/", False, s3_client(faulty.url))
     faulty.rule = fail_first(TRUNCATE)
     assert source.read("a.png", None) == bytes(range(256)) * 100
     faulty.rule = fail_first(TRUNCATE, 1000)
@@ -173,7 +173,7 @@ def test_a_manifest_in_s3(s3, bucket, s3_url):
     put(s3, bucket, "frames/img7.png", "frames/img9.png")
     entries = [{"prefix": f"s3://{bucket}/frames/img"}, "9.png", "7.png"]
     s3.put_object(Bucket=bucket, Key="lists/m.json", Body=json.dumps(entries).encode())
-    source = open_source(f"s3://{bucket}/lists/m.json", True, s3_client(s3_url))
+    source = open_input(f"s3://{bucket}/lists/m.json", True, s3_client(s3_url))
     assert list(source.names) == ["9.png", "7.png"]
     assert source.read("7.png", None) == b"frames/img7.png"
 
@@ -182,7 +182,7 @@ def test_a_manifest_in_s3(s3, bucket, s3_url):
 def test_a_bucket_that_is_not_there_is_named(s3_url, manifest):
     address = "s3://no-such-bucket-here/x"
     with pytest.raises(InputError, match="no-such-bucket-here"):
-        list(open_source(address, manifest, s3_client(s3_url)).names)
+        list(open_input(address, manifest, s3_client(s3_url)).names)
 
 
 def test_wrong_credentials_are_an_input_error(s3, bucket, s3_url, monkeypatch):
@@ -190,7 +190,7 @@ def test_wrong_credentials_are_an_input_error(s3, bucket, s3_url, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     with pytest.raises(InputError, match="SignatureDoesNotMatch"):
-        list(open_source(f"s3://{bucket}/", False, s3_client(s3_url)).names)
+        list(open_input(f"s3://{bucket}/", False, s3_client(s3_url)).names)
 
 
 @pytest.mark.parametrize("uri", ["s3://", "s3:///key", "http://bucket/key", "bucket"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from faceveil.aws.clients import S3Uri, s3_client
 from faceveil.errors import InputError, OutputError, UsageError
 from faceveil.local_transform.listing import listed
-from faceveil.local_transform.outputs import FolderTarget, S3Target, check_apart, open_target
+from faceveil.local_transform.outputs import FolderOutput, S3Output, check_apart, open_output
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def client(aws_credentials):
 
 
 def test_a_folder_keeps_relative_names(tmp_path, client):
-    target = open_target(str(tmp_path / "new" / "out"), client)
+    target = open_output(str(tmp_path / "new" / "out"), client)
     target.write("a.png", b"1")
     target.write("shot 1/b.png", b"2")
     target.write("a.png", b"3")
@@ -35,7 +35,7 @@ def test_a_folder_keeps_relative_names(tmp_path, client):
 
 @pytest.mark.parametrize("name", ["../a", "/a", "x/../../a"])
 def test_names_cannot_lead_out_of_the_output_folder(tmp_path, client, name):
-    target = open_target(str(tmp_path / "out"), client)
+    target = open_output(str(tmp_path / "out"), client)
     with pytest.raises(InputError):
         target.write(name, b"x")
     assert [path.name for path in tmp_path.rglob("*")] == ["out"]
@@ -44,8 +44,8 @@ def test_names_cannot_lead_out_of_the_output_folder(tmp_path, client, name):
 def test_a_folder_that_cannot_be_written_is_an_output_error(tmp_path, client):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError):
-        open_target(str(tmp_path / "file" / "out"), client)
-    target = FolderTarget(tmp_path)
+        open_output(str(tmp_path / "file" / "out"), client)
+    target = FolderOutput(tmp_path)
     with pytest.raises(OutputError):
         target.write("file/a", b"x")
 
@@ -53,7 +53,7 @@ def test_a_folder_that_cannot_be_written_is_an_output_error(tmp_path, client):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_an_output_error(tmp_path):
     """/dev/full stands for the disk: every write to it fails for want of space."""
-    target = FolderTarget(tmp_path)
+    target = FolderOutput(tmp_path)
     partial = tmp_path / f".a.out.{os.getpid()}.partial"
     partial.symlink_to("/dev/full")
     with pytest.raises(OutputError, match="No space left"):
@@ -67,7 +67,7 @@ def keys(s3, bucket):
 
 @pytest.mark.parametrize("prefix", ["jobs/1/detections", "jobs/1/detections/"])
 def test_s3_keeps_relative_names_under_the_prefix(s3, bucket, s3_url, prefix):
-    target = open_target(f"s3://{bucket}/{prefix}", s3_client(s3_url))
+    target = open_output(f"s3://{bucket}/{prefix}", s3_client(s3_url))
     target.write("shot 1/ø.png", b"answer")
     assert keys(s3, bucket) == ["jobs/1/detections/shot 1/ø.png.out"]
     body = s3.get_object(Bucket=bucket, Key="jobs/1/detections/shot 1/ø.png.out")["Body"]
@@ -75,14 +75,14 @@ def test_s3_keeps_relative_names_under_the_prefix(s3, bucket, s3_url, prefix):
 
 
 def test_s3_that_does_not_take_an_answer_is_an_output_error(bucket, s3_url, reader_credentials):
-    target = open_target(f"s3://{bucket}/out", s3_client(s3_url))
+    target = open_output(f"s3://{bucket}/out", s3_client(s3_url))
     assert target.written(["a"]) == set()
     with pytest.raises(OutputError, match=f"{bucket}/out/a.out: cannot be written.*AccessDenied"):
         target.write("a", b"x")
 
 
 def test_an_output_bucket_that_is_not_there_is_an_output_error(s3_url):
-    target = open_target("s3://no-such-bucket-here/out", s3_client(s3_url))
+    target = open_output("s3://no-such-bucket-here/out", s3_client(s3_url))
     with pytest.raises(OutputError, match="cannot be listed"):
         target.written(["a"])
 
@@ -111,19 +111,19 @@ def test_exactly_the_answered_objects_are_skipped(asked, there, more):
     """Whatever sorts around them: names that begin alike, answers of others, other files."""
     listing = CountedListing({f"o/{name}.out" for name in there} | {f"o/{n}" for n in more})
     expected = {name for name in asked if f"o/{name}.out" in listing.keys}
-    assert S3Target(listing, S3Uri("b", "o/")).written(asked) == expected
+    assert S3Output(listing, S3Uri("b", "o/")).written(asked) == expected
     assert listing.requests <= max(len(asked), 1)
 
 
 def test_a_dense_page_takes_one_listing_per_page():
     names = [f"img{number:07d}.png" for number in range(300)]
     listing = CountedListing([f"o/{name}.out" for name in names])
-    assert S3Target(listing, S3Uri("b", "o/")).written(names) == set(names)
+    assert S3Output(listing, S3Uri("b", "o/")).written(names) == set(names)
     assert listing.requests == 100
 
 
 def test_answers_in_s3_are_found(s3, bucket, s3_url):
-    target = open_target(f"s3://{bucket}/o", s3_client(s3_url))
+    target = open_output(f"s3://{bucket}/o", s3_client(s3_url))
     for name in ("a.png", "b/c.png", "z.png"):
         target.write(name, b"x")
     s3.put_object(Bucket=bucket, Key="o/q.png", Body=b"no answer")

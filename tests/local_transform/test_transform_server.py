@@ -30,7 +30,7 @@ from faceveil.local_transform.server import (
     serve_container,
     serve_process,
 )
-from faceveil.local_transform.server_client import Client, wait_until_healthy
+from faceveil.local_transform.server_client import ServerClient, wait_until_healthy
 from testkit import PROJECT
 
 STUB = PROJECT / "testkit" / "servers" / "stub_model_server.py"
@@ -55,7 +55,9 @@ def healthy(started):
 
 
 def ask(url, body):
-    return json.loads(Client(url, 1, 5, 0, lambda: None).invoke(body, "image/png", None, False))
+    return json.loads(
+        ServerClient(url, 1, 5, 0, lambda: None).invoke(body, "image/png", None, False)
+    )
 
 
 def test_a_process_is_told_what_sagemaker_tells_a_container(tmp_path):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from faceveil.errors import UsageError
-from faceveil.rekognition.decisions import Wanted, decide
-from faceveil.rekognition.sightings import read_looks
+from faceveil.rekognition.decisions import Wanted, decide_by_similarity
+from faceveil.rekognition.sightings import read_sightings
 from faceveil.rekognition.tracks import Timeline, track
 from testkit.made_search import look
 
@@ -26,11 +26,11 @@ def seen(similarities, index=0, box=LEFT, start=0):
 def decided(looks, wanted, joined=None):
     """Decisions and identities; `joined` puts all sequences into one, as absorbing does."""
     timeline = Timeline(40.0 * np.arange(500), np.zeros(1, np.int32))
-    tracks = track(read_looks([{"Persons": looks}], 2), timeline, SIZE, 12)
+    tracks = track(read_sightings([{"Persons": looks}], 2), timeline, SIZE, 12)
     sequences, numbers = tracks.built.sequences, tracks.part
     if joined:
         sequences, numbers = sequences[:1], np.zeros_like(numbers)
-    identities, decisions = decide(sequences, numbers, tracks, wanted)
+    identities, decisions = decide_by_similarity(sequences, numbers, tracks, wanted)
     return decisions, identities.tolist()
 
 

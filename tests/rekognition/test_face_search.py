@@ -14,7 +14,7 @@ from faceveil.errors import InputError, OutputError, UsageError
 from faceveil.faces import Provenance
 from faceveil.progress import QuietProgress
 from faceveil.rekognition.decisions import Wanted
-from faceveil.rekognition.video_analysis import PREFIX, analyse, open_video, scan
+from faceveil.rekognition.video_analysis import PREFIX, open_video, scan, search_video
 from faceveil.shots.transitions import TransitionDetector
 from faceveil.tracking.track import TrackOptions
 from faceveil.veils.styles import VeilStyle
@@ -62,7 +62,7 @@ class OneShot:
 
 def searched(made, service_of, video, people, mode="keep", tracking=True, shots=None, **options):
     with made:
-        return analyse(
+        return search_video(
             open_video(video),
             people,
             service_of(made, **options),
@@ -213,7 +213,7 @@ def test_a_damaged_video_is_not_searched(video, tmp_path, people, service_of, cl
     source = open_video(cut)
     cut.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
     with made, pytest.raises(InputError):
-        analyse(source, people, service_of(made), Wanted(tuple(people)))
+        search_video(source, people, service_of(made), Wanted(tuple(people)))
     assert made.names() == []
 
 

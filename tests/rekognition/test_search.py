@@ -12,7 +12,7 @@ from faceveil.errors import InputError, OutputError
 from faceveil.progress import QuietProgress
 from faceveil.rekognition.collection import reference_collection
 from faceveil.rekognition.search import Channel, FaceSearch
-from faceveil.rekognition.sightings import read_looks
+from faceveil.rekognition.sightings import read_sightings
 from testkit.made_search import MadeRekognition, look
 from testkit.servers.rekognition_service import OVER_QUOTA, THROTTLED, Fault
 
@@ -151,7 +151,7 @@ def test_a_search_is_started_waited_for_and_read_page_by_page(pauses):
     with MadeRekognition(many(2500), SIZE, busy=3) as made:
         answers = pages(made)
     assert [len(page["Persons"]) for page in answers] == [1000, 1000, 500]
-    looks = read_looks(answers, 1)
+    looks = read_sightings(answers, 1)
     assert looks.milliseconds.tolist() == [40 * number for number in range(2500)]
     assert looks.size == SIZE
     _, started = made.requests[0]
@@ -243,10 +243,10 @@ def test_an_answer_of_the_real_service_is_read(moto_url, pauses):
     video = S3Uri("videos", "talk.mp4")
     answers = list(FaceSearch(client, "run-1", video, "run-1", 80.0).run(QuietProgress()))
     with pytest.raises(InputError, match="'Dave_Bloggs' that was not searched for"):
-        read_looks(answers, 1)
+        read_sightings(answers, 1)
     for match in answers[0]["Persons"]:
         match["FaceMatches"] = []
-    looks = read_looks(answers, 1)
+    looks = read_sightings(answers, 1)
     assert looks.size == (1280, 720)
     assert len(looks) == 1
     np.testing.assert_allclose(looks.boxes[0], [0.3187, -0.005, 0.7409, 0.9302], atol=1e-4)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceveil.errors import InputError
-from faceveil.rekognition.sightings import read_looks
+from faceveil.rekognition.sightings import read_sightings
 from faceveil.rekognition.tracks import Timeline, track
 from testkit.made_search import look
 
@@ -19,7 +19,7 @@ def timeline(count=200, rate=25.0, shot_starts=(0,)):
 
 
 def tracks_of(looks, time, max_gap=12, people=0):
-    return track(read_looks([{"Persons": looks}], people), time, SIZE, max_gap)
+    return track(read_sightings([{"Persons": looks}], people), time, SIZE, max_gap)
 
 
 def every(milliseconds, index, box=BOX):
@@ -105,7 +105,7 @@ def test_another_video_and_other_faces_are_errors():
     with pytest.raises(InputError, match="searched another video"):
         tracks_of(every([60_000], 1), timeline())
     with pytest.raises(InputError, match="not searched for"):
-        read_looks([{"Persons": [look(0, 1, BOX, SIZE, {"somebody": 99.0})]}], 1)
+        read_sightings([{"Persons": [look(0, 1, BOX, SIZE, {"somebody": 99.0})]}], 1)
 
 
 def test_nobody_and_bodies_without_a_face():
@@ -119,5 +119,5 @@ def test_similarities_are_the_best_photo_of_each_person():
     match = look(0, 1, BOX, SIZE, {"person-1": 91.0, "person-0": 85.0})
     match["FaceMatches"] += look(0, 1, BOX, SIZE, {"person-1": 97.0})["FaceMatches"]
     match["FaceMatches"] += look(0, 1, BOX, SIZE, {"person-1": 93.0})["FaceMatches"]
-    looks = read_looks([{"Persons": [match]}, {"Persons": every([40], 1)}], 2)
+    looks = read_sightings([{"Persons": [match]}, {"Persons": every([40], 1)}], 2)
     np.testing.assert_allclose(looks.similarity, [[0.85, 0.97], [0, 0]], atol=1e-6)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 import shlex
@@ -16,9 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from faceveil.aws.clients import ecr_client
+from faceveil.aws.ecr import registry_password
 from faceveil.cli.aws.deployment import read_outputs
 from faceveil.errors import InputError, OutputError, UsageError
 from faceveil.files import replace_file
@@ -108,20 +105,8 @@ def _log_in(engine: Engine, registry: str, address: str) -> None:
     """Raises OutputError where ECR gives no password, which no command line ever shows."""
     match = _ECR.fullmatch(address)
     assert match is not None
-    password = None if engine.dry_run else _password(match[1])
+    password = None if engine.dry_run else registry_password(match[1])
     engine.run("login", "--username", "AWS", "--password-stdin", registry, given=password)
-
-
-def _password(region: str) -> str:
-    try:
-        answer = ecr_client(region).get_authorization_token()
-    except (ClientError, BotoCoreError) as problem:
-        raise OutputError(
-            f"ECR in {region} gives no password ({problem}): these credentials need "
-            "ecr:GetAuthorizationToken"
-        ) from problem
-    token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
-    return str(token.partition(":")[2])
 
 
 def _push(engine: Engine, name: str, repository: str) -> str:

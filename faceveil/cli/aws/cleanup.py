@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from faceveil.aws.s3 import S3Location
 from faceveil.cli.aws.deployment import checked_id, client_of, jobs_of, own_frames, uses
 from faceveil.errors import InputError, UsageError
-from faceveil.jobs.client import Client
+from faceveil.jobs.client import JobClient
 from faceveil.jobs.job import Job, job_prefix, own_detections
 from faceveil.jobs.job_folder import JOB, UnknownJobError, load_job
 from faceveil.jobs.submission import ANNOUNCED, STARTED
@@ -73,7 +73,7 @@ def cleanup(options: Namespace) -> int:
     return 0
 
 
-def _parts(client: Client, job_id: str, options: Namespace) -> Iterator[_Part]:
+def _parts(client: JobClient, job_id: str, options: Namespace) -> Iterator[_Part]:
     """In the order in which they go."""
     if options.features:
         place = client.bucket.folder(own_detections(job_id))
@@ -85,7 +85,7 @@ def _parts(client: Client, job_id: str, options: Namespace) -> Iterator[_Part]:
         yield _Part("photos, veiled frames and reports; job.json stays", place, KEPT)
 
 
-def _check_ended(client: Client, job_id: str) -> None:
+def _check_ended(client: JobClient, job_id: str) -> None:
     try:
         status = client.status(job_id)
     except UnknownJobError:
@@ -94,7 +94,7 @@ def _check_ended(client: Client, job_id: str) -> None:
         raise InputError(f"job {job_id} is {status}: wait until it has ended, or stop it first")
 
 
-def _check_unused(client: Client, job_id: str, parts: list[_Part]) -> None:
+def _check_unused(client: JobClient, job_id: str, parts: list[_Part]) -> None:
     """Raises InputError where another job that has not completed reads what would go."""
     shared = [part for part in parts if not part.keep]
     if not shared:
@@ -111,7 +111,7 @@ def _check_unused(client: Client, job_id: str, parts: list[_Part]) -> None:
                 )
 
 
-def _job_of(client: Client, job_id: str) -> Job | None:
+def _job_of(client: JobClient, job_id: str) -> Job | None:
     try:
         return load_job(client.bucket, job_id)
     except InputError:

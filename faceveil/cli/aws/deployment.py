@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from botocore.exceptions import BotoCoreError, ClientError
 
-from faceveil.aws.s3_errors import explained
 from faceveil.errors import InputError, UsageError
-from faceveil.jobs.client import Client
+from faceveil.jobs.client import JobClient
 from faceveil.jobs.job import JOBS, Job, read_job
 
 FRAMES = "frames/"
@@ -28,16 +26,16 @@ def read_outputs(path: Path | None) -> Mapping[str, Any]:
     try:
         document = orjson.loads(path.read_bytes())
         return {name: output["value"] for name, output in document.items()}
-    except OSError as problem:
-        raise InputError(f"{path}: cannot be read ({problem.strerror})") from problem
-    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as problem:
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: is not what `terraform output -json` prints: write it with "
             "`terraform output -json > outputs.json`"
-        ) from problem
+        ) from error
 
 
-def client_of(options: Namespace) -> Client:
+def client_of(options: Namespace) -> JobClient:
     """The jobs of the deployment's bucket. Raises UsageError when no bucket is named."""
     outputs = read_outputs(options.outputs)
     bucket = options.bucket or os.environ.get("FACEVEIL_BUCKET") or outputs.get("bucket")
@@ -45,7 +43,7 @@ def client_of(options: Namespace) -> Client:
         raise UsageError("which bucket? Give --bucket or --outputs, or set FACEVEIL_BUCKET")
     if not _BUCKET.fullmatch(bucket):
         raise UsageError(f"{bucket!r} is no name of a bucket: give the name alone, as in my-bucket")
-    return Client(bucket, bucket_owner=os.environ.get("FACEVEIL_BUCKET_OWNER") or None)
+    return JobClient(bucket, bucket_owner=os.environ.get("FACEVEIL_BUCKET_OWNER") or None)
 
 
 def machines_of(options: Namespace) -> dict[str, Any]:
@@ -71,16 +69,9 @@ def own_frames(job_id: str) -> str:
     return f"{FRAMES}{job_id}/"
 
 
-def jobs_of(client: Client) -> list[str]:
+def jobs_of(client: JobClient) -> list[str]:
     """The ids of all jobs of the bucket, one request per 1,000. Raises InputError."""
-    bucket = client.bucket
-    paginator = bucket.client.get_paginator("list_objects_v2")
-    pages = paginator.paginate(Bucket=bucket.bucket, Prefix=JOBS, Delimiter="/")
-    try:
-        found = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
-    except (ClientError, BotoCoreError) as problem:
-        raise explained(problem, bucket.uri(JOBS), InputError) from problem
-    return [prefix.removeprefix(JOBS).rstrip("/") for prefix in found]
+    return list(client.bucket.folder(JOBS).folders())
 
 
 def uses(job: Job, prefix: str) -> bool:

@@ -10,7 +10,7 @@ from faceveil.cli.aws.deployment import client_of
 from faceveil.cli.options import say
 from faceveil.errors import InputError, OutputError, UsageError
 from faceveil.files import file_digest, replace_file
-from faceveil.jobs.client import Client, Results
+from faceveil.jobs.client import JobClient, Results
 from faceveil.jobs.job import job_prefix
 from faceveil.jobs.job_folder import ANALYSIS, MANIFEST, REPORT
 from faceveil.media.publish import temporary_beside
@@ -81,7 +81,7 @@ def _make_folder(path: Path) -> None:
 
 
 def _fetch_all(
-    client: Client, sha256: Mapping[str, str], places: Mapping[str, Path], options: Namespace
+    client: JobClient, sha256: Mapping[str, str], places: Mapping[str, Path], options: Namespace
 ) -> int:
     """How many were fetched; the others were there and right."""
 
@@ -100,7 +100,7 @@ def _fetch_all(
     return fetched
 
 
-def _fetch(client: Client, key: str, path: Path, sha256: str) -> None:
+def _fetch(client: JobClient, key: str, path: Path, sha256: str) -> None:
     """Fetch an object under a temporary name, check it, and rename it."""
     temporary = temporary_beside(path)
     try:

@@ -15,7 +15,7 @@ from faceveil.jobs.costs import job_costs as costs
 from faceveil.jobs.costs.job_costs import Load, Row
 from faceveil.jobs.costs.past_runs import read_runs
 from faceveil.jobs.costs.prices import Prices, prices_text, read_prices
-from faceveil.jobs.transform_request import vcpus_of
+from faceveil.jobs.transforms.request import vcpus_of
 from faceveil.media.frames import FrameSource
 from faceveil.media.open import open_source
 

@@ -94,7 +94,7 @@ def face_search(options: argparse.Namespace) -> int:
     from faceveil.cli.options import say
     from faceveil.identity.references import photos_by_person
     from faceveil.progress import choose_progress
-    from faceveil.rekognition.video_analysis import analyse, open_video
+    from faceveil.rekognition.video_analysis import open_video, search_video
     from faceveil.resources import usable_cores
     from faceveil.tracking.track import TrackOptions
 
@@ -107,7 +107,7 @@ def face_search(options: argparse.Namespace) -> int:
     if options.dry_run:
         print(_plan(source, service, sum(map(len, people.values()))))
         return 0
-    analysis = analyse(
+    analysis = search_video(
         source,
         people,
         service,

@@ -17,11 +17,11 @@ from faceveil.cli.aws.deployment import checked_id, client_of, machines_of, own_
 from faceveil.cli.options import mode_of
 from faceveil.errors import InputError, UsageError
 from faceveil.identity.references import photos_by_person
-from faceveil.jobs.client import Client
+from faceveil.jobs.client import JobClient
 from faceveil.jobs.job import job_prefix, read_job
 from faceveil.jobs.job_folder import JOB
-from faceveil.jobs.transform_request import vcpus_of
-from faceveil.jobs.upload_note import Brought, read_note
+from faceveil.jobs.transforms.request import vcpus_of
+from faceveil.jobs.upload_note import UploadNote, read_upload_note
 from faceveil.media.s3_keys import list_frames
 
 VIDEO_SUFFIX = ".mp4"
@@ -69,15 +69,15 @@ def check_instance_type(instance_type: str | None) -> None:
     vcpus_of(instance_type)
 
 
-def _brought(client: Client, job_id: str, options: Namespace) -> Brought:
+def _brought(client: JobClient, job_id: str, options: Namespace) -> UploadNote:
     """What there is to veil. Raises InputError when the frames are not all there."""
-    note = read_note(client.bucket, job_id)
+    note = read_upload_note(client.bucket, job_id)
     rate = None if options.rate is None else rate_of(options.rate)
     if options.frames is not None:
         place = client.bucket.folder(options.frames)
         frames = list_frames(place)
         people = note.people if note else {}
-        return Brought(len(frames), place.prefix, frames.digest(), rate, people=people)
+        return UploadNote(len(frames), place.prefix, frames.digest(), rate, people=people)
     place = client.bucket.folder(own_frames(job_id))
     if note is None:
         started = any(place.pages())
@@ -108,7 +108,7 @@ def rate_of(text: str) -> Fraction:
     return rate
 
 
-def _photos(brought: Brought, job_id: str, options: Namespace) -> dict[str, list[Path]]:
+def _photos(brought: UploadNote, job_id: str, options: Namespace) -> dict[str, list[Path]]:
     """Photos of this machine that the choice needs, by the name of the person."""
     chosen: list[Path] = options.keep or options.only
     paths = [path for path in chosen if str(path) not in brought.people]
@@ -127,7 +127,7 @@ def _photos(brought: Brought, job_id: str, options: Namespace) -> dict[str, list
 
 
 def job_document(
-    options: Namespace, job_id: str, brought: Brought, photos: Iterable[str] = ()
+    options: Namespace, job_id: str, brought: UploadNote, photos: Iterable[str] = ()
 ) -> dict[str, Any]:
     """What job.json says, but for the machines. photos: people whose photos come with it."""
     frames: dict[str, Any] = {"prefix": brought.frames_prefix}
@@ -158,7 +158,7 @@ def job_document(
 
 
 def _selection(
-    options: Namespace, job_id: str, brought: Brought, photos: Iterable[str]
+    options: Namespace, job_id: str, brought: UploadNote, photos: Iterable[str]
 ) -> dict[str, Any]:
     mode = mode_of(options) or "all"
     keep = mode == "keep"

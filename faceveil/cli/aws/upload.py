@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 
 from PIL import Image as Picture
 
-from faceveil.aws.inventory import Stored, same_content
+from faceveil.aws.inventory import Inventory, same_content
 from faceveil.cli.aws.deployment import checked_id, client_of, own_frames
 from faceveil.cli.options import say
 from faceveil.errors import InputError, UsageError
 from faceveil.identity.references import photos_by_person
 from faceveil.jobs.job import job_prefix
 from faceveil.jobs.job_folder import JOB
-from faceveil.jobs.upload_note import NOTE, Brought
+from faceveil.jobs.upload_note import NOTE, UploadNote
 from faceveil.media.folder import FolderSource
 from faceveil.media.frames import Frame
 from faceveil.media.open import open_source
@@ -79,7 +79,7 @@ def upload(options: Namespace) -> int:
     sent = _send(source, frames, options)
     if video is not None:
         _send_video(folder, source.path)
-    note = Brought(
+    note = UploadNote(
         frames=sent.frames,
         frames_prefix=frames.prefix,
         digest=f"sha256:{sent.digest.hexdigest()}",
@@ -138,7 +138,7 @@ def encoder(source: Source, options: Namespace) -> Callable[[Frame], tuple[str, 
 
 def _send(source: Source, frames: S3Location, options: Namespace) -> _Sent:
     """Send what is not there. Raises InputError where another content is."""
-    there = Stored.list(frames)
+    there = Inventory.list(frames)
     encode = encoder(source, options)
 
     def send(frame: Frame) -> tuple[str, str, int, bool]:
@@ -186,7 +186,7 @@ def _plan(
 ) -> str:
     count = source.frame_count or "an unknown number of"
     lines = [f"would bring {count} frames of {source.width} x {source.height} to {frames.uri()}"]
-    there = len(Stored.list(frames).names)
+    there = len(Inventory.list(frames).names)
     if there:
         lines.append(f"{there} frames are there already; those that are the same stay")
     for name, photos in people.items():

@@ -18,12 +18,12 @@ from faceveil.cli.aws.deployment import client_of
 from faceveil.cli.commands import summary
 from faceveil.cli.options import say
 from faceveil.errors import FaceveilError, UsageError
-from faceveil.jobs.client import Client, Failure, State, Status
+from faceveil.jobs.client import JobClient, JobFailure, State, Status
 from faceveil.jobs.costs.job_costs import Load, run_cost
 from faceveil.jobs.costs.job_costs import postprocessing as postprocessing_cost
 from faceveil.jobs.costs.job_costs import requests as request_cost
 from faceveil.jobs.costs.prices import Prices, read_prices
-from faceveil.jobs.transform_watch import Transform, TransformWatch
+from faceveil.jobs.transforms.watch import Transform, TransformWatch
 
 LINE_SECONDS = 30.0
 """Between two lines where there is no terminal whose line could be written again."""
@@ -49,7 +49,7 @@ def watch(options: Namespace) -> int:
     return 0
 
 
-def _results(client: Client, job_id: str) -> str:
+def _results(client: JobClient, job_id: str) -> str:
     """What came of a completed job, in the words of the local command."""
     lines = [summary(client.analysis(job_id))]
     verified = client.results(job_id).report["verification"]
@@ -59,7 +59,7 @@ def _results(client: Client, job_id: str) -> str:
     return "\n".join(lines)
 
 
-def _error(job_id: str, failure: Failure) -> FaceveilError:
+def _error(job_id: str, failure: JobFailure) -> FaceveilError:
     kind = getattr(errors, failure.error, FaceveilError)
     return kind(f"job {job_id} failed at {failure.stage}: {failure.reason}")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from faceveil.jobs.budget import SECONDS_PER_FRAME, SECONDS_PER_MEGAPIXEL, SPARE
-from faceveil.jobs.chunks import CHUNK_FRAMES
+from faceveil.jobs.chunks.budget import SECONDS_PER_FRAME, SECONDS_PER_MEGAPIXEL, SPARE
+from faceveil.jobs.chunks.plan import CHUNK_FRAMES
 from faceveil.jobs.costs.prices import Prices
-from faceveil.jobs.transform_request import vcpus_of
+from faceveil.jobs.transforms.request import vcpus_of
 
 FUNCTION_SECONDS = 900
 BATCH_AT_ONCE = 16

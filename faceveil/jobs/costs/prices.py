@@ -70,10 +70,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     """A file of the user's. Raises InputError."""
     try:
         return tomllib.loads(path.read_text())
-    except OSError as problem:
-        raise InputError(f"{path}: cannot be read ({problem.strerror})") from problem
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path}: is not TOML ({problem})") from problem
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not TOML ({error})") from error
 
 
 def _check_numbers(path: Path, ours: dict[str, Any], merged: dict[str, Any]) -> None:

@@ -16,15 +16,15 @@ from faceveil.errors import InputError
 from faceveil.identity.references import References
 from faceveil.identity.select import Selection
 from faceveil.jobs import events
-from faceveil.jobs.chunks import ChunkPlan, plan_chunks, plan_name, results_digest
-from faceveil.jobs.detections import UnknownFrames
+from faceveil.jobs.chunks.plan import ChunkPlan, plan_chunks, plan_name, results_digest
+from faceveil.jobs.detections.answers import UnknownFrames
+from faceveil.jobs.detections.sampled import answered, read_frames
 from faceveil.jobs.job import Job
 from faceveil.jobs.job_folder import ANALYSIS, CHUNKS
 from faceveil.jobs.job_run import JobRun
-from faceveil.jobs.packed_analysis import pack, unpack, without_features
-from faceveil.jobs.reference_photos import job_references
-from faceveil.jobs.sampled_detections import answered, read_frames
-from faceveil.jobs.templates import keep_templates
+from faceveil.jobs.steps.packed_analysis import pack, unpack, without_features
+from faceveil.jobs.steps.reference_photos import job_references
+from faceveil.jobs.steps.templates import keep_templates
 from faceveil.media.frames import FrameSource
 from faceveil.media.s3_frames import S3Frames
 from faceveil.media.s3_keys import list_frames
@@ -39,7 +39,7 @@ class Analysed:
     plan: ChunkPlan
 
 
-def analyse(run: JobRun, chunk_frames: int | None = None) -> Analysed:
+def analyse_job(run: JobRun, chunk_frames: int | None = None) -> Analysed:
     """Analyse the job's detections, unless that is done, and share out the frames.
 
     Repeated, it finds what is there: analysis.json may have been edited in between. The event
@@ -125,10 +125,10 @@ def _analysed(run: JobRun) -> Analysis:
         unknown=unknown,
     )
     found = pipeline.follow(faces, job.sequences, size=size)
-    return decide(job, found, source, job_references(run, found.models), unknown)
+    return decide_selection(job, found, source, job_references(run, found.models), unknown)
 
 
-def decide(
+def decide_selection(
     job: Job,
     found: pipeline.Found,
     source: FrameSource,

@@ -49,7 +49,7 @@ def missing_chunks(run: JobRun, analysed: Analysed) -> list[int]:
     ]
 
 
-def finish(run: JobRun, analysed: Analysed, claim_seconds: float) -> bool:
+def finish_job(run: JobRun, analysed: Analysed, claim_seconds: float) -> bool:
     """Bring the chunks together, unless somebody else is at it. Gives whether the job is done.
 
     claim_seconds: after which this finisher is given up for dead. Raises InputError when chunks

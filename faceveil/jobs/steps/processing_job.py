@@ -18,11 +18,11 @@ from faceveil.assure.verify import EVERY
 from faceveil.errors import InputError
 from faceveil.files import path_digest
 from faceveil.identity.references import PHOTO_SUFFIXES, References, describe
-from faceveil.jobs.detections import SUFFIX, DetectionFolder, UnknownFrames
+from faceveil.jobs.detections.answers import SUFFIX, DetectionFolder, UnknownFrames
+from faceveil.jobs.detections.sampled import read_frames
 from faceveil.jobs.job import Job, read_job
-from faceveil.jobs.sampled_detections import read_frames
 from faceveil.jobs.settings import analyzer_of
-from faceveil.jobs.steps.analyse import decide
+from faceveil.jobs.steps.analyse import decide_selection
 from faceveil.jobs.steps.assemble import assemble_pictures
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
@@ -40,8 +40,8 @@ def process(inputs: Path, output: Path) -> str:
     path = inputs / "job" / "job.json"
     try:
         job = read_job(path.read_bytes(), str(path))
-    except OSError as problem:
-        raise InputError(f"{path}: cannot be read ({problem.strerror})") from problem
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     source = FolderSource(inputs / "frames")
     analysis = _analysed(job, inputs, source)
     output.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def _analysed(job: Job, inputs: Path, source: FolderSource) -> Analysis:
     else:
         analyzer = analyzer_of(job.networks)
         found = pipeline.analyse(source, analyzer, job.sequences, workers=usable_cores())
-    return decide(job, found, source, _references(job, inputs), unknown)
+    return decide_selection(job, found, source, _references(job, inputs), unknown)
 
 
 def _references(job: Job, inputs: Path) -> References | None:

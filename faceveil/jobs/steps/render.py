@@ -19,7 +19,7 @@ from faceveil.aws.s3 import S3Location
 from faceveil.errors import InputError, VerificationError
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.steps.analyse import Analysed
-from faceveil.jobs.templates import find_templates
+from faceveil.jobs.steps.templates import find_templates
 from faceveil.media.frames import Frame
 from faceveil.media.s3_frames import S3Frame, S3Frames
 from faceveil.media.s3_keys import FramePart, parse_frame_name
@@ -114,10 +114,10 @@ def _verified(
             templates=find_templates(run, analysis),
             workers=run.workers,
         )
-    except InputError as problem:
+    except InputError as error:
         raise VerificationError(
-            f"{output.path}: the output cannot be verified ({problem})"
-        ) from problem
+            f"{output.path}: the output cannot be verified ({error})"
+        ) from error
     return found.to_dict()
 
 

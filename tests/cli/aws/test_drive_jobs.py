@@ -17,14 +17,14 @@ from faceveil.assure.verification import Verification, Violation
 from faceveil.aws.clients import sagemaker_client
 from faceveil.cli.aws.watch import Watcher
 from faceveil.errors import InputError, OutputError, UsageError, VerificationError
-from faceveil.jobs import state_machine as steps
-from faceveil.jobs.client import Client
+from faceveil.jobs import state_machine
+from faceveil.jobs.client import JobClient
 from faceveil.jobs.costs.prices import read_prices
-from faceveil.jobs.detections import UnknownFrames
+from faceveil.jobs.detections.answers import UnknownFrames
 from faceveil.jobs.job import own_detections, read_job
 from faceveil.jobs.job_run import JobRun
-from faceveil.jobs.steps.analyse import decide
-from faceveil.jobs.transform_watch import TransformWatch
+from faceveil.jobs.steps.analyse import decide_selection
+from faceveil.jobs.transforms.watch import TransformWatch
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
 from faceveil.media.video import VideoSource
@@ -56,11 +56,11 @@ def uploaded(aws, frames, job_id):
 
 def deploy(place, job_id, folder):
     """What the deployment does with a job.json: the detections, and all steps after them."""
-    job = Client(place.bucket, endpoint_url=place.client.meta.endpoint_url).job(job_id)
+    job = JobClient(place.bucket, endpoint_url=place.client.meta.endpoint_url).job(job_id)
     detections = place.folder(own_detections(job_id))
     for number in range(FRAMES):
         detections.write(f"img{number + 1:07d}.png.out", faces_at(number).to_json())
-    steps.whole(JobRun(place, job, [].append, NobodyFound, "tester", folder))
+    state_machine.run_whole_job(JobRun(place, job, [].append, NobodyFound, "tester", folder))
 
 
 def veiled_here(frames, document, folder):
@@ -69,7 +69,7 @@ def veiled_here(frames, document, folder):
     source = FolderSource(frames)
     faces = ((number, faces_at(number)) for number in range(FRAMES))
     found = pipeline.follow(faces, job.sequences, size=(WIDTH, HEIGHT))
-    analysis = decide(job, found, source, None, UnknownFrames())
+    analysis = decide_selection(job, found, source, None, UnknownFrames())
     with FolderSink(folder, source) as sink:
         pipeline.render(source, analysis, sink, job.style)
     return contents(folder)
@@ -111,7 +111,7 @@ def test_watching_tells_how_far_how_long_and_how_dear(
     told = []
     transform = TransformWatch(sagemaker_client(), uploaded)
     watcher = Watcher(transform, read_prices(), told.append)
-    client = Client(place.bucket)
+    client = JobClient(place.bucket)
     watcher.look(client.status(uploaded))
     for number in range(5, 12):
         detections.write(f"img{number + 1:07d}.png.out", faces_at(number).to_json())
@@ -243,7 +243,7 @@ def test_what_runs_or_what_another_job_needs_is_not_deleted(aws, place, uploaded
     assert "wait until it has ended" in capsys.readouterr().err
     deploy(place, uploaded, tmp_path)
     again = f"{uploaded}-again"
-    Client(place.bucket).render_again(uploaded, again, {"mode": "none"})
+    JobClient(place.bucket).render_again(uploaded, again, {"mode": "none"})
     assert aws("cleanup", uploaded, "--features", "--yes") == InputError.exit_code
     assert f"job {again} still needs it" in capsys.readouterr().err
     assert names(place, f"detections/{uploaded}/")

@@ -11,7 +11,7 @@ import time
 import av
 import pytest
 
-from faceveil.aws.inventory import Stored, same_content
+from faceveil.aws.inventory import Inventory, same_content
 from faceveil.errors import InputError, UsageError
 from faceveil.media.folder import FolderSource
 from testkit.clips import make_clip, write_video
@@ -154,7 +154,7 @@ def test_a_dry_run_says_what_would_be_brought(aws, video, place, job_id, capsys)
 def test_a_checksum_tells_where_encryption_makes_an_etag_of_no_content(place, job_id):
     folder = place.folder(job_id)
     folder.write("a.png", b"content")
-    (listed,) = Stored.list(folder).names.values()
+    (listed,) = Inventory.list(folder).names.values()
     asked = []
 
     class Encrypted:

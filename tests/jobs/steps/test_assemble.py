@@ -10,7 +10,7 @@ from PIL import Image as Picture
 
 from faceveil.aws.s3 import S3Location
 from faceveil.errors import InputError, OutputError
-from faceveil.jobs import state_machine as steps
+from faceveil.jobs import state_machine
 from faceveil.jobs.steps.assemble import assemble_pictures
 from faceveil.media.folder import FolderSource
 from faceveil.media.frames import EncodeOptions
@@ -81,7 +81,7 @@ def with_source(made, source):
 
 def test_a_job_gives_its_video_the_same_each_time(made, source):
     with_source(made, source)
-    steps.whole(made.run())
+    state_machine.run_whole_job(made.run())
     video = made.place.read("veiled.mp4")
     assert b'"veiled.mp4"' in made.place.read("manifest.json")
     assert made.events[-1].detail["video"] == f"{PREFIX}veiled.mp4"
@@ -89,7 +89,7 @@ def test_a_job_gives_its_video_the_same_each_time(made, source):
     path.write_bytes(video)
     assert sound(path) == sound(source / "talk.mp4")
     made.place.delete(["_SUCCESS", "veiled.mp4"])
-    steps.whole(made.run())
+    state_machine.run_whole_job(made.run())
     assert made.place.read("veiled.mp4") == video
     assert not list(made.folder.glob("talk-*")), "no temporary file is left"
 
@@ -97,7 +97,7 @@ def test_a_job_gives_its_video_the_same_each_time(made, source):
 def _little_room(url, bucket, folder, queue):
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
     try:
-        steps.whole(MadeJob(S3Location.open(f"s3://{bucket}", url), folder).run())
+        state_machine.run_whole_job(MadeJob(S3Location.open(f"s3://{bucket}", url), folder).run())
     except OutputError as problem:
         queue.put(str(problem))
 
@@ -107,7 +107,7 @@ def test_out_of_scratch_space_the_job_fails_and_says_so(made, source, s3_url):
     """No room in /tmp, as far as a limit on the size of files can stand for it."""
     with_source(made, source)
     context = get_context("forkserver")
-    context.set_forkserver_preload(["faceveil.jobs.state_machine", "made_job"])
+    context.set_forkserver_preload(["faceveil.jobs.state_machine", "testkit.made_job"])
     queue = context.Queue()
     arguments = (s3_url, made.bucket.bucket, made.folder, queue)
     process = context.Process(target=_little_room, args=arguments)

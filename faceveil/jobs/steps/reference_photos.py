@@ -83,6 +83,6 @@ class _Look:
         content = self._run.bucket.read(listed.name, listed.etag)
         try:
             return analyzer(read_picture(content))
-        except InputError as problem:
+        except InputError as error:
             uri = self._run.bucket.uri(listed.name)
-            raise InputError(f"reference photo {uri} cannot be used: {problem}") from problem
+            raise InputError(f"reference photo {uri} cannot be used: {error}") from error

@@ -22,8 +22,8 @@ from faceveil.faces import FrameError, FrameFaces, Models
 from faceveil.identity.cluster import cluster
 from faceveil.identity.points import Point
 from faceveil.identity.select import Selection, decide
-from faceveil.jobs.detections import UnknownFrames
-from faceveil.jobs.sampled_detections import (
+from faceveil.jobs.detections.answers import UnknownFrames
+from faceveil.jobs.detections.sampled import (
     STEP,
     answered,
     fill,

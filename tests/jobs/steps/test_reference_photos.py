@@ -10,7 +10,7 @@ from PIL import Image as Picture
 from faceveil.analysis import parse_analysis
 from faceveil.errors import InputError
 from faceveil.faces import FrameFaces, Models
-from faceveil.jobs import state_machine as steps
+from faceveil.jobs import state_machine
 from testkit.made_job import FRAMES, MODELS, PREFIX, faces_at
 
 ANN_PHOTOS = f"{PREFIX}references/ann/"
@@ -57,7 +57,7 @@ def test_a_person_is_kept_by_photos_that_are_looked_at_once(made):
     made.place.write("references/ann/notes.txt", b"not a photo")
     analyzer = SeesAnn()
     run = made.run(analyzer=lambda: analyzer)
-    steps.whole(run)
+    state_machine.run_whole_job(run)
     assert kept_frames(made) == {("Ann", frame) for frame in range(10)}
     assert analyzer.looked == 2
     # nothing biometric outside of the detections
@@ -65,7 +65,7 @@ def test_a_person_is_kept_by_photos_that_are_looked_at_once(made):
     # analysed again, the photos need not be; a new content under an old name must be
     made.place.delete([n for n in made.results() if not n.startswith("references/")])
     made.place.write("references/ann/one.png", photo(30))
-    steps.whole(run)
+    state_machine.run_whole_job(run)
     assert analyzer.looked == 3
     assert made.place.find("_SUCCESS")
 
@@ -73,7 +73,7 @@ def test_a_person_is_kept_by_photos_that_are_looked_at_once(made):
 def test_what_was_seen_in_photos_goes_with_the_detections(made):
     made.upload(selection=KEEP_ANN, retention={"delete_features": True})
     made.place.write("references/ann/one.png", photo(10))
-    steps.whole(made.run(analyzer=SeesAnn))
+    state_machine.run_whole_job(made.run(analyzer=SeesAnn))
     assert made.detected() == {}
     assert len(made.objects("frames/")) == FRAMES
     assert made.objects("references/"), "the photos are the user's"
@@ -83,7 +83,7 @@ def test_a_photo_that_is_none_is_named(made):
     made.upload(selection=KEEP_ANN)
     made.place.write("references/ann/one.png", b"no picture")
     with pytest.raises(InputError, match=r"references/ann/one.png.* cannot be used"):
-        steps.whole(made.run(analyzer=SeesAnn))
+        state_machine.run_whole_job(made.run(analyzer=SeesAnn))
     assert "one.png" in json.loads(made.place.read("error.json"))["reason"]
 
 
@@ -93,4 +93,4 @@ def test_photos_and_detections_need_one_recogniser(made):
     other = SeesAnn()
     other.models = Models("made", "another", MODELS.digest, 0.5)
     with pytest.raises(InputError, match="the recogniser made, the photos would be with another"):
-        steps.whole(made.run(analyzer=lambda: other))
+        state_machine.run_whole_job(made.run(analyzer=lambda: other))

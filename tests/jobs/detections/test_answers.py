@@ -12,7 +12,7 @@ from faceveil.aws.s3 import S3Location
 from faceveil.aws.s3_errors import LostObjectError
 from faceveil.errors import InputError
 from faceveil.faces import FrameError, FrameFaces, Models
-from faceveil.jobs.detections import DetectionFolder, UnknownFrames, read_detections
+from faceveil.jobs.detections.answers import DetectionFolder, UnknownFrames, read_detections
 from testkit.servers.faulty_s3 import SLOW_DOWN, TRUNCATE, FaultyS3
 
 MODELS = Models("union", "arcface-mobilefacenet", "sha256:" + "0" * 64, 0.7)

@@ -16,16 +16,16 @@ import orjson
 from faceveil.aws.s3 import S3Location
 from faceveil.errors import InputError
 from faceveil.faces import Ints
-from faceveil.jobs.job import Job
-from faceveil.jobs.job_run import JobRun
-from faceveil.jobs.sampled_detections import (
+from faceveil.jobs.detections.sampled import (
     answered,
     manifest,
     plan_coarse,
     plan_refine,
     read_looks,
 )
-from faceveil.jobs.transform_request import (
+from faceveil.jobs.job import Job
+from faceveil.jobs.job_run import JobRun
+from faceveil.jobs.transforms.request import (
     Machines,
     create_transform,
     refine_name,

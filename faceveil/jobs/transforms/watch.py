@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from faceveil.jobs.transform_request import transform_name
+from faceveil.aws.errors import AWS_ERRORS, code_of
+from faceveil.aws.sagemaker import ENDS
+from faceveil.jobs.transforms.request import transform_name
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
 
-_ENDED = ("Completed", "Failed", "Stopped")
 _NOT_YET = ("ResourceNotFound", "ValidationException")
 
 
@@ -41,12 +40,9 @@ class TransformWatch:
         if not self._is_over:
             try:
                 self._last = self._described()
-                self._is_over = self._last.status in _ENDED
-            except ClientError as problem:
-                code = problem.response.get("Error", {}).get("Code", "")
-                self._is_over = code not in _NOT_YET
-            except BotoCoreError:
-                self._is_over = True
+                self._is_over = self._last.status in ENDS
+            except AWS_ERRORS as error:
+                self._is_over = code_of(error) not in _NOT_YET
         return self._last
 
     def _described(self) -> Transform:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from botocore.exceptions import BotoCoreError, ClientError
 
-from faceveil.errors import OutputError
-from faceveil.jobs.chunks import ChunkPlan
+from faceveil.aws.batch import submit_job
+from faceveil.jobs.chunks.plan import ChunkPlan
 from faceveil.jobs.job_run import JobRun
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ class BatchQueue:
     queue: str
     definition: str
 
-    def render(self, run: JobRun, plan: ChunkPlan) -> str:
+    def submit_chunks(self, run: JobRun, plan: ChunkPlan) -> str:
         """Submit the chunks, unless they are; gives the Batch job's id.
 
         Killed between submitting and noting it, the next attempt submits again: children find
@@ -37,7 +36,7 @@ class BatchQueue:
         command = "chunk" if plan.count > 1 else "run"
         return self._once(run, plan, SUBMITTED, command, array)
 
-    def finish(self, run: JobRun, plan: ChunkPlan) -> str:
+    def submit_finish(self, run: JobRun, plan: ChunkPlan) -> str:
         """Submit the end of a job that takes longer than a function may."""
         return self._once(run, plan, FINISHING, "finish", {})
 
@@ -48,22 +47,18 @@ class BatchQueue:
         if run.folder.find(name) is not None:
             return str(orjson.loads(run.folder.read(name))["batch_job"])
         words = [command, "--bucket", run.bucket.bucket, "--job", run.job.id]
-        try:
-            answer = self.client.submit_job(
-                jobName=f"faceveil-{run.job.id}-{plan.digest}",
-                jobQueue=self.queue,
-                jobDefinition=self.definition,
-                containerOverrides={"command": words},
-                tags={"faceveil:job-id": run.job.id},
-                propagateTags=True,
-                **options,
-            )
-        except (ClientError, BotoCoreError) as problem:
-            raise OutputError(
-                f"AWS Batch does not take the job for {self.queue} ({problem})"
-            ) from problem
-        run.folder.write(name, orjson.dumps({"batch_job": answer["jobId"]}))
-        return answer["jobId"]
+        batch_job = submit_job(
+            self.client,
+            self.queue,
+            jobName=f"faceveil-{run.job.id}-{plan.digest}",
+            jobDefinition=self.definition,
+            containerOverrides={"command": words},
+            tags={"faceveil:job-id": run.job.id},
+            propagateTags=True,
+            **options,
+        )
+        run.folder.write(name, orjson.dumps({"batch_job": batch_job}))
+        return batch_job
 
 
 def forget(run: JobRun, plan: ChunkPlan) -> None:

@@ -42,10 +42,10 @@ class DetectionFolder:
         path = self.root / name
         try:
             return path.read_bytes()
-        except FileNotFoundError as problem:
-            raise LostObjectError(f"{path}: there is no such file") from problem
-        except OSError as problem:
-            raise InputError(f"{path}: cannot be read ({problem.strerror})") from problem
+        except FileNotFoundError as error:
+            raise LostObjectError(f"{path}: there is no such file") from error
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 @dataclass(slots=True)
@@ -117,14 +117,14 @@ def _read(store: DetectionStore, name: str) -> FrameFaces:
     """The faces of a frame, or why there are none to know of."""
     try:
         content = store.read(f"{name}{SUFFIX}")
-    except LostObjectError as problem:
-        return _unknown(MISSING, str(problem))
+    except LostObjectError as error:
+        return _unknown(MISSING, str(error))
     if not content.strip():
         return _unknown(EMPTY, "its answer is empty")
     try:
         return FrameFaces.from_json(content)
-    except InputError as problem:
-        return _unknown(MALFORMED, str(problem))
+    except InputError as error:
+        return _unknown(MALFORMED, str(error))
 
 
 def _unknown(code: str, message: str) -> FrameFaces:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from faceveil.aws.clients import S3Uri
+from faceveil.aws.sagemaker import (
+    NameTakenError,
+    create_transform_job,
+    describe_transform_job,
+)
 from faceveil.aws.transform_limits import DEFAULT_CONTENT_TYPE, MOST_MEGABYTES, MOST_RETRIES
-from faceveil.errors import InputError, OutputError, UsageError
+from faceveil.errors import InputError, UsageError
 from faceveil.jobs.job import Job
 
 if TYPE_CHECKING:
@@ -23,13 +27,6 @@ INSTANCE_TYPE = "ml.c5.xlarge"
 TIMEOUT_SECONDS = 600
 """Of one frame, before it is sent again."""
 _INSTANCE_TYPE = re.compile(r"ml\.[a-z][a-z0-9-]*\.(?:(large)|([1-9][0-9]*)?xlarge)")
-_TRY_AGAIN = {"ThrottlingException", "ServiceUnavailable", "InternalFailure", "InternalServerError"}
-_ADVICE = {
-    "ResourceLimitExceeded": "the account's quota is used up: wait for other jobs, take another "
-    "instance type, fewer instances, or ask for more under Service Quotas",
-    "AccessDeniedException": "these credentials may not create transform jobs of this model",
-    "ResourceNotFound": "the model, or its image, does not exist: deploy it first",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +39,28 @@ class Machines:
     instance_count: int = 1
     kms_key: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Machines:
+        """Read FACEVEIL_MODEL_NAME, FACEVEIL_INSTANCE_TYPE, FACEVEIL_INSTANCE_COUNT,
+        FACEVEIL_KMS_KEY and FACEVEIL_DEPLOYMENT.
+
+        Raises UsageError where one is missing or not valid.
+        """
+        model = environment.get("FACEVEIL_MODEL_NAME")
+        if not model:
+            raise UsageError("which model? Set FACEVEIL_MODEL_NAME to the SageMaker model's name")
+        count = environment.get("FACEVEIL_INSTANCE_COUNT") or "1"
+        if not count.isdecimal() or not int(count):
+            raise UsageError(f"FACEVEIL_INSTANCE_COUNT={count!r}: must be a whole number from 1 on")
+        deployment = environment.get("FACEVEIL_DEPLOYMENT")
+        return cls(
+            model_name=model,
+            instance_type=environment.get("FACEVEIL_INSTANCE_TYPE") or INSTANCE_TYPE,
+            instance_count=int(count),
+            kms_key=environment.get("FACEVEIL_KMS_KEY") or None,
+            tags=(("faceveil:deployment", deployment),) if deployment else (),
+        )
 
 
 def transform_name(job_id: str) -> str:
@@ -126,39 +145,23 @@ def transform_request(
 
 
 def create_transform(client: SageMakerClient, request: dict[str, Any]) -> bool:
-    """Create the transform job; False when there is one for the same frames already.
+    """Create the transform job. Returns False when there is one for the same frames already.
 
-    Raises InputError when the name is taken by a job of other frames or with another output,
-    OutputError when SageMaker refuses. ClientError and BotoCoreError pass where it only asks to be
-    tried again.
+    Raises InputError when the name is taken by a job of other frames or with another output, else
+    as `create_transform_job` does.
     """
-    name = request["TransformJobName"]
     try:
-        client.create_transform_job(**request)
-    except ClientError as problem:
-        error = problem.response.get("Error", {})
-        code, message = error.get("Code", ""), error.get("Message", str(problem))
-        if code == "ResourceInUse":
-            _check_same(client, request)
-            return False
-        if code in _TRY_AGAIN:
-            raise
-        advice = _ADVICE.get(code, "check the instance type, the model and the prefixes")
-        raise OutputError(
-            f"SageMaker refuses transform job {name} on "
-            f"{request['TransformResources']['InstanceType']} with model {request['ModelName']} "
-            f"({code}: {message}); {advice}"
-        ) from problem
+        create_transform_job(client, request)
+    except NameTakenError:
+        _check_same(client, request)
+        return False
     return True
 
 
 def _check_same(client: SageMakerClient, request: dict[str, Any]) -> None:
     name = request["TransformJobName"]
-    try:
-        taken = client.describe_transform_job(TransformJobName=name)
-    except (ClientError, BotoCoreError) as problem:
-        raise OutputError(f"transform job {name}: cannot be looked at ({problem})") from problem
-    if _places(taken) != _places(request):
+    taken = describe_transform_job(client, name)
+    if taken is not None and _places(taken) != _places(request):
         source, output = _places(taken)
         raise InputError(
             f"transform job {name} exists, reads {source} and writes to {output}: names are used "

@@ -65,8 +65,8 @@ def unpack(content: bytes, where: str) -> Analysis:
     try:
         with np.load(BytesIO(content), allow_pickle=False) as file:
             return _analysis({name: file[name] for name in file.files})
-    except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as problem:
-        raise InputError(f"{where}: is damaged ({problem!r}); delete it") from problem
+    except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
+        raise InputError(f"{where}: is damaged ({error!r}); delete it") from error
 
 
 def _analysis(columns: dict[str, NDArray[Any]]) -> Analysis:

@@ -6,9 +6,9 @@ import pytest
 from faceveil import pipeline
 from faceveil.analysis import parse_analysis, to_json
 from faceveil.errors import InputError
-from faceveil.jobs.detections import UnknownFrames
-from faceveil.jobs.packed_analysis import pack, unpack, without_features
-from faceveil.jobs.steps.analyse import decide
+from faceveil.jobs.detections.answers import UnknownFrames
+from faceveil.jobs.steps.analyse import decide_selection
+from faceveil.jobs.steps.packed_analysis import pack, unpack, without_features
 from faceveil.media.folder import FolderSource
 from testkit.made_job import HEIGHT, WIDTH, faces_at
 
@@ -19,7 +19,7 @@ def analysis(request, uploaded):
     shown = range(24) if request.param == "people" else range(15, 24)
     faces = ((number, faces_at(at)) for number, at in enumerate(shown))
     found = pipeline.follow(faces, size=(WIDTH, HEIGHT))
-    return decide(uploaded.run().job, found, source, None, UnknownFrames())
+    return decide_selection(uploaded.run().job, found, source, None, UnknownFrames())
 
 
 def test_columns_say_what_the_file_says(analysis):

@@ -26,7 +26,7 @@ import orjson
 from faceveil.aws.s3 import S3Location
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import FrameError, FrameFaces, Ints
-from faceveil.jobs.detections import (
+from faceveil.jobs.detections.answers import (
     MISSING,
     READERS,
     SUFFIX,

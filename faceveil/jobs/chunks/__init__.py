@@ -1,0 +1,1 @@
+"""Rendering in chunks: how the frames are divided, where each chunk runs, and the Batch queue."""
