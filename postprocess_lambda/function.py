@@ -1,4 +1,4 @@
-"""What both functions share: their budget, their logs and metrics, and how an error is answered."""
+"""What the functions share: their budget, their logs and metrics, and how an error is answered."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def budget_of(context: LambdaContext) -> Budget:
     """What this invocation may use."""
     return Budget(
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
-        memory=int(context.memory_limit_in_mb) * MIB,  # awslambdaric gives it as text
+        memory=int(context.memory_limit_in_mb) * MIB,  # awslambdaric passes it as text
         scratch=shutil.disk_usage(tempfile.gettempdir()).free,
     )
 
 
 def work(job_id: str, stage: Stage, owner: str, step: Callable[[JobRun], str]) -> Answer:
-    """Do a step of a job; gives the function's answer.
+    """Do a step of a job. Returns the function's answer.
 
-    An error of faceveil is final: the job says that it has failed, and the function answers, so
-    that nobody tries in vain. Any other is raised: Lambda tries again, then the dead-letter queue
-    has it. stage: what a job.json that cannot be used has stopped.
+    An error of faceveil is final: the job is marked failed, and the function answers, so that
+    Lambda does not retry in vain. Any other is raised: Lambda tries again, then the dead-letter
+    queue has it. stage: where a job.json that cannot be used has stopped the job.
     """
     logger.append_keys(job_id=job_id)
     settings = Settings.of()

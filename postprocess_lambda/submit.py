@@ -1,4 +1,4 @@
-"""The function that runs when somebody has written jobs/<id>/job.json: it starts the job."""
+"""The function that runs when jobs/<id>/job.json was written: it starts the job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The function that runs every few hours: jobs that nobody goes on with are told to have failed."""
+"""The function that runs every few hours: jobs idle for 24 hours are marked failed."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def handler(event: EventBridgeEvent, context: LambdaContext) -> Answer:
     settings = Settings.of()
     stuck = sweep(settings.open_bucket(), sagemaker_client, settings.announce(), datetime.now(UTC))
     for job_id in stuck:
-        logger.error("job %s has failed: nobody went on with it", job_id)
+        logger.error("job %s has failed: it was idle for 24 hours", job_id)
         count("JobsFailed")
     return {"outcome": "swept", "failed": stuck}

@@ -37,7 +37,7 @@ COLUMNS, TILE_WIDTH = 4, 400
 def main() -> int:
     options = build_parser().parse_args()
     narrate = Narrator()
-    fields = {"sampling": {"mode": "coarse_then_refine"}} if options.sampled else {}
+    fields = {"sampling": {"mode": "adaptive"}} if options.sampled else {}
     with event_pipeline(narrate, options.containers, options.calls) as pipeline:
         try:
             if options.containers:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SCHEME = "s3://"
 ATTEMPTS = 5
-"""How often boto3 asks before it gives up on a request (throttling, 5xx, lost connections)."""
+"""How often boto3 sends a request before it gives up (throttling, 5xx, lost connections)."""
 REKOGNITION_ATTEMPTS = 10
 """Quotas are a few requests a second, which all that runs in an account share."""
 MAX_CONNECTIONS = 100
@@ -65,7 +65,7 @@ def s3_client(
 
     attempts: how often a request is sent at most, with growing random pauses between.
     expected_owner: the account every request expects to own the bucket: S3 refuses where a bucket
-    of that name is somebody else's. kms_key: what every object written is encrypted with
+    of that name belongs to another account. kms_key: what every object written is encrypted with
     (SSE-KMS), instead of as the bucket says. Both hold for all that is done with the client.
     """
     elsewhere = endpoint_url or os.environ.get("AWS_ENDPOINT_URL_S3")

@@ -18,7 +18,7 @@ def registry_password(region: str) -> str:
         answer = ecr_client(region).get_authorization_token()
     except AWS_ERRORS as error:
         raise OutputError(
-            f"ECR in {region} gives no password ({error}): these credentials need "
+            f"ECR in {region} returns no password ({error}): these credentials need "
             "ecr:GetAuthorizationToken"
         ) from error
     token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()

@@ -1,9 +1,9 @@
-"""Claims: of many workers that want to do one thing, one does it; another when that one has died.
+"""Claims: of many workers that want to do one thing, one does it, and another if that one dies.
 
 A claim is a row of objects `chunks/claims/<name>/0000`, `0001`, …, each put only where none is yet
-(If-None-Match). The last one holds: it says whose it is and until when. Who finds it expired puts
-the next one, and of several who do so, S3 lets one win. What is done under a claim must bear being
-done twice all the same: a claimant may be slow rather than dead.
+(If-None-Match). The last one holds: it names its owner and when it expires. A worker that finds it
+expired puts the next one, and of several that do so, S3 lets one win. What is done under a claim
+must still be idempotent: a claimant may be slow rather than dead.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Claims:
     clock: Clock = time.time
 
     def take(self, name: str, seconds: float) -> bool:
-        """Claim `name` for so long. False when somebody else holds it.
+        """Claim `name` for so many seconds. Returns False when another owner holds it.
 
-        An owner gets its own claim again: after a restart it goes on at once.
+        An owner receives its own claim again, so that it goes on at once after a restart.
         """
         place = self._place(name)
         names = [item.name for page in place.pages() for item in page]
@@ -43,13 +43,13 @@ class Claims:
         return self._put(place, len(names), self.clock() + seconds)
 
     def release(self, name: str) -> None:
-        """Give a claim back, so that the next one need not wait until it expires."""
+        """Release a claim, so that the next owner need not wait until it expires."""
         place = self._place(name)
         count = sum(len(page) for page in place.pages())
         self._put(place, count, 0)
 
     def remove_all(self) -> None:
-        """Forget all claims of the job, when nothing is left to be claimed."""
+        """Delete all claims of the job, when nothing is left to claim."""
         place = self.folder.folder(CLAIMS)
         names = [item.name for page in place.pages(recursive=True) for item in page]
         place.delete(names)

@@ -1,11 +1,11 @@
-"""What a backend does with jobs in the cloud: submit, watch, read what came of them, choose again.
+"""What a backend does with jobs in the cloud: submit, watch, read the results, choose again.
 
     client = JobClient("the-bucket")
     client.submit({"version": 1, "id": "talk-1", "frames": {"prefix": "frames/talk-1/"}})
     client.wait("talk-1", progress=print)
     client.render_again("talk-1", "talk-1-ann", {"mode": "keep", "identities": [2]})
 
-It asks S3 only, with the rights that the policy for a backend gives (docs/guides/backend.md), and
+It uses S3 only, with the rights of the policy for a backend (docs/guides/backend.md), and
 needs the extra `aws`.
 """
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Identity", "JobClient", "JobFailure", "Results", "State", "Status", "UnknownJobError"]
 
 PAUSE_SECONDS = 5.0
-"""Between two looks at a job that is waited for."""
+"""Between two readings of the status of a job that is waited for."""
 URL_SECONDS = 3600
 _ANALYSED_AT = ("analyse", "render", "finish")
 """Stages that a job reaches with all of its detections there."""
@@ -70,9 +70,9 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What a completed job has made.
+    """The results of a completed job.
 
-    report: report.json. sha256: of each object that the job gives out, by key, in the order of the
+    report: report.json. sha256: of each object that the job publishes, by key, in the order of the
     frames; the veiled frames lie under output_prefix. video_key: None where no video was asked for.
     """
 
@@ -129,10 +129,10 @@ class JobClient:
         progress: Callable[[Status], object] | None = None,
         pause: float = PAUSE_SECONDS,
     ) -> Status:
-        """Look every `pause` seconds until the job has ended or `timeout` seconds are over.
+        """Read the status every `pause` seconds until the job has ended or `timeout` seconds pass.
 
-        Gives the last status: completed, failed, or neither in time (`has_ended` tells). progress
-        is called with each.
+        Returns the last status: completed, failed, or neither in time (see `has_ended`). progress
+        is called with each status.
         """
         until = None if timeout is None else time.monotonic() + timeout
         frames = None
@@ -147,7 +147,7 @@ class JobClient:
             time.sleep(min(pause, left))
 
     def job(self, job_id: str) -> Job:
-        """What the job shall do."""
+        """Return the job as its job.json describes it."""
         return load_job(self.bucket, job_id)
 
     def analysis(self, job_id: str) -> Analysis:
@@ -177,7 +177,7 @@ class JobClient:
         )
 
     def url(self, key: str, seconds: int = URL_SECONDS) -> str:
-        """An address at which anybody can read an object for a while: for browsers.
+        """Return an address at which a browser can read an object for a while, without credentials.
 
         S3 is not asked: it holds as long as the credentials here do, and for what they may read.
         """
@@ -214,7 +214,8 @@ class JobClient:
         if job.delete_features and not job.has_detections:
             raise InputError(
                 f"{folder.uri()}: its detections are deleted when it succeeds "
-                "(retention.delete_features), so nobody can be chosen again: detect again"
+                "(retention.delete_features), so another selection needs new detections: submit it "
+                "without `detections`"
             )
         if folder.find(ANALYSIS) is not None:
             return

@@ -1,4 +1,4 @@
-"""A job that has failed says so: error.json in its folder, and an event."""
+"""How a job is marked failed: error.json in its folder, and an event."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def fail_job(
     announce: Announce,
     job_json: str | None = None,
 ) -> None:
-    """Write error.json and send the event, unless the job has failed already.
+    """Mark a job failed: write error.json and send the event, unless that is done.
 
-    job_json: digest of the one that cannot be started, kept in error.json beside the event's
+    job_json: digest of the job.json that cannot be started, kept in error.json beside the event's
     detail. The event is sent even where S3 cannot be reached: that may be what is wrong.
     """
     event = events.failed(job_id, bucket.bucket, stage, error)
@@ -44,7 +44,7 @@ def fail_job(
 
 
 def has_failed(bucket: S3Location, job_id: str) -> bool:
-    """Whether the job has failed and nobody has started it again."""
+    """Whether the job is marked failed."""
     return bucket.folder(job_prefix(job_id)).find(ERROR) is not None
 
 
@@ -59,5 +59,5 @@ def failure_of(bucket: S3Location, job_id: str) -> dict[str, Any] | None:
 
 
 def clear_failure(bucket: S3Location, job_id: str) -> None:
-    """Forget that the job has failed."""
+    """Delete error.json, so that the job may run again."""
     bucket.folder(job_prefix(job_id)).delete([ERROR])

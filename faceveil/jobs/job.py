@@ -1,4 +1,4 @@
-"""job.json: what a job in the cloud shall do. Read here and nowhere else.
+"""job.json: what a job in the cloud does. Read here and nowhere else.
 
 Its JSON Schema is job.schema.json. Everything a job writes lies under `jobs/<id>/` of the bucket
 that job.json lies in; frames, a source video and detections made before may lie elsewhere in it.
@@ -34,10 +34,13 @@ RESERVED = ("references/", "chunks/")
 MAX_BYTES = 1 << 20
 """A job.json is small; a larger object is something else."""
 COARSE_STEP = 6
-"""Twice as many looks as at every 12th frame where nothing moves; where much does, fewer in all."""
+"""Twice as many frames as every 12th where nothing moves; where much does, fewer in all."""
 LONGEST_SAMPLED_ID = 47
 """The name of its second transform job, faceveil-<id>-refine, has at most 63 characters."""
 _OWN_KEY = re.compile(r"(?:^|/)jobs/([^/]+)/job\.json$")
+
+_ADAPTIVE = ("adaptive", "coarse_then_refine")
+"""The second is the older word."""
 
 OnFailure = Literal["refuse", "veil_unknown"]
 OnViolation = Literal["fail", "report", "off"]
@@ -89,8 +92,8 @@ class TransformSpec:
 class Job:
     """A job, with every default filled in. Prefixes end in a slash; all keys are of one bucket.
 
-    coarse_step: look at every that many-th frame first, then only where looks disagree; None: look
-    at every frame.
+    coarse_step: detect in every coarse_step-th frame first, then only where neighbours disagree;
+    None: in every frame.
     """
 
     id: str
@@ -238,10 +241,10 @@ def _rate(value: float | str) -> Fraction:
 
 def _coarse_step(data: dict[str, Any], rate: Fraction | None) -> int | None:
     step: int | None = data.get("step")
-    if data["mode"] == "coarse_then_refine":
+    if data["mode"] in _ADAPTIVE:
         return step or min(COARSE_STEP, SamplingOptions().bounds(rate)[1])
     if step is not None:
-        raise _FieldError("sampling.step", "mode 'every' looks at every frame")
+        raise _FieldError("sampling.step", "mode 'every' detects in every frame")
     return None
 
 
@@ -253,7 +256,10 @@ def _selection(data: dict[str, Any], rate: Fraction | None) -> SelectionSpec:
             "selection", f"mode {mode!r} needs references, points or identities: who is meant?"
         )
     if mode in ("all", "none") and selecting:
-        raise _FieldError(f"selection.{selecting[0]}", f"mode {mode!r} selects nobody")
+        raise _FieldError(
+            f"selection.{selecting[0]}",
+            f"mode {mode!r} takes no selection: remove it, or choose only or keep",
+        )
     if mode == "all" and "times" in data:
         raise _FieldError("selection.times", "mode 'all' veils everyone at all times")
     accept, uncertain = data.get("accept"), data.get("uncertain")

@@ -16,13 +16,13 @@ ERROR = "error.json"
 CHUNKS = "chunks/"
 CLAIMS = "chunks/claims/"
 REFINE = "refine"
-"""The claim of who starts the second transform job: nothing is analysed yet."""
+"""The claim on starting the second transform job: nothing is analysed yet."""
 ANNOUNCED = "chunks/announced"
 """Exists when the event of the completed job has been sent."""
 
 
 class UnknownJobError(InputError):
-    """There is no job.json: an event that is about somebody else's job."""
+    """There is no job.json of this id in the bucket."""
 
 
 def load_job(bucket: S3Location, job_id: str) -> Job:

@@ -23,9 +23,9 @@ Count = Callable[[str], None]
 class JobRun:
     """A job being worked on.
 
-    bucket: the whole bucket. announce sends an event. analyzer gives the networks, opened when
-    first asked for. owner tells who works on it: the same after a restart, another for anybody
-    else. scratch: a folder for temporary files. count: counts one more of what a metric names.
+    bucket: the whole bucket. announce sends an event. analyzer returns the networks, opened on the
+    first call. owner names this worker in claims: the same after a restart, different for any other
+    worker. scratch: a folder for temporary files. count: counts one more of what a metric names.
     """
 
     bucket: S3Location

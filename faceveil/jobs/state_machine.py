@@ -1,13 +1,17 @@
 """What is done at each event: the state machine of post-processing.
 
-    transform job ended -> start:  analyse; render and finish here, or send the chunks to Batch
-                                    or have a second one look closer, and wait for its end
-    submitted over detections that exist -> start, too
-    one chunk in Batch  -> chunk:  render it; the one that finds no chunk missing finishes
-    array job ended     -> ended:  finish what the children could not, or tell that it has failed
-    by hand             -> whole:  all of it, here
+    a transform job has ended           on_transform_ended: create the refine pass of a sampled job
+                                        and wait for its end; else analyse, then render and finish
+                                        here, or submit the chunks to AWS Batch
+    submitted over detections of        on_transform_ended, too
+    another job
+    one chunk in Batch                  render_one_chunk; the one that finds no chunk missing
+                                        finishes the job
+    the array job has ended             on_array_job_ended: finish what the children could not, or
+                                        mark the job failed
+    by hand                             run_whole_job: all of it, here
 
-Every function may be called again at any time, by anybody, also at once.
+Every function may be called again at any time, from several workers at once.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from typing import Literal
 import orjson
 
 from faceveil.errors import FaceveilError, InputError
-from faceveil.jobs.chunks.batch_queue import BatchQueue, forget
+from faceveil.jobs.chunks.batch_queue import BatchQueue, forget_batch_jobs
 from faceveil.jobs.chunks.budget import Budget
 from faceveil.jobs.claims import Claims
 from faceveil.jobs.events import Stage
@@ -39,7 +43,7 @@ log = logging.getLogger(__name__)
 JobOutcome = Literal["completed", "refining", "rendering", "elsewhere", "failed"]
 START = "start"
 FINISH_SECONDS = 3600.0
-"""A finisher outside a function is given up for dead after this long."""
+"""A finisher outside a function counts as dead after this long."""
 _GRACE_SECONDS = 5.0
 _NAMED = 3
 
@@ -61,10 +65,10 @@ def on_transform_ended(
     batch: BatchQueue | None,
     second: SecondPass | None = None,
 ) -> JobOutcome:
-    """After a transform job. Without `batch`, all is done here; without `second`, no transform job
-    follows another.
+    """Continue after a transform job. Without `batch`, all is done here; without `second`, no
+    transform job follows another.
 
-    Raises FaceveilError when the job has failed by it, after saying so.
+    Raises FaceveilError when the job has failed, after it is marked so.
     """
     if ended.is_reuse and not run.job.has_detections:
         return "elsewhere"  # its own transform job is at work
@@ -100,7 +104,7 @@ def on_transform_ended(
 
 
 def render_one_chunk(run: JobRun, index: int) -> JobOutcome:
-    """One child of the array job."""
+    """Render one chunk, as a child of the array job; the last one finishes the job."""
     settled = _settled(run)
     if settled:
         return settled
@@ -117,7 +121,7 @@ def render_one_chunk(run: JobRun, index: int) -> JobOutcome:
 
 
 def finish_here(run: JobRun, analysed: Analysed) -> JobOutcome:
-    """Finish where there is time enough."""
+    """Finish a job on this machine, whatever time it takes."""
     with failing(run, "finish"):
         return "completed" if finish_job(run, analysed, FINISH_SECONDS) else "elsewhere"
 
@@ -125,7 +129,7 @@ def finish_here(run: JobRun, analysed: Analysed) -> JobOutcome:
 def on_array_job_ended(
     run: JobRun, end: BatchEnd, budget: Budget, batch: BatchQueue | None
 ) -> JobOutcome:
-    """After the array job."""
+    """Finish what the children could not, or mark the job failed where chunks are missing."""
     with failing(run, "render"):
         settled = _settled(run)
         if settled:
@@ -137,7 +141,7 @@ def on_array_job_ended(
             return "elsewhere"
         missing = missing_chunks(run, analysed)
         if missing:
-            forget(run, plan)
+            forget_batch_jobs(run, plan)
             raise InputError(
                 f"{len(missing)} of {plan.count} chunks could not be rendered "
                 f"({end.reason}): {_notes(run, analysed, missing)}"
@@ -151,7 +155,7 @@ def on_array_job_ended(
 
 
 def run_whole_job(run: JobRun) -> JobOutcome:
-    """All of a job, here: what is done already is not done again."""
+    """Do all of a job here: what is done already is not done again."""
     if run.is_done:
         announce_done(run)
         return "completed"
@@ -173,8 +177,7 @@ def _settled(run: JobRun) -> JobOutcome | None:
 def _refining(
     run: JobRun, ended: TransformEnd, budget: Budget, second: SecondPass | None
 ) -> JobOutcome | None:
-    """Have a second transform job look closer, after a first one that was whole; None where the
-    analysis is next."""
+    """Create the refine pass after a whole coarse pass; None where the analysis is next."""
     is_first = not (ended.is_refine or ended.is_reuse)
     if second is None or run.job.coarse_step is None or not (is_first and ended.is_whole):
         return None
@@ -217,12 +220,12 @@ def _rendered_here(run: JobRun, analysed: Analysed, budget: Budget) -> bool:
 
 
 def _notes(run: JobRun, analysed: Analysed, missing: list[int]) -> str:
-    """Why chunks are missing, as far as they have said so."""
+    """Why chunks are missing, by the notes they have left."""
     reasons = []
     for index in missing[:_NAMED]:
         name = analysed.plan.error(index)
         if run.folder.find(name) is None:
-            reasons.append(f"chunk {index} ended without a word")
+            reasons.append(f"chunk {index} ended without a message")
         else:
             reasons.append(f"chunk {index}: {orjson.loads(run.folder.read(name))['reason']}")
     return "; ".join(reasons)

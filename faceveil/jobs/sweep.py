@@ -1,8 +1,7 @@
-"""Jobs that nobody goes on with, as a function or a machine died without a word, are told to have
-failed.
+"""Jobs idle for 24 hours are marked failed.
 
-A job is stuck when nothing has been written into its folder for a day, and no transform job of its
-own is at work or has just ended: detections lie elsewhere, and take as long as they take.
+A job is idle when nothing has been written into its folder for a day, and no transform job of its
+own is at work or has just ended: its answers lie elsewhere, and may take longer.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def sweep(
     announce: Announce,
     now: datetime,
 ) -> list[str]:
-    """Let each stuck job fail; gives their ids. sagemaker makes a client when one is needed.
+    """Mark each idle job failed. Returns their ids. sagemaker makes a client when one is needed.
 
     Jobs that have ended cost one request. Raises InputError where S3 refuses; ClientError passes
     where SageMaker does.
@@ -47,7 +46,7 @@ def sweep(
             continue
         error = OutputError(
             f"nothing has happened for {PATIENCE.total_seconds() / 3600:.0f} hours: a function or "
-            "a machine ended without a word; the queues of dead letters and failures, and the "
+            "a machine ended without a message; the dead-letter queues, and the "
             f"logs, tell why. Go on with `faceveil-postprocess run {job_id}`, where its detections "
             "are complete, or submit it under another id"
         )

@@ -46,7 +46,7 @@ class Server(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server that somebody else started and will stop."""
+    """A server that runs already; it is not started or stopped here."""
 
     url: str
 
@@ -111,7 +111,7 @@ def serve_container(
     """Run `IMAGE serve` as SageMaker does for as long as the block lasts.
 
     The root is read-only with a tmpfs at /tmp; the model is mounted read-only at /opt/ml/model;
-    memory is the engine's limit (`4g`), swap included. The port is told to the container by
+    memory is the engine's limit (`4g`), swap included. The container learns the port from
     SAGEMAKER_BIND_TO_PORT, so that it is reached with the host's network, too.
     Raises UsageError when there is no engine.
     """

@@ -1,5 +1,5 @@
-"""The collection of a search: whom Rekognition looks for. It holds biometric data, so it exists no
-longer than the search does (DESIGN policy 6)."""
+"""The collection of a search: the people that Rekognition searches for. It holds biometric data,
+so it exists no longer than the search does."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def reference_collection(
 ) -> Iterator[str]:
     """A new collection of the people in photos, deleted when the block ends, however it ends.
 
-    people: the photos of each person; person number k is `person-k` there. Gives the version of
+    people: the photos of each person; person number k is `person-k` there. Yields the version of
     Rekognition's face model. Raises InputError for a photo that cannot be used, OutputError when
     the collection cannot be made, or not be deleted after all went well.
     """

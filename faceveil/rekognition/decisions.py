@@ -1,6 +1,6 @@
-"""Who is veiled, by whom Rekognition says it saw: the rules of `identity.select`, on its words.
+"""Who is veiled, by the people that Rekognition reports: the rules of `identity.select`.
 
-Whatever is uncertain is veiled (DESIGN policy 1). To stay visible under `keep`, each part of a
+Whatever is uncertain is veiled (fail closed). To stay visible under `keep`, each part of a
 sequence must match by itself, in most looks; to be veiled under `only`, one look that may match is
 enough, for all that Rekognition takes for the same person.
 """
@@ -27,20 +27,22 @@ SearchMode = Literal["keep", "only"]
 class Wanted:
     """Who was searched for, and what is to be done with them.
 
-    Similarities are Rekognition's, 0 to 1: from `accept` on a face matches, from `uncertain` on it
-    may match. Raises UsageError for similarities that make no sense.
+    Similarities are Rekognition's, as shares (0 to 1) of its percent and no cosines: a face matches
+    from `match_similarity` on, and may match from `possible_similarity` on. Raises UsageError for
+    similarities that contradict each other.
     """
 
     names: tuple[str, ...]
     mode: SearchMode = "keep"
-    accept: float = 0.95
-    uncertain: float = 0.80
+    match_similarity: float = 0.95
+    possible_similarity: float = 0.80
 
     def __post_init__(self) -> None:
-        if not 0 < self.uncertain <= self.accept <= 1:
+        if not 0 < self.possible_similarity <= self.match_similarity <= 1:
             raise UsageError(
-                f"the similarities accept {self.accept:.0%} and uncertain {self.uncertain:.0%} "
-                "must lie within 0 and 100, and uncertain must not be above accept"
+                f"the similarities {self.match_similarity:.0%} (matches) and "
+                f"{self.possible_similarity:.0%} (may match) must lie within 0 and 100 %, and the "
+                "second must not be above the first"
             )
 
 
@@ -76,7 +78,7 @@ def _keep(part: Ints, similarity: Floats, wanted: Wanted) -> Decision:
     parts = [similarity[part == number] for number in np.unique(part)]
     weakest = np.min([np.median(rows, axis=0) for rows in parts], axis=0)
     best = int(weakest.argmax())
-    if weakest[best] < wanted.accept:
+    if weakest[best] < wanted.match_similarity:
         return _not_accepted(similarity, wanted)
     name, value = wanted.names[best], float(weakest[best])
     rivals = np.delete(similarity.max(axis=0), best)
@@ -87,7 +89,7 @@ def _keep(part: Ints, similarity: Floats, wanted: Wanted) -> Decision:
             "to tell who it is"
         )
         return Decision(True, reason, name, value, uncertain=True)
-    reason = f"matches {name}, similarity {value:.2f} (accept {wanted.accept:.2f})"
+    reason = f"matches {name}, similarity {value:.2f} (needed {wanted.match_similarity:.2f})"
     return Decision(False, reason, name, value)
 
 
@@ -95,9 +97,9 @@ def _only(item: FaceSequence, similarity: Floats, wanted: Wanted) -> Decision:
     """similarity float32 [k, p] of all looks at the person of a sequence."""
     typical = np.median(similarity, axis=0) if len(similarity) else np.zeros(len(wanted.names))
     best = int(typical.argmax())
-    if typical[best] >= wanted.accept:
+    if typical[best] >= wanted.match_similarity:
         name, value = wanted.names[best], float(typical[best])
-        reason = f"matches {name}, similarity {value:.2f} (accept {wanted.accept:.2f})"
+        reason = f"matches {name}, similarity {value:.2f} (needed {wanted.match_similarity:.2f})"
         return Decision(True, reason, name, value)
     decision = _not_accepted(similarity, wanted)
     if decision.uncertain:
@@ -109,7 +111,7 @@ def _only(item: FaceSequence, similarity: Floats, wanted: Wanted) -> Decision:
 
 
 def _not_accepted(similarity: Floats, wanted: Wanted) -> Decision:
-    """Veiled because nobody matches well enough; uncertain where one look may match."""
+    """Veiled because no person matches well enough; uncertain where one look may match."""
     best: NDArray[np.float32] = similarity.max(axis=0, initial=0)
     person = int(best.argmax())
     if best[person] <= 0:
@@ -117,7 +119,8 @@ def _not_accepted(similarity: Floats, wanted: Wanted) -> Decision:
     looks = int((similarity[:, person] > 0).sum())
     reason = (
         f"may be {wanted.names[person]}: matches in {looks} of {len(similarity)} looks of "
-        f"Rekognition, similarity at most {best[person]:.2f} (accept {wanted.accept:.2f} in most)"
+        f"Rekognition, similarity at most {best[person]:.2f} (needed {wanted.match_similarity:.2f} "
+        "in most)"
     )
     return Decision(True, reason, wanted.names[person], float(best[person]), uncertain=True)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_rekognition.type_defs import GetFaceSearchResponseTypeDef
 
 PAGE = 1000
-"""Most answers Rekognition gives at once."""
+"""Most answers of one page."""
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 2.0, 30.0, 1.5
 LONGEST_SECONDS = 24 * 3600
 

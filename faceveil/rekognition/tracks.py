@@ -38,7 +38,7 @@ class Timeline:
         """
         if len(milliseconds) and milliseconds.max() > self.times[-1] + _BEYOND:
             raise InputError(
-                f"Rekognition saw somebody at {milliseconds.max() / 1000:.1f} s of a video whose "
+                f"Rekognition reports a face at {milliseconds.max() / 1000:.1f} s of a video whose "
                 f"last frame is shown at {self.times[-1] / 1000:.1f} s: it searched another video"
             )
         frames = np.searchsorted(self.times, milliseconds + ROUNDING, side="right") - 1

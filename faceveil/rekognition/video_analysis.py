@@ -1,9 +1,8 @@
 """A video analysed by Rekognition's face search instead of our networks (the thesis's other path).
 
 Its answers become facial sequences, which are then filled, followed by their pixels, smoothed and
-veiled like all others. Rekognition does not look at every frame (in AWS's documented example at two
-a second): what is there for less may be missed, which is what verification of the output is for
-(DESIGN policy 5).
+veiled like all others. Rekognition does not analyse every frame (in AWS's documented example two a
+second): a face that is there for less may be missed, which verification of the output detects.
 """
 
 from __future__ import annotations
@@ -103,7 +102,7 @@ def search_video(
         _uploaded(source.path, service, name) as video,
         reference_collection(service.client, name, people) as version,
     ):
-        least = 100 * wanted.uncertain
+        least = 100 * wanted.possible_similarity
         search = FaceSearch(service.client, name, video, name, least, service.channel)
         looks = read_sightings(search.run(progress), len(people))
     _check_size(looks, source, video)
@@ -175,8 +174,8 @@ def sequences_of(
             "frames_between_looks": tracks.interval,
             "mode": wanted.mode,
             "people": list(wanted.names),
-            "accept": wanted.accept,
-            "uncertain": wanted.uncertain,
+            "accept": wanted.match_similarity,
+            "uncertain": wanted.possible_similarity,
         }
     }
     identities, decisions = decide_by_similarity(sequences, detections.sequence, tracks, wanted)

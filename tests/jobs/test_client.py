@@ -218,7 +218,7 @@ def test_a_person_picked_by_a_point_is_kept_in_a_job_over_the_same_detections(do
 
 def test_what_a_job_gives_out_moves_into_the_folder_of_the_new_one(made, client):
     output = {"prefix": f"{PREFIX}out/", "video": {"key": f"{PREFIX}v.mp4", "crf": 20}}
-    rest = {"veil": {"style": "solid"}, "sampling": {"mode": "coarse_then_refine", "step": 4}}
+    rest = {"veil": {"style": "solid"}, "sampling": {"mode": "adaptive", "step": 4}}
     made.upload(output=output, transform={"instance_count": 2}, **rest)
     analyse_job(made.run())
     job = client.render_again(JOB_ID, AGAIN, {"mode": "keep", "identities": [0]})

@@ -214,18 +214,18 @@ def test_sampling_looks_at_every_sixth_frame_or_each_half_second_unless_the_step
         return read({**SMALLEST, "frames": frames, "sampling": sampling}).coarse_step
 
     assert read(SMALLEST).coarse_step is step(mode="every") is None
-    assert step(mode="coarse_then_refine") == step(60, mode="coarse_then_refine") == 6
-    assert step(10, mode="coarse_then_refine") == 5
-    assert step(10, mode="coarse_then_refine", step=8) == 8
+    assert step(mode="adaptive") == step(60, mode="adaptive") == 6
+    assert step(10, mode="adaptive") == step(10, mode="coarse_then_refine") == 5
+    assert step(10, mode="adaptive", step=8) == 8
 
 
 @pytest.mark.parametrize(
     ("sampling", "message"),
     [
         ({"step": 4}, r"sampling\.mode: is missing"),
-        ({"mode": "coarse_then_refine", "step": 13}, r"sampling\.step: 13 is greater"),
-        ({"mode": "coarse_then_refine", "step": 0}, r"sampling\.step: 0 is less"),
-        ({"mode": "every", "step": 4}, r"sampling\.step: mode 'every' looks at every frame"),
+        ({"mode": "adaptive", "step": 13}, r"sampling\.step: 13 is greater"),
+        ({"mode": "adaptive", "step": 0}, r"sampling\.step: 0 is less"),
+        ({"mode": "every", "step": 4}, r"sampling\.step: mode 'every' detects in every frame"),
     ],
 )
 def test_sampling_that_cannot_be_meant_is_refused(sampling, message):
@@ -234,7 +234,7 @@ def test_sampling_that_cannot_be_meant_is_refused(sampling, message):
 
 
 def test_a_sampled_job_has_an_id_short_enough_for_its_second_transform_job():
-    sampled = {**SMALLEST, "sampling": {"mode": "coarse_then_refine"}}
+    sampled = {**SMALLEST, "sampling": {"mode": "adaptive"}}
     for length, reused in ((47, False), (54, True)):
         name = "a" * length
         job = {**sampled, "id": name} | ({"detections": {"prefix": "d/"}} if reused else {})

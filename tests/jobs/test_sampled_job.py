@@ -216,7 +216,7 @@ def deploy(frames, s3_url, tmp_path, connect, monkeypatch):
     empty(place, "jobs/", "detections/")
 
 
-SAMPLED = {"sampling": {"mode": "coarse_then_refine", "step": 12}}
+SAMPLED = {"sampling": {"mode": "adaptive", "step": 12}}
 
 
 def veils(analysis):

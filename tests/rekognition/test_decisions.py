@@ -41,7 +41,7 @@ def test_a_clear_match_is_kept_and_says_why():
     (decision,), _ = decided(seen([ANCHOR] * 4), KEEP)
     assert (decision.veil, decision.person, decision.uncertain) == (False, "anchor", False)
     assert decision.similarity == pytest.approx(0.99)
-    assert decision.reason == "matches anchor, similarity 0.99 (accept 0.95)"
+    assert decision.reason == "matches anchor, similarity 0.99 (needed 0.95)"
 
 
 @pytest.mark.parametrize("unmatched", [None, {}])

@@ -145,7 +145,7 @@ def job_document(
     elif options.crf is not None or options.preset:
         raise UsageError("--crf and --preset are for a video: add --video NAME")
     if options.sampling == "adaptive":
-        document["sampling"] = {"mode": "coarse_then_refine"}
+        document["sampling"] = {"mode": "adaptive"}
     networks = _given(options, "detector", "recognizer")
     if options.accept_licence:
         networks["accept_licence"] = True

@@ -14,8 +14,8 @@ from faceveil.jobs.job_run import JobRun
 if TYPE_CHECKING:
     from types_boto3_batch import BatchClient
 
-SUBMITTED = "batch.json"
-FINISHING = "batch-finish.json"
+CHUNKS_NOTE, FINISH_NOTE = "batch.json", "batch-finish.json"
+"""In the folder of the plan: the ids of the Batch jobs that were submitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +27,18 @@ class BatchQueue:
     definition: str
 
     def submit_chunks(self, run: JobRun, plan: ChunkPlan) -> str:
-        """Submit the chunks, unless they are; gives the Batch job's id.
+        """Submit the chunks, unless that is done. Returns the id of the Batch job.
 
-        Killed between submitting and noting it, the next attempt submits again: children find
-        what is done and do not do it twice. Raises OutputError when Batch does not take the job.
+        After a crash between submitting and noting it, the next attempt submits again: children
+        find what is done and do not repeat it. Raises OutputError when Batch does not take the job.
         """
         array = {"arrayProperties": {"size": plan.count}} if plan.count > 1 else {}
         command = "chunk" if plan.count > 1 else "run"
-        return self._once(run, plan, SUBMITTED, command, array)
+        return self._once(run, plan, CHUNKS_NOTE, command, array)
 
     def submit_finish(self, run: JobRun, plan: ChunkPlan) -> str:
-        """Submit the end of a job that takes longer than a function may."""
-        return self._once(run, plan, FINISHING, "finish", {})
+        """Submit the end of a job that takes longer than a function may run. Returns its id."""
+        return self._once(run, plan, FINISH_NOTE, "finish", {})
 
     def _once(
         self, run: JobRun, plan: ChunkPlan, note: str, command: str, options: dict[str, Any]
@@ -61,6 +61,6 @@ class BatchQueue:
         return batch_job
 
 
-def forget(run: JobRun, plan: ChunkPlan) -> None:
+def forget_batch_jobs(run: JobRun, plan: ChunkPlan) -> None:
     """Let the next attempt submit again, after a Batch job has failed."""
-    run.folder.delete([plan.folder + SUBMITTED, plan.folder + FINISHING])
+    run.folder.delete([plan.folder + CHUNKS_NOTE, plan.folder + FINISH_NOTE])

@@ -91,7 +91,7 @@ def row(prices: Prices, load: Load, instance_type: str, count: int, speed: float
 
 
 def rendered_by(load: Load) -> str:
-    """Lambda for what fits well into its time, else Batch: as `postprocess.budget` decides."""
+    """Lambda for what fits well into its time, else Batch: as `chunks.budget` decides."""
     guess = load.frames * (load.megapixels * SECONDS_PER_MEGAPIXEL + SECONDS_PER_FRAME)
     return "Lambda" if guess <= FUNCTION_SECONDS * SPARE else "Batch"
 

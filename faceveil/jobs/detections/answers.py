@@ -28,7 +28,7 @@ class DetectionStore(Protocol):
 
     def read(self, name: str) -> bytes:
         """The content of an object, from any thread. Raises LostObjectError when there is none,
-        InputError when nothing can be read at all."""
+        InputError when the store cannot be read at all."""
         ...
 
 
@@ -50,7 +50,7 @@ class DetectionFolder:
 
 @dataclass(slots=True)
 class UnknownFrames:
-    """The frames whose faces nobody knows, for the report.
+    """The frames whose faces are unknown, for the report.
 
     by_code: how many for which reason; examples: the first few, each with its reason.
     """
@@ -81,7 +81,7 @@ def read_detections(
     frames: number and name of each frame that exists, in order; the answer of `img0000001.jpg` is
     `img0000001.jpg.out`. size: width and height of the frames (None: those of the first answer).
     A frame whose answer is missing, empty, cannot be understood or says `error` comes with that
-    error and without faces: it is unknown (DESIGN policy 1), and noted in `unknown`.
+    error and without faces: it is unknown (fail closed), and noted in `unknown`.
 
     Raises InputError when answers come from different networks or have another size than the
     frames, when no frame at all has one, or when the store cannot be read.

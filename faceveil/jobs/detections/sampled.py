@@ -1,17 +1,16 @@
-"""Detections of some frames, in two transform jobs: every k-th frame first, then only those between
-looks that disagree.
+"""Detections of some frames, in two transform jobs: every k-th frame first, then the frames between
+neighbours that disagree.
 
-The batch path's way of `sequence.sampling`: there one frame after the other decides what is looked
-at next, here a whole pass does, as each is a transform job of its own. A ManifestFile names the
-frames of a job.
+This is `sampling.adaptive` for the batch path: there one frame decides which is next, here a whole
+pass does, as each pass is a transform job of its own. A ManifestFile names the frames of a pass.
 
     coarse pass   plan_coarse(frame count, step)         -> frames
-    refine pass   plan_refine(looks, frame count, step)  -> frames
-    analysis      fill(looks, frame count, step)         -> every frame, for pipeline.follow
+    refine pass   plan_refine(found, frame count, step)  -> frames
+    analysis      fill(found, frame count, step)         -> every frame, for pipeline.follow
                   read_frames(store, …)                  -> the same, read from a job's detections
 
-`fill` asks the looks again and knows nothing of the plans: a frame counts as seen only between two
-looks that agree, whatever was planned. Where they do not, it is unknown (DESIGN policy 1).
+`fill` compares the detections again and knows nothing of the plans: a frame counts as seen only
+between two frames that agree, whatever was planned. Where they do not, it is unknown (fail closed).
 """
 
 from __future__ import annotations
@@ -40,10 +39,10 @@ from faceveil.shots.cuts import ShotDetector
 from faceveil.shots.gradual import differ
 
 STEP = SamplingOptions().longest
-"""Frames from one look of the coarse pass to the next: at most as far as sampling goes."""
+"""Frames from one of the coarse pass to the next: at most as far as sampling goes."""
 
-Look = tuple[int, FrameFaces]
-"""Number of a frame that was looked at, and its faces."""
+Detected = tuple[int, FrameFaces]
+"""Number of a frame in which faces were detected, and its faces."""
 
 
 def plan_coarse(frame_count: int, step: int = STEP) -> Ints:
@@ -57,33 +56,33 @@ def plan_coarse(frame_count: int, step: int = STEP) -> Ints:
 
 
 def plan_refine(
-    looks: Iterable[Look], frame_count: int, step: int = STEP, *, agree: Agree | None = None
+    found: Iterable[Detected], frame_count: int, step: int = STEP, *, agree: Agree | None = None
 ) -> Ints:
-    """The frames of the refine pass: all between two neighbouring looks that disagree, about faces
-    or about the picture, or lie further apart than `step`, as one between them has been lost.
+    """The frames of the refine pass: all between two neighbours that disagree, about faces or
+    about the picture, or lie further apart than `step`, as one between them has been lost.
 
-    looks: those of the coarse pass that have an answer, in frame order.
+    found: the frames of the coarse pass that have an answer, in order.
     """
     _check_step(step)
     planned = [
         np.array(interval.between(), np.int32)
-        for interval in _intervals(looks, frame_count, step, agree)
+        for interval in _intervals(found, frame_count, step, agree)
         if not interval.is_settled
     ]
     return np.concatenate(planned) if planned else np.zeros(0, np.int32)
 
 
 def fill(
-    looks: Iterable[Look], frame_count: int, step: int = STEP, *, agree: Agree | None = None
+    found: Iterable[Detected], frame_count: int, step: int = STEP, *, agree: Agree | None = None
 ) -> Iterator[tuple[int, FrameFaces | None]]:
-    """Every frame in order, with its faces, for `pipeline.follow`: None where nobody looked, and
-    need not have, as the looks on both sides agree. Other frames without a look are unknown.
+    """Every frame in order, with its faces, for `pipeline.follow`: None for a frame that needed no
+    detection, as the frames on both sides agree. Other frames without an answer are unknown.
 
-    looks: all there are, of both passes, in frame order. Memory holds two of them.
+    found: all answers of both passes, in frame order. Memory holds two of them.
     Raises UsageError as `plan_coarse` does.
     """
     _check_step(step)
-    for interval in _intervals(looks, frame_count, step, agree):
+    for interval in _intervals(found, frame_count, step, agree):
         for number in interval.between():
             yield number, None if interval.is_settled else _unseen(interval)
         if interval.faces is not None:
@@ -101,7 +100,7 @@ def answered(detections: S3Location) -> frozenset[str]:
     return frozenset(name.removesuffix(SUFFIX) for name in found if name.endswith(SUFFIX))
 
 
-def read_looks(
+def read_answered(
     store: DetectionStore,
     frames: Iterable[tuple[int, str]],
     answers: Container[str],
@@ -109,10 +108,10 @@ def read_looks(
     size: tuple[int, int] | None = None,
     unknown: UnknownFrames | None = None,
     readers: int = READERS,
-) -> Iterator[Look]:
+) -> Iterator[Detected]:
     """As `detections.read_detections`, of those frames only whose name is among `answers`."""
-    looked = (frame for frame in frames if frame[1] in answers)
-    return read_detections(store, looked, size=size, unknown=unknown, readers=readers)
+    answered_frames = (frame for frame in frames if frame[1] in answers)
+    return read_detections(store, answered_frames, size=size, unknown=unknown, readers=readers)
 
 
 def read_frames(
@@ -129,7 +128,7 @@ def read_frames(
     frames' own where step is None.
 
     name_of: the name of a frame by its number. list_answers: the names of the frames that have
-    an answer. Frames where somebody should have looked are noted in `unknown`, too. Raises
+    an answer. Frames that should have one and do not are noted in `unknown`, too. Raises
     InputError as `read_detections` does, and where there are no answers.
     """
     names = ((number, name_of(number)) for number in range(frame_count))
@@ -142,8 +141,8 @@ def read_frames(
             f"none of the {frame_count} frames has detections: check that the transform job wrote "
             "them here"
         )
-    looks = read_looks(store, names, answers, size=size, unknown=unknown)
-    for number, faces in fill(looks, frame_count, step):
+    found = read_answered(store, names, answers, size=size, unknown=unknown)
+    for number, faces in fill(found, frame_count, step):
         if faces is not None and faces.error is not None and name_of(number) not in answers:
             unknown.add(name_of(number), faces.error)
         yield number, faces
@@ -151,7 +150,7 @@ def read_frames(
 
 @dataclass(frozen=True, slots=True)
 class _Interval:
-    """From one look to the next; -1 and the frame count end the row.
+    """From one answered frame to the next; -1 and the frame count end the row.
 
     faces: those of `after`, None at the end. is_settled: whether all between is known.
     """
@@ -166,11 +165,11 @@ class _Interval:
 
 
 def _intervals(
-    looks: Iterable[Look], frame_count: int, step: int, agree: Agree | None
+    found: Iterable[Detected], frame_count: int, step: int, agree: Agree | None
 ) -> Iterator[_Interval]:
     agree = agree or Agreement()
     before, faces_before = -1, None
-    for number, faces in chain(looks, [(frame_count, None)]):
+    for number, faces in chain(found, [(frame_count, None)]):
         gap = number - before
         is_settled = gap == 1
         if 1 < gap <= step and faces_before is not None and faces is not None:
@@ -181,7 +180,7 @@ def _intervals(
 
 
 def _same_picture(before: FrameFaces, after: FrameFaces) -> bool:
-    """Whether no transition can lie between two looks; unsaid where a thumbnail is missing.
+    """Whether no transition can lie between two frames; False where a thumbnail is missing.
 
     A shot that comes and goes between them is not seen, as by every sampling.
     """
@@ -195,7 +194,7 @@ def _same_picture(before: FrameFaces, after: FrameFaces) -> bool:
 
 def _unseen(interval: _Interval) -> FrameFaces:
     reason = (
-        f"nobody looked between frames {interval.before} and {interval.after}, "
+        f"there are no detections between frames {interval.before} and {interval.after}, "
         "and these do not agree"
     )
     return FrameFaces(0, 0, error=FrameError(MISSING, reason))
@@ -204,6 +203,6 @@ def _unseen(interval: _Interval) -> FrameFaces:
 def _check_step(step: int) -> None:
     if not 1 <= step <= STEP:
         raise UsageError(
-            f"looking at every {step}th frame: the step must be 1 to {STEP}, as faces are not "
+            f"detecting in every {step}th frame: the step must be 1 to {STEP}, as faces are not "
             "followed over more"
         )

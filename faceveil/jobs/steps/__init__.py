@@ -1,1 +1,1 @@
-"""The steps of a job; each may be repeated and gives the same objects."""
+"""The steps of a job; each may be repeated and makes the same objects."""

@@ -40,10 +40,10 @@ class Analysed:
 
 
 def analyse_job(run: JobRun, chunk_frames: int | None = None) -> Analysed:
-    """Analyse the job's detections, unless that is done, and share out the frames.
+    """Analyse the job's detections, unless that is done, and divide the frames into chunks.
 
-    Repeated, it finds what is there: analysis.json may have been edited in between. The event
-    that the job is analysed is sent before the plan is written, so that it is never left out.
+    A second call finds what is there: analysis.json may have been edited in between. The event that
+    the job is analysed is sent before the plan is written, so that it is never left out.
     chunk_frames: of a chunk, None to choose. Raises InputError for frames, detections, photos and
     a selection that cannot be used, CoverageError when a face would stay visible.
     """
@@ -84,7 +84,7 @@ def load_analysed(run: JobRun) -> Analysed:
 
 
 def _read(run: JobRun, content: bytes) -> Analysis:
-    """What analysis.json says, from its columns where somebody has made them of this content."""
+    """The analysis of analysis.json, from its columns where these exist for this content."""
     name = _columns_name(content)
     columns = _stored(run, name)
     if columns is not None:
@@ -135,7 +135,10 @@ def decide_selection(
     references: References | None,
     unknown: UnknownFrames,
 ) -> Analysis:
-    """Who is veiled, as the job says. Raises InputError for a selection of nobody there is."""
+    """Decide who is veiled, as the job says.
+
+    Raises InputError for a selection that matches no face.
+    """
     selection = Selection(
         mode=job.selection.mode,
         references=references,
@@ -179,7 +182,7 @@ def _parameters(
 
 
 def _check(run: JobRun, analysis: Analysis) -> None:
-    """Coverage (policy 2), before anything is rendered or shared out."""
+    """Check coverage before anything is rendered or handed out."""
     plan = VeilPlan.build(
         analysis.sequences,
         analysis.veiled,

@@ -19,11 +19,11 @@ from faceveil.media.video import VideoSource
 from faceveil.media.video_sink import VideoSink
 
 _ENCODER_THREADS = 8
-"""Not as many as there are cores: the same frames shall give the same file on every machine."""
+"""Not as many as there are cores: the same frames must make the same file on every machine."""
 
 
 def assemble(run: JobRun, video: VideoSpec, first_name: str, frame_count: int) -> str:
-    """Write the job's video; gives the SHA-256 (hex) of its content.
+    """Write the job's video. Returns the SHA-256 (hex) of its content.
 
     Needs room for the source video and the new one in `run.scratch`. Raises InputError when the
     source video does not have the frames, OutputError when there is no room or S3 refuses.

@@ -1,8 +1,8 @@
 """The end of a job: when the last chunk is in, one finisher brings everything together.
 
-Each step gives the same objects however often it is done, so a finisher that dies is simply
+Each step makes the same objects however often it is done, so a finisher that dies is simply
 replaced. `_SUCCESS` is written when all else is there; the event is sent after it, and again by
-whoever comes next when it is not known that it was.
+the next worker where there is no note that it was sent.
 """
 
 from __future__ import annotations
@@ -50,11 +50,12 @@ def missing_chunks(run: JobRun, analysed: Analysed) -> list[int]:
 
 
 def finish_job(run: JobRun, analysed: Analysed, claim_seconds: float) -> bool:
-    """Bring the chunks together, unless somebody else is at it. Gives whether the job is done.
+    """Bring the chunks together, unless another worker holds the claim. Returns whether the job is
+    done.
 
-    claim_seconds: after which this finisher is given up for dead. Raises InputError when chunks
+    claim_seconds: after which this finisher counts as dead. Raises InputError when chunks
     are missing, VerificationError when a face shows and the job refuses that, OutputError when
-    something cannot be kept. The claim is given back then.
+    something cannot be kept. The claim is released then.
     """
     if run.is_done:
         announce_done(run)
@@ -72,7 +73,7 @@ def finish_job(run: JobRun, analysed: Analysed, claim_seconds: float) -> bool:
 
 
 def announce_done(run: JobRun) -> None:
-    """Send the event of a job that is done, unless it is known that it was sent."""
+    """Send the event of a completed job, unless there is a note that it was sent."""
     if run.folder.find(ANNOUNCED) is not None:
         return
     own = run.job.prefix
@@ -170,7 +171,7 @@ def _together(looks: list[dict[str, Any]], frames: int) -> Verification | None:
 
 
 def _manifest(job: Job, objects: dict[str, str], video: str | None = None) -> bytes:
-    """Name under `jobs/<id>/` and SHA-256 of everything the job gives out."""
+    """Name under `jobs/<id>/` and SHA-256 of everything the job publishes."""
     prefix = job.output_prefix.removeprefix(job.prefix)
     named = {f"{prefix}{name}": digest for name, digest in objects.items()}
     if job.video is not None and video is not None:

@@ -1,4 +1,4 @@
-"""An analysis as columns, for those who only render, and without features, as analysis.json is.
+"""An analysis as columns, for rendering, and without features, as analysis.json is.
 
 Of eight hours, that file takes its reader 3 GB and half a minute; the columns take a tenth of the
 memory and a second.
@@ -31,7 +31,7 @@ def without_features(analysis: Analysis) -> Analysis:
 
 
 def pack(analysis: Analysis) -> bytes:
-    """The columns of an analysis; the same analysis gives the same bytes."""
+    """The columns of an analysis; the same analysis makes the same bytes."""
     sequences = analysis.sequences
     others = {
         "source": asdict(analysis.source),

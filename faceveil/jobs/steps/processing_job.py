@@ -33,7 +33,7 @@ REFERENCES = "references/"
 
 
 def process(inputs: Path, output: Path) -> str:
-    """Do the job of `inputs` into `output`. Gives how it ended.
+    """Do the job of the folder `inputs` into the folder `output`. Returns how it ended.
 
     Raises FaceveilError as `faceveil veil` does; the job's policies hold.
     """

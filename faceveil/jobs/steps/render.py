@@ -1,4 +1,4 @@
-"""One chunk: its veiled frames, each looked at again where it lies, and a note of what was done."""
+"""One chunk: its veiled frames, verified where they lie, and a note of what was done."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class ChunkResult:
-    """What the note of a chunk says; the same chunk gives the same note, byte for byte.
+    """What the note of a chunk says; the same chunk makes the same note, byte for byte.
 
     objects: name of each frame that was written, and the SHA-256 (hex) of its content. problems:
-    frames that were not, and why. verification: as report.json has it, None where nobody looked.
+    frames that were not, and why. verification: as report.json has it, None where the
+    output was not verified.
     """
 
     objects: dict[str, str]
@@ -51,12 +52,12 @@ class ChunkResult:
 
 
 def render_chunk(run: JobRun, analysed: Analysed, index: int) -> bool:
-    """Veil the frames of a chunk, unless that is done. Gives whether there was anything to do.
+    """Veil the frames of a chunk, unless that is done. Returns whether there was anything to do.
 
     Frames without veils are copied by S3 and not downloaded. Raises CoverageError when a detected
-    face would stay visible, VerificationError when the output cannot be looked at, InputError and
-    OutputError when frames cannot be had or kept (InputError also for a single one that is gone or
-    broken, where the job refuses that); what was written is then written again by the next attempt.
+    face would stay visible, VerificationError when the output cannot be verified, InputError and
+    OutputError when frames cannot be read or written (InputError also for a single one that is gone
+    or broken, where the job refuses that); the next attempt then writes the chunk again.
     """
     plan, folder = analysed.plan, run.folder
     if folder.find(plan.result(index)) is not None:
@@ -103,7 +104,7 @@ def _rendered(run: JobRun, analysis: Analysis, part: FramePart) -> ChunkResult:
 def _verified(
     run: JobRun, analysis: Analysis, output: S3Frames, traces: TraceLog
 ) -> dict[str, Any]:
-    """Look at frames as they lie in S3 (policy 5)."""
+    """Verify the frames as they lie in S3."""
     try:
         found = verify(
             output,
@@ -136,7 +137,7 @@ def _number(name: str, part: FramePart) -> int:
 
 
 class _SomeTraces(TraceLog):
-    """Traces of the frames `wanted`, not of all: the others need not be read."""
+    """Traces of the frames `wanted` only: the others need not be read."""
 
     def __init__(self, analysis: Analysis, style: VeilStyle, wanted: set[int]) -> None:
         super().__init__(analysis, style)

@@ -1,5 +1,6 @@
-"""By what the people of a job are recognised in its output (DESIGN policy 5): a template of each
-sequence, kept with the detections, as it is biometric data (policy 6) and goes with them.
+"""Templates by which verification recognises the people of a job in its output: one a sequence.
+
+They are biometric data, so they lie with the detections and are deleted with them.
 """
 
 from __future__ import annotations
@@ -30,17 +31,18 @@ def find_templates(run: JobRun, analysis: Analysis) -> Templates | None:
     """The templates of the sequences of an analysis.
 
     None where they have expired or been deleted, where the sequences were edited since, or the
-    networks that look at the output recognise people by other features: then nobody can be
-    recognised.
+    networks that verify the output have other features: then people cannot be recognised.
     """
     recognizer = run.analyzer().models.recognizer
     if analysis.models is None or analysis.models.recognizer != recognizer:
-        log.warning("nobody is recognised in the output: %s made no features of them", recognizer)
+        log.warning(
+            "people are not recognised in the output: %s made no features of them", recognizer
+        )
         return None
     try:
         content = run.features.read(_name(analysis))
     except LostObjectError:
-        log.warning("nobody is recognised in the output: there are no features any more")
+        log.warning("people are not recognised in the output: their features are deleted")
         return None
     with np.load(BytesIO(content), allow_pickle=False) as file:
         return Templates(file["sums"], file["weights"])

@@ -1,4 +1,4 @@
-"""The transform jobs of a job that looks at few frames first, then between those that disagree.
+"""The transform jobs of a sampled job: few frames first, then those between frames that disagree.
 
 The first is created where the job is submitted, the second at the end of the first. Each has a
 ManifestFile, `submit/<digest of its content>.manifest`: another plan is another file.
@@ -21,7 +21,7 @@ from faceveil.jobs.detections.sampled import (
     manifest,
     plan_coarse,
     plan_refine,
-    read_looks,
+    read_answered,
 )
 from faceveil.jobs.job import Job
 from faceveil.jobs.job_run import JobRun
@@ -49,16 +49,16 @@ class SecondPass:
 
 
 def coarse_manifest(bucket: S3Location, job: Job, frames: FrameKeys) -> str | None:
-    """Write which frames the first transform job looks at; gives the key, None for all frames."""
+    """Write the manifest of the first transform job. Returns its key, None for all frames."""
     if job.coarse_step is None:
         return None
     return _write_manifest(bucket, job, frames, plan_coarse(len(frames), job.coarse_step))
 
 
 def start_refine(run: JobRun, second: SecondPass) -> bool:
-    """Create the second transform job, once; False where all looks of the first agree.
+    """Create the second transform job, once; False where all frames of the first agree.
 
-    Planned from the looks of the first only, so that it is the same plan however often this is
+    Planned from the answers of the first only, so that it is the same plan however often this is
     called. Raises InputError for detections that cannot be used, and as `create_transform` does.
     """
     job, step = run.job, run.job.coarse_step
@@ -72,7 +72,7 @@ def start_refine(run: JobRun, second: SecondPass) -> bool:
     answers = answered(detections)
     if not answers:
         raise InputError(f"{detections.uri()}: the transform job has completed and left nothing")
-    planned = plan_refine(read_looks(detections, names, answers), len(frames), step)
+    planned = plan_refine(read_answered(detections, names, answers), len(frames), step)
     if not len(planned):
         return False
     request = transform_request(

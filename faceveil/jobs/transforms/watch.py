@@ -1,4 +1,4 @@
-"""The transform job of a job, as far as these credentials may look at it."""
+"""The transform job of a job, as far as these credentials may describe it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Transform:
 
 
 class TransformWatch:
-    """Looks at one transform job until it has ended, or until SageMaker refuses to tell."""
+    """Describes one transform job until it has ended, or until SageMaker refuses."""
 
     def __init__(self, client: SageMakerClient, job_id: str) -> None:
         self._client = client
@@ -36,7 +36,7 @@ class TransformWatch:
         self._is_over = False
 
     def look(self) -> Transform | None:
-        """None where there is none (yet), or nothing can be said of it: nobody needs it."""
+        """Describe the job; None where there is none yet, or SageMaker refuses to tell."""
         if not self._is_over:
             try:
                 self._last = self._described()

@@ -64,7 +64,7 @@ def test_options_become_the_job(aws, place, job_id, frames, tmp_path, capsys):
             "accept": 0.5,
             "uncertain": 0.4,
         },
-        "sampling": {"mode": "coarse_then_refine"},
+        "sampling": {"mode": "adaptive"},
         "veil": {"style": "solid", "margin": 0.5},
         "output": {"video": {"key": f"{prefix}out.mp4", "crf": 20.0}},
         "networks": {"detector": "mtcnn"},

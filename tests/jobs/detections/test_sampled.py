@@ -1,5 +1,5 @@
 """Coarse, then refine: as good as looking at every frame, where it matters, at a fraction of the
-invocations; and where nobody looked and should have, the frame is unknown.
+invocations; and a frame that should have an answer and has none is unknown.
 
 Real: the Batch Transform runner with its manifests, HTTP, S3 (SeaweedFS), all of the analysis. The
 network is a double that answers with the made scene's truth.
@@ -30,7 +30,7 @@ from faceveil.jobs.detections.sampled import (
     manifest,
     plan_coarse,
     plan_refine,
-    read_looks,
+    read_answered,
 )
 from faceveil.local_transform import server_client as transform_client
 from faceveil.local_transform.parameters import TransformJob
@@ -251,7 +251,7 @@ def test_two_transform_jobs_by_manifest_decide_like_one_over_all_frames(
 
     def looks(unknown=None):
         place = here.folder("detections/")
-        return read_looks(place, enumerate(names), answered(place), unknown=unknown)
+        return read_answered(place, enumerate(names), answered(place), unknown=unknown)
 
     with SceneServer(scene) as server:
         transform(plan_coarse(scene.frames), "coarse", server)

@@ -9,7 +9,7 @@ from faceveil.errors import InputError
 from faceveil.jobs.steps import processing_job as processing
 from testkit.made_job import NobodyFound, document, faces_at, write_frames
 
-SAMPLED = {"sampling": {"mode": "coarse_then_refine"}}
+SAMPLED = {"sampling": {"mode": "adaptive"}}
 
 
 @pytest.fixture
