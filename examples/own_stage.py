@@ -1,15 +1,13 @@
 """Replace a stage by your own: here shots come from an edit list instead of from the pictures.
 
-python examples/own_stage.py talk.mp4 veiled.mp4 120 348 …    (first frame of each new shot)
+python examples/own_stage.py talk.mp4 out.mp4 120 348 …    (first frame of each new shot)
 """
 
 import sys
 from pathlib import Path
 
-from faceveil.detect.analyzer import build_analyzer
+from faceveil import analyse, decide, open_sink, open_source, render
 from faceveil.faces import Image
-from faceveil.media.open import open_sink, open_source
-from faceveil.pipeline import analyse, decide, render
 
 
 class EditList:
@@ -20,22 +18,17 @@ class EditList:
         self._frame = -1
 
     def push(self, thumbnail: Image | None) -> list[bool]:
-        """Asked once a frame, in order; the answers may also come some frames later."""
+        """Called once a frame, in order; the answers may also come some frames later."""
         self._frame += 1
         return [self._frame in self._cuts]
 
     def finish(self) -> list[bool]:
-        """The answers that are still owed."""
+        """Return the answers that are still owed."""
         return []
 
 
-def main(video: Path, output: Path, *cuts: int) -> None:
-    source = open_source(video)
-    found = analyse(source, build_analyzer(), shots=EditList(set(cuts)))
-    print(f"shots start at {found.shot_starts.tolist()}")
-    with open_sink(output, source) as sink:
-        render(source, decide(found, source), sink)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:]))
+path, target, *cuts = sys.argv[1:]
+source = open_source(Path(path))
+found = analyse(source, shots=EditList(set(map(int, cuts))))
+print(f"shots start at {found.shot_starts.tolist()}")
+render(source, decide(found, source), open_sink(Path(target), source))

@@ -1,31 +1,19 @@
-"""Pick a person by a place in the picture; change the choice without detecting again.
+"""Analyse once, then choose by a click: only the person at a place in a frame stays visible.
 
-python examples/pick_by_point.py talk.mp4 veiled.mp4 1500 640 300
+python examples/pick_by_point.py talk.mp4 out.mp4 1500 640 300
 """
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from faceveil.detect.analyzer import build_analyzer
-from faceveil.identity.points import Point
-from faceveil.identity.select import Selection
-from faceveil.identity.select import decide as decide_again
-from faceveil.media.open import open_sink, open_source
-from faceveil.pipeline import analyse, decide, render
+from faceveil import Point, Selection, analyse, decide, decide_again, open_sink, open_source, render
 
+path, target, frame, x, y = sys.argv[1:]
+source = open_source(Path(path))
+analysis = decide(analyse(source), source)  # everyone is veiled
 
-def main(video: Path, output: Path, frame: int, x: float, y: float) -> None:
-    source = open_source(video)
-    found = analyse(source, build_analyzer())
-    everyone = decide(found, source)
+clicked = Selection("keep", points=(Point(int(frame), float(x), float(y)),))
+chosen = decide_again(analysis, clicked)  # nothing is detected again
 
-    selection = Selection("keep", points=(Point(frame, x, y),))
-    decisions = decide_again(found.sequences, everyone.identities, selection)
-    print(f"{sum(not decision.veil for decision in decisions)} of {len(decisions)} sequences kept")
-    with open_sink(output, source) as sink:
-        render(source, replace(everyone, decisions=decisions), sink)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), *map(float, sys.argv[4:6]))
+render(source, chosen, open_sink(Path(target), source))
+print(f"{(~chosen.veiled).sum()} of {len(chosen.veiled)} sequences kept")

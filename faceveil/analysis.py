@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
 from faceveil import __version__
-from faceveil.errors import InputError
+from faceveil.decisions import Decision, Mode, Point, SelectionRecord
+from faceveil.errors import InputError, UsageError
 from faceveil.faces import DetectionLog, FaceSequence, Floats, Ints, Models, Provenance
 from faceveil.files import replace_file
-from faceveil.identity.select import Decision
+from faceveil.frame_range import FrameRange
 
 Value = TypeVar("Value")
 
@@ -46,7 +47,8 @@ class Analysis:
 
     identities int32 [n] and decisions [n] belong to sequences [n]; shot_starts int32 are the first
     frames of the shots; unknown_frames int32 are frames whose detections are missing: they are
-    veiled whole where no sequence spans them (policy 1).
+    veiled whole where no sequence spans them ("fail closed"). `selection` is what the decisions
+    follow; without one, everyone is to be veiled.
     """
 
     source: SourceInfo
@@ -58,6 +60,7 @@ class Analysis:
     identities: Ints
     decisions: Sequence[Decision]
     detections: DetectionLog
+    selection: SelectionRecord = SelectionRecord()
 
     @property
     def veiled(self) -> NDArray[np.bool_]:
@@ -112,6 +115,7 @@ def to_document(analysis: Analysis) -> dict[str, Any]:
         "source": asdict(analysis.source),
         "models": analysis.models.to_dict() if analysis.models else None,
         "parameters": analysis.parameters,
+        "selection": selection_to_dict(analysis.selection),
         "shot_starts": analysis.shot_starts,
         "unknown_frames": analysis.unknown_frames,
         "sequences": sequences,
@@ -174,7 +178,59 @@ def from_document(document: object) -> Analysis:
         identities=np.array([identity for _, identity, _ in rows], np.int32),
         decisions=[decision for _, _, decision in rows],
         detections=_detections(_get(document, "detections", dict), len(rows)),
+        selection=read_selection(document),
     )
+
+
+def selection_to_dict(selection: SelectionRecord) -> dict[str, Any]:
+    """The record of a selection as plain data."""
+    return {
+        "mode": selection.mode,
+        "people": list(selection.people),
+        "points": [list(point) for point in selection.points],
+        "identities": list(selection.identities),
+        "accept": selection.accept,
+        "uncertain": selection.uncertain,
+        "times": [[item.first, item.end] for item in selection.times],
+    }
+
+
+def read_selection(document: dict[str, Any]) -> SelectionRecord:
+    """The record of a selection in the plain data of an analysis.
+
+    Documents of version 0.1 keep it among the parameters, those of a face search in other words.
+    """
+    data = _stored_selection(document)
+    mode = data.get("mode", "all")
+    if mode not in get_args(Mode):
+        raise _FieldError(f"selection.mode must be one of {', '.join(get_args(Mode))}: {mode!r}")
+    try:
+        return SelectionRecord(
+            mode=mode,
+            people=tuple(str(name) for name in data.get("people", ())),
+            points=tuple(Point(int(f), float(x), float(y)) for f, x, y in data.get("points", ())),
+            identities=tuple(int(number) for number in data.get("identities", ())),
+            accept=_cosine(data, "accept"),
+            uncertain=_cosine(data, "uncertain"),
+            times=tuple(FrameRange(int(a), int(b)) for a, b in data.get("times", ())),
+        )
+    except (TypeError, ValueError, UsageError) as error:
+        raise _FieldError(f"selection cannot be used ({error})") from error
+
+
+def _cosine(data: dict[str, Any], field: str) -> float | None:
+    value = data.get(field)
+    return None if value is None else float(value)
+
+
+def _stored_selection(document: dict[str, Any]) -> dict[str, Any]:
+    if "selection" in document:
+        return _get(document, "selection", dict)
+    parameters = document["parameters"]
+    if isinstance(search := parameters.get("face_search"), dict):
+        return {"mode": search.get("mode", "all"), "people": search.get("people", ())}
+    selection = parameters.get("selection")
+    return selection if isinstance(selection, dict) else {}
 
 
 def _get(document: dict[str, Any], field: str, kind: type[Value], where: str = "") -> Value:

@@ -1,32 +1,37 @@
-"""The stages joined: analyse() finds and follows faces, decide() says who is veiled,
-render() veils.
+"""The stages joined: `veil` does all of it, with the defaults of the command.
 
-Each stage is an argument or a function of its own, so that any of them can be replaced
-(DESIGN section 1).
+`analyse` detects and follows faces, `decide` groups them into people and says who is veiled, and
+`rendering.render` veils them. Each stage is an argument or a function of its own, so that any of
+them can be replaced.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from faceveil.analysis import Analysis, SourceInfo
-from faceveil.assure.contact_sheet import ContactSheet
-from faceveil.assure.coverage import Coverage, check_coverage
-from faceveil.assure.traces import TraceLog
+from faceveil.analysis import Analysis, SourceInfo, write_analysis
+from faceveil.decisions import Point
+from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 from faceveil.errors import InputError
 from faceveil.faces import DetectionLog, FaceSequence, FrameFaces, Ints, Models
+from faceveil.frame_range import FrameRange
 from faceveil.identity.cluster import cluster
+from faceveil.identity.features import write_features
 from faceveil.identity.limit import limit
-from faceveil.identity.select import Selection
-from faceveil.identity.select import decide as decide_each
+from faceveil.identity.request import SelectionRequest, TimeSpan
+from faceveil.identity.select import Selection, decide_sequences
 from faceveil.identity.thresholds import thresholds_of
-from faceveil.media.frames import Frame, FrameSink, FrameSource
+from faceveil.media.frames import EncodeOptions, FrameSource
+from faceveil.media.open import open_sink, open_source
 from faceveil.progress import Progress, QuietProgress
+from faceveil.rendering import Clock, Rendered, VerifyOptions, render
+from faceveil.resources import usable_cores
 from faceveil.sampling.adaptive import Sampled, SamplingOptions
 from faceveil.sampling.detection import Analyzer, in_shots, look_adaptively, look_at_every
 from faceveil.sequence.finish import finish
@@ -35,10 +40,10 @@ from faceveil.sequence.options import SequenceOptions
 from faceveil.shots.transitions import EveryFrame, Shots, TransitionDetector, TransNet
 from faceveil.tracking.pixel_tracker import PixelTracker
 from faceveil.tracking.track import TrackOptions
-from faceveil.veils.draw import draw_boxes
-from faceveil.veils.plan import VeilPlan
-from faceveil.veils.render import veil_frame, veil_whole
 from faceveil.veils.styles import VeilStyle
+
+Paths = str | Path | Sequence[str | Path]
+"""One path, or several."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,22 +64,50 @@ class Found:
 
 def analyse(
     source: FrameSource,
-    analyzer: Analyzer,
+    analyzer: Analyzer | None = None,
     options: SequenceOptions | None = None,
     *,
     shots: Shots | None = None,
     sampling: SamplingOptions | None = None,
-    tracking: TrackOptions | None = None,
-    workers: int = 2,
+    tracking: TrackOptions | None = TrackOptions(),
+    workers: int | None = None,
     progress: Progress | None = None,
 ) -> Found:
-    """Detect the faces of every frame, or with `sampling` of as many as needed, and follow each
-    through its shot; with `tracking` also by its pixels, where it was not detected.
+    """Detect faces and follow each through its shot, also by its pixels where it was not detected.
 
-    Memory is bounded by the sequences, not by the frames. Raises InputError when the source has
-    no frame that can be read.
+    Memory is bounded by the sequences, not by the frames.
+
+    Parameters
+    ----------
+    source
+        The frames; they are read up to three times.
+    analyzer
+        A frame, RGB uint8 [H, W, 3], in; its faces out. Called from several threads. By default
+        the networks of the command.
+    options
+        How detections become sequences.
+    shots
+        Finds shot transitions; by default cuts, fades, dissolves and wipes.
+    sampling
+        Analyse only as many frames as needed; None analyses every frame.
+    tracking
+        How faces are followed by their pixels; None switches that off. Stills are never tracked.
+    workers
+        Frames analysed at once; by default one a core.
+    progress
+        Told about each stage.
+
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    InputError
+        Where the source has no frame that can be read.
     """
-    progress = progress or QuietProgress()
+    progress, workers = progress or QuietProgress(), workers or usable_cores()
+    analyzer = analyzer or build_analyzer()
     stills = source.kind == "stills"
     shots = shots or (EveryFrame() if stills else TransitionDetector(TransNet()))
     if sampling is None or stills:
@@ -146,14 +179,31 @@ def decide(
     selection: Selection | None = None,
     parameters: dict[str, Any] | None = None,
 ) -> Analysis:
-    """Group the sequences into identities and say which are veiled (default: all), and why.
+    """Group the sequences into identities and say which are veiled, and why.
 
-    Sequences that cross the border of a time range of the selection are split there.
-    `parameters` are written down in analysis.json as they are. Raises InputError when the
-    selection names a point or identity that is not there.
+    Parameters
+    ----------
+    found
+        What `analyse` or `follow` found.
+    source
+        The frames it was found in, for the analysis to name.
+    selection
+        Whom to veil; by default everyone.
+    parameters
+        Written down in analysis.json as they are.
+
+    Returns
+    -------
+    Analysis
+        Sequences that cross the border of a time range of the selection are split there.
+
+    Raises
+    ------
+    InputError
+        Where the selection names a point or identity that does not exist.
     """
     selection = selection or Selection()
-    recognizer = found.models.recognizer if found.models else None
+    recognizer = _recognizer(found.models)
     identities = cluster(found.sequences, thresholds_of(recognizer).merge)
     analysis = Analysis(
         source=_describe(source, found.frame_count),
@@ -163,10 +213,48 @@ def decide(
         unknown_frames=found.unknown_frames,
         sequences=found.sequences,
         identities=identities,
-        decisions=decide_each(found.sequences, identities, selection, recognizer=recognizer),
+        decisions=decide_sequences(found.sequences, identities, selection, recognizer=recognizer),
         detections=found.detections,
+        selection=selection.record(recognizer),
     )
     return limit(analysis, selection.times)
+
+
+def decide_again(analysis: Analysis, selection: Selection) -> Analysis:
+    """Return the same faces with the decisions of another selection.
+
+    Parameters
+    ----------
+    analysis
+        Its sequences need their features only where people are selected by photo: see
+        `identity.features.read_features`.
+    selection
+        Whom to veil now.
+
+    Returns
+    -------
+    Analysis
+        Sequences that cross the border of a time range of the selection are split there.
+
+    Raises
+    ------
+    InputError
+        Where the selection names a point or identity that does not exist, or photos that another
+        recogniser represents.
+    """
+    recognizer = _recognizer(analysis.models)
+    decided = replace(
+        analysis,
+        decisions=decide_sequences(
+            analysis.sequences, analysis.identities, selection, recognizer=recognizer
+        ),
+        selection=selection.record(recognizer),
+    )
+    return limit(decided, selection.times)
+
+
+def _recognizer(models: Models | None) -> str | None:
+    return models.recognizer if models else None
 
 
 def _describe(source: FrameSource, frame_count: int) -> SourceInfo:
@@ -181,74 +269,189 @@ def _describe(source: FrameSource, frame_count: int) -> SourceInfo:
     )
 
 
-def render(
-    source: FrameSource,
-    analysis: Analysis,
-    sink: FrameSink,
-    style: VeilStyle | None = None,
+def veil(
+    input: str | Path,
+    output: str | Path,
     *,
+    keep: Paths = (),
+    only: Paths = (),
+    keep_at: Sequence[tuple[int, float, float]] = (),
+    only_at: Sequence[tuple[int, float, float]] = (),
+    nobody: bool = False,
+    between: Sequence[FrameRange | TimeSpan] = (),
+    request: SelectionRequest | None = None,
+    style: VeilStyle | None = None,
+    stills: bool = False,
+    networks: AnalyzerOptions = AnalyzerOptions(),
+    sequences: SequenceOptions = SequenceOptions(),
+    sampling: SamplingOptions | None = None,
+    tracking: TrackOptions | None = TrackOptions(),
+    encode: EncodeOptions | None = None,
+    verification: VerifyOptions | None = VerifyOptions(),
     boxes_only: bool = False,
-    contact_sheet: ContactSheet | None = None,
-    traces: TraceLog | None = None,
+    features: Path | None = None,
+    analysis: Path | None = None,
+    contact_sheet: Path | None = None,
+    report: Path | None = None,
+    workers: int | None = None,
     progress: Progress | None = None,
-) -> Coverage:
-    """Write every frame with its veils (or, `boxes_only`, with boxes drawn instead of veils).
+    check: bool = True,
+) -> Rendered:
+    """Find, follow and veil faces, and verify the output: all that `faceveil veil` does.
 
-    Coverage (policy 2) is checked before the first frame is written: CoverageError when a detected
-    face that is to be veiled would not lie inside a veil. The sink publishes when its own block
-    ends, so an error here leaves no output. `traces` takes of every frame what verification
-    compares the output with (policy 5).
+    Parameters
+    ----------
+    input
+        A video file or a folder of frames.
+    output
+        A video file or a folder.
+    keep, only
+        Photos, or folders of photos, of the people who stay visible, or who alone are veiled.
+        Without any choice everyone is veiled.
+    keep_at, only_at
+        Places (frame, x, y) at which such a person is seen: a 0-based frame, and pixels of the
+        upright frame.
+    nobody
+        Leave everyone visible.
+    between
+        When the choice counts; everyone is veiled outside.
+    request
+        The choice as one object, instead of the arguments above.
+    style
+        What the veils look like.
+    stills
+        The input is a folder of unrelated pictures.
+    networks
+        The networks that detect and recognise.
+    sequences
+        How detections become sequences.
+    sampling
+        Analyse only as many frames as needed; None analyses every frame.
+    tracking
+        How faces are followed by their pixels; None switches that off.
+    encode
+        How a video is encoded.
+    verification
+        How the output is verified before it is published; None switches that off.
+    boxes_only
+        Draw boxes instead of veils; such an output is not verified.
+    features, analysis, contact_sheet, report
+        Where to write the features (biometric data), analysis.json, a picture with a row for each
+        identity, and report.json.
+    workers
+        Frames analysed at once; by default one a core.
+    progress
+        Told about each stage.
+    check
+        Whether to raise VerificationError when the output shows what must be veiled. Without it,
+        call `Rendered.require` before using the output.
+
+    Returns
+    -------
+    Rendered
+
+    Raises
+    ------
+    UsageError, InputError, WeightsError
+        Where the arguments, the input or the networks cannot be used.
+    CoverageError
+        Where a detected face that is to be veiled would not lie inside a veil.
+    VerificationError
+        Where the output shows what must be veiled, and is kept as `NAME.unverified`.
+    OutputError
+        Where the output cannot be written.
+
+    Examples
+    --------
+    >>> from faceveil import veil
+    >>> result = veil("talk.mp4", "out.mp4", keep="photos/anchor/")  # doctest: +SKIP
     """
-    style = style or VeilStyle()
-    shown = np.ones_like(analysis.veiled) if boxes_only else analysis.veiled
-    plan = VeilPlan.build(
-        analysis.sequences,
-        shown,
-        secret=analysis.source.digest,
-        unknown_frames=analysis.unknown_frames,
+    request = request or SelectionRequest(
+        keep=_paths(keep),
+        only=_paths(only),
+        keep_at=tuple(Point(*place) for place in keep_at),
+        only_at=tuple(Point(*place) for place in only_at),
+        nobody=nobody,
+        between=tuple(between),
     )
-    coverage = _checked_coverage(analysis, plan, style)
-    with (progress or QuietProgress()).stage("render", analysis.source.frame_count) as stage:
-        for frame in source:
-            if contact_sheet is not None and frame.number in contact_sheet.wanted_frames:
-                contact_sheet.add(frame.number, frame.rgb())
-            if traces is not None:
-                traces.add(frame)
-            if boxes_only:
-                sink.write(frame, _draw(frame, plan, analysis))
-            else:
-                sink.write(frame, _veil(frame, plan, analysis, style))
-            stage.advance()
-    return coverage
-
-
-def _checked_coverage(analysis: Analysis, plan: VeilPlan, style: VeilStyle) -> Coverage:
-    width, height = analysis.source.width, analysis.source.height
-    coverage = check_coverage(
-        analysis.detections, plan, analysis.veiled, style, width=width, height=height
+    clock = Clock()
+    source = open_source(Path(input), stills=stills)
+    sink = open_sink(Path(output), source, encode)
+    decided = analyse_and_decide(
+        source,
+        request,
+        networks=networks,
+        sequences=sequences,
+        sampling=sampling,
+        tracking=tracking,
+        workers=workers,
+        progress=progress,
+        clock=clock,
     )
-    coverage.require()
-    return coverage
-
-
-def _veil(frame: Frame, plan: VeilPlan, analysis: Analysis, style: VeilStyle) -> bool:
-    """Veil one frame in place; whole where nobody knows what it shows (policy 1)."""
-    if plan.whole(frame.number) or frame.number >= analysis.source.frame_count:
-        veil_whole(frame.planes(), plan.whole_seed, style)
-        return True
-    planned = plan.at(frame.number)
-    return len(planned) > 0 and veil_frame(frame.planes(), planned.boxes, planned.seeds, style)
-
-
-def _draw(frame: Frame, plan: VeilPlan, analysis: Analysis) -> bool:
-    planned = plan.at(frame.number)
-    if len(planned) == 0:
-        return False
-    rows = planned.sequence
-    return draw_boxes(
-        frame.planes(),
-        planned.boxes,
-        analysis.veiled[rows],
-        planned.provenance,
-        analysis.identities[rows],
+    if features is not None:
+        write_features(decided.sequences, decided.source.digest, features)
+    if analysis is not None:
+        write_analysis(decided, analysis)
+    return render(
+        source,
+        decided,
+        sink,
+        style,
+        verification=verification,
+        boxes_only=boxes_only,
+        contact_sheet=contact_sheet,
+        report=report,
+        workers=workers,
+        progress=progress,
+        clock=clock,
+        check=check,
     )
+
+
+def analyse_and_decide(
+    source: FrameSource,
+    request: SelectionRequest,
+    *,
+    networks: AnalyzerOptions = AnalyzerOptions(),
+    sequences: SequenceOptions = SequenceOptions(),
+    sampling: SamplingOptions | None = None,
+    tracking: TrackOptions | None = TrackOptions(),
+    workers: int | None = None,
+    progress: Progress | None = None,
+    clock: Clock | None = None,
+) -> Analysis:
+    """Analyse a source and decide as a request asks; the arguments are those of `veil`.
+
+    The parameters are written down in the analysis, so that deciding and verifying later can use
+    the same networks.
+    """
+    clock = clock or Clock()
+    with clock.stage("load"):
+        analyzer = build_analyzer(networks)
+        recognizes = bool(analyzer.recognizer.feature_size)
+        selection = request.resolve(analyzer if recognizes else None, source.rate)
+    with clock.stage("analyse"):
+        found = analyse(
+            source,
+            analyzer,
+            sequences,
+            sampling=sampling,
+            tracking=tracking,
+            workers=workers,
+            progress=progress,
+        )
+    parameters = {
+        "networks": asdict(networks),
+        "sequences": asdict(sequences),
+        "sampling": sampling and asdict(sampling),
+        "tracking": tracking and asdict(tracking),
+        "frames_looked_at": found.looked_at,
+    }
+    with clock.stage("decide"):
+        return decide(found, source, selection, parameters)
+
+
+def _paths(paths: Paths) -> tuple[Path, ...]:
+    if isinstance(paths, str | Path):
+        return (Path(paths),)
+    return tuple(map(Path, paths))

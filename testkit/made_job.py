@@ -21,6 +21,7 @@ from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.steps.analyse import decide_selection
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
+from faceveil.rendering import render_frames
 
 WIDTH, HEIGHT, FRAMES = 160, 96, 24
 MODELS = Models("made", "made", f"sha256:{'1' * 64}", 0.5)
@@ -154,7 +155,7 @@ class MadeJob:
         analysis = decide_selection(job, found, source, None, UnknownFrames())
         output = self.folder / f"veiled-{len(list(self.folder.iterdir()))}"
         with FolderSink(output, source) as sink:
-            pipeline.render(source, analysis, sink, job.style)
+            render_frames(source, analysis, sink, job.style)
         return {path.name: path.read_bytes() for path in sorted(output.iterdir())}
 
 

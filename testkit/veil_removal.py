@@ -9,8 +9,8 @@ import numpy as np
 
 from faceveil.analysis import Analysis, SourceInfo
 from faceveil.assure.verify import share_under
+from faceveil.decisions import Decision
 from faceveil.faces import DetectionLog, FaceSequence, Ints
-from faceveil.identity.select import Decision
 from faceveil.media.frames import FrameSink, FrameSource
 from faceveil.veils.plan import VeilPlan
 from faceveil.veils.region import core, must_cover

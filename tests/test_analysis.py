@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from faceveil.analysis import Analysis, SourceInfo, read_analysis, to_document, write_analysis
+from faceveil.decisions import Decision
 from faceveil.errors import InputError, OutputError
 from faceveil.faces import DetectionLog, FaceSequence, Models, Provenance
-from faceveil.identity.select import Decision
 from faceveil.schemas import load_schema
 
 

@@ -14,10 +14,11 @@ import pytest
 from testkit import PROJECT
 
 LAYERS = (
-    "errors faces boxes frame_range progress resources files parallel schemas aws weights",
-    "media detect shots sampling tracking sequence identity analysis veils",
+    "errors faces boxes frame_range decisions analysis progress resources files parallel schemas "
+    "aws weights",
+    "media detect shots sampling tracking sequence identity veils",
     "corrections assure evaluation",
-    "pipeline",
+    "rendering pipeline",
     "jobs rekognition local_transform review live",
     "cli __main__",
 )

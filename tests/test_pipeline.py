@@ -11,7 +11,8 @@ from faceveil.faces import FrameError, FrameFaces, Models
 from faceveil.identity.select import Selection
 from faceveil.media.frames import Planes
 from faceveil.parallel import ordered_map
-from faceveil.pipeline import analyse, decide, follow, render
+from faceveil.pipeline import analyse, decide, follow
+from faceveil.rendering import render_frames
 from faceveil.sequence.options import SequenceOptions
 
 MODELS = Models("fake", "fake", "sha256:" + "0" * 64, 0.5)
@@ -84,7 +85,7 @@ NOBODY = faces(())
 def rendered(per_frame, selection=None):
     clip, sink = Clip(len(per_frame)), Kept()
     found = follow(iter(enumerate(per_frame)), size=(WIDTH, HEIGHT))
-    coverage = render(clip, decide(found, clip, selection), sink)
+    coverage = render_frames(clip, decide(found, clip, selection), sink)
     return sink.frames, coverage
 
 
@@ -126,7 +127,7 @@ def test_an_unreadable_frame_inside_a_sequence_is_covered_by_it():
 def test_a_frame_that_the_analysis_never_saw_is_veiled_whole():
     found = follow(iter(enumerate([NOBODY] * 5)), size=(WIDTH, HEIGHT))
     sink = Kept()
-    render(Clip(7), decide(found, Clip(5)), sink)
+    render_frames(Clip(7), decide(found, Clip(5)), sink)
     assert [changed_part(number, picture) > 0.95 for number, picture, _ in sink.frames] == [
         *[False] * 5,
         *[True] * 2,
@@ -149,7 +150,7 @@ def test_pruning_a_detected_face_is_a_breach_and_nothing_is_written():
     found = follow(iter(enumerate(per_frame)), options, size=(WIDTH, HEIGHT))
     sink = Kept()
     with pytest.raises(CoverageError, match="frame 1"):
-        render(Clip(4), decide(found, Clip(4)), sink)
+        render_frames(Clip(4), decide(found, Clip(4)), sink)
     assert sink.frames == []
 
 

@@ -30,7 +30,6 @@ import cv2
 import numpy as np
 
 from benchmarks.report import machine, publish, table
-from faceveil import pipeline
 from faceveil.analysis import Analysis
 from faceveil.aws.s3 import Listed, S3Location
 from faceveil.faces import FaceSequence
@@ -39,6 +38,7 @@ from faceveil.media.folder_sink import FolderSink
 from faceveil.media.s3_frames import S3Frames
 from faceveil.media.s3_keys import list_frames
 from faceveil.media.s3_sink import S3FrameSink
+from faceveil.rendering import render_frames
 from testkit.servers.faulty_s3 import FaultyS3
 from testkit.servers.processes import WEED, client, seaweedfs
 from testkit.veil_removal import analysis_of
@@ -128,7 +128,7 @@ def _serve_slowed(url: str, connection: Connection) -> None:
 def in_folders(folder: Path, target: Path, analysis: Analysis) -> None:
     source = FolderSource(folder)
     with FolderSink(target, source) as sink:
-        pipeline.render(source, analysis, sink)
+        render_frames(source, analysis, sink)
 
 
 def in_s3(frames: S3Location, target: S3Location, analysis: Analysis) -> None:
@@ -136,7 +136,7 @@ def in_s3(frames: S3Location, target: S3Location, analysis: Analysis) -> None:
     sink = S3FrameSink(target, source)
     sink.expect(np.unique(np.concatenate([item.frames for item in analysis.sequences])))
     with sink:
-        pipeline.render(source, analysis, sink)
+        render_frames(source, analysis, sink)
 
 
 def measure(

@@ -15,7 +15,7 @@ from faceveil.evaluation.judging import Share, evaluate
 from faceveil.evaluation.truth import Truth
 from faceveil.identity.cluster import cluster
 from faceveil.identity.references import References, load_references
-from faceveil.identity.select import Selection, decide
+from faceveil.identity.select import Selection, decide_sequences
 from faceveil.pipeline import Found
 from testkit import SHARED_DATA
 from testkit.portraits import PORTRAITS, portrait_path
@@ -67,7 +67,7 @@ def keep_each(clip: str, truth: Truth, found: Found) -> Iterator[Kept]:
         if person not in truth.people:
             continue
         selection = Selection(mode="keep", references=_references(photo))
-        decisions = decide(found.sequences, identities, selection)
+        decisions = decide_sequences(found.sequences, identities, selection)
         veiled = np.array([decision.veil for decision in decisions], bool)
         result = evaluate(truth, replace(output, veiled=veiled[output.sequence]), (person,))
         yield Kept(clip, person, result.wrong_kept, result.veils, result.kept)

@@ -27,6 +27,7 @@ from faceveil.faces import Image
 from faceveil.identity.references import load_references
 from faceveil.identity.select import Selection
 from faceveil.media.open import open_sink, open_source
+from faceveil.rendering import render_frames
 from faceveil.veils.styles import VeilStyle
 from testkit.clips import make_clip, write_video
 from testkit.portraits import PORTRAITS, portrait_path
@@ -95,7 +96,7 @@ def outcomes(
         analysis = pipeline.decide(found, source, selection)
         output = video.with_name("veiled.mp4")
         with open_sink(output, source) as sink:
-            pipeline.render(source, analysis, sink)
+            render_frames(source, analysis, sink)
         kept = [] if person is None else [person]
         plan = coverage_of_analysis(truth, analysis, VeilStyle())
         pixels = coverage_of_pixels(truth, pictures(video), pictures(output), ENCODED)

@@ -26,6 +26,7 @@ from faceveil.faces import FrameFaces
 from faceveil.media.frames import EncodeOptions
 from faceveil.media.video import DecodedFrame, VideoSource
 from faceveil.media.video_sink import VideoSink
+from faceveil.rendering import render_frames
 from faceveil.shots.transitions import TransitionDetector
 
 STAGES = (
@@ -80,6 +81,6 @@ def stages(clip: Path, target: Path) -> dict[str, float]:
         found = pipeline.follow(faces(), size=(source.width, source.height))
         analysis = pipeline.decide(found, source)
         with VideoSink(target, source, EncodeOptions(threads=1)) as sink:
-            pipeline.render(source, analysis, sink)
+            render_frames(source, analysis, sink)
         total = process_time() - start
     return {**spent, "the rest": total - sum(spent.values()), "all": total}

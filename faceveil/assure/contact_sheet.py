@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 from PIL import ImageDraw, ImageFont
 
+from faceveil.decisions import Decision
 from faceveil.faces import FaceSequence, Floats, Image, Ints, Provenance
 from faceveil.files import replace_file
-from faceveil.identity.select import Decision
 
 Font: TypeAlias = ImageFont.ImageFont | ImageFont.FreeTypeFont
 

@@ -13,12 +13,12 @@ import numpy as np
 import orjson
 
 from faceveil import __version__
-from faceveil.analysis import Analysis
+from faceveil.analysis import Analysis, selection_to_dict
 from faceveil.assure.coverage import Coverage
 from faceveil.assure.verification import Verification
 from faceveil.faces import Provenance
 from faceveil.files import replace_file
-from faceveil.media.frames import Problem
+from faceveil.media.frames import Loss, Problem
 from faceveil.sequence.doubt import is_doubtful
 from faceveil.veils.styles import VeilStyle
 
@@ -37,11 +37,13 @@ def build_report(
     output_digest: str,
     seconds: Mapping[str, float],
     problems: Sequence[Problem],
+    losses: Sequence[Loss] = (),
 ) -> dict[str, Any]:
     """The report as plain data; its JSON Schema is report.schema.json.
 
     verification: None where the output was not looked at. seconds: time of each stage on the
-    wall. problems: what of the input could not be read.
+    wall. problems: the parts of the input that could not be read. losses: the properties of the
+    input that the output could not keep.
     """
     return {
         "format": FORMAT,
@@ -55,6 +57,7 @@ def build_report(
         "output": {"name": output, "digest": output_digest},
         "models": analysis.models.to_dict() if analysis.models else None,
         "parameters": analysis.parameters,
+        "selection": selection_to_dict(analysis.selection),
         "veil": asdict(style),
         "shots": len(analysis.shot_starts),
         "boxes": _boxes_by_provenance(analysis),
@@ -65,6 +68,7 @@ def build_report(
         "uncertain": _uncertain(analysis),
         "doubtful": _doubtful(analysis),
         "problems": [asdict(problem) for problem in problems],
+        "losses": [asdict(loss) for loss in losses],
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
     }
 

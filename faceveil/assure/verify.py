@@ -308,11 +308,11 @@ def _sample(analysis: Analysis, every: int) -> frozenset[int]:
 
 def _free_frames(analysis: Analysis) -> tuple[range, ...]:
     """Frames on which only chosen people are veiled, so that anybody else may be seen."""
-    selection = analysis.parameters.get("selection", {})
-    if selection.get("mode") not in ("only", "none"):
+    if analysis.selection.mode not in ("only", "none"):
         return ()
-    times = selection.get("times") or [[0, analysis.source.frame_count]]
-    return tuple(range(*pair) for pair in times)
+    if not analysis.selection.times:
+        return (range(analysis.source.frame_count),)
+    return tuple(range(item.first, item.end) for item in analysis.selection.times)
 
 
 def _plain(box: NDArray[np.floating]) -> tuple[float, float, float, float]:

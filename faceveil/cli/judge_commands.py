@@ -10,7 +10,7 @@ import orjson
 from faceveil.analysis import Analysis, read_analysis
 from faceveil.assure.step import check_recognizer
 from faceveil.assure.verify import verify as look_at
-from faceveil.cli.options import say, style_of, verifier_options_of
+from faceveil.cli.options import analyzer_options_of, say, style_of
 from faceveil.detect.analyzer import build_analyzer
 from faceveil.evaluation.evaluate_files import evaluate_files, summary
 from faceveil.files import replace_file
@@ -47,7 +47,7 @@ def verify(options: Namespace) -> int:
     if options.features:
         features = read_features(analysis.sequences, analysis.source.digest, options.features)
         analysis = replace(analysis, sequences=features)
-    analyzer = build_analyzer(verifier_options_of(options))
+    analyzer = build_analyzer(analyzer_options_of(options).detecting_once())
     check_recognizer(analysis, analyzer)
     verification = look_at(
         output,

@@ -8,77 +8,44 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from faceveil.detect.analyzer import DEFAULT, FAST, UNION, AnalyzerOptions, FaceAnalyzer
-from faceveil.errors import UsageError
+from faceveil.assure.verify import EVERY
+from faceveil.decisions import Mode, Point
+from faceveil.detect.analyzer import AnalyzerOptions
 from faceveil.frame_range import FrameRange
-from faceveil.identity.points import Point
-from faceveil.identity.references import load_references
-from faceveil.identity.select import Mode, Selection
+from faceveil.identity.request import SelectionRequest, TimeSpan
 from faceveil.media.frames import EncodeOptions
+from faceveil.rendering import VerifyOptions
 from faceveil.sampling.adaptive import SamplingOptions
 from faceveil.sequence.options import THESIS, SequenceOptions
 from faceveil.tracking.track import TrackOptions
 from faceveil.veils.styles import VeilStyle
 
 
-def mode_of(options: Namespace) -> Mode | None:
-    """The mode the options ask for, None where they say nothing."""
-    keep = options.keep or options.keep_at or options.keep_identity
-    only = options.only or options.only_at or options.only_identity
-    if bool(keep) + bool(only) + options.nobody > 1:
-        raise UsageError("choose one: --keep… (all but these), --only… (these), or --nobody")
-    if keep:
-        return "keep"
-    if only:
-        return "only"
-    return "none" if options.nobody else None
-
-
-def selection_of(
-    options: Namespace, mode: Mode, analyzer: FaceAnalyzer | None, rate: Fraction | None
-) -> Selection:
-    """rate: frames per second of the input, None where it has none."""
-    keep = mode == "keep"
-    photos = options.keep if keep else options.only
-    if photos and analyzer and not analyzer.recognizer.feature_size:
-        raise UsageError(
-            "choosing by photo needs a recogniser: name one with --recognizer, or choose by point "
-            "or identity"
-        )
-    references = load_references(photos, analyzer) if photos and analyzer else None
-    return Selection(
-        mode=mode,
-        references=references,
-        points=tuple(Point(*p) for p in (options.keep_at if keep else options.only_at)),
-        identities=tuple(options.keep_identity if keep else options.only_identity),
+def request_of(options: Namespace) -> SelectionRequest:
+    """Whom the options ask to veil. Raises UsageError where they contradict each other."""
+    return SelectionRequest(
+        keep=tuple(options.keep),
+        only=tuple(options.only),
+        keep_at=tuple(Point(*place) for place in options.keep_at),
+        only_at=tuple(Point(*place) for place in options.only_at),
+        keep_identity=tuple(options.keep_identity),
+        only_identity=tuple(options.only_identity),
+        nobody=options.nobody,
+        between=tuple(map(_span, options.between)),
         accept=options.accept,
         uncertain=options.uncertain,
-        times=tuple(_frame_range(between, rate) for between in options.between),
     )
 
 
-def _frame_range(between: tuple[Fraction, Fraction, bool], rate: Fraction | None) -> FrameRange:
+def _span(between: tuple[Fraction, Fraction, bool]) -> FrameRange | TimeSpan:
     start, end, in_seconds = between
-    if not in_seconds:
-        return FrameRange(int(start), int(end))
-    if rate is None:
-        raise UsageError("--between: pictures have no times, so name frames, such as 300-600")
-    return FrameRange.of_seconds(start, end, rate)
+    return TimeSpan(start, end) if in_seconds else FrameRange(int(start), int(end))
 
 
-def selection_parameters(selection: Selection, recognizer: str | None) -> dict[str, Any]:
-    """What analysis.json says of it; recognizer: the one of the analysis."""
-    thresholds = selection.thresholds(recognizer)
-    people = selection.references.names if selection.references else ()
-    return {
-        "mode": selection.mode,
-        "people": list(people),
-        "points": [list(point) for point in selection.points],
-        "identities": list(selection.identities),
-        "accept": thresholds.accept,
-        "uncertain": thresholds.uncertain,
-        "times": [[item.first, item.end] for item in selection.times],
-    }
+def mode_of(options: Namespace) -> Mode | None:
+    """The mode the options ask for, None where they say nothing."""
+    mode = request_of(options).mode
+    return None if mode == "all" else mode
 
 
 def analyzer_options_of(options: Namespace) -> AnalyzerOptions:
@@ -93,11 +60,16 @@ def analyzer_options_of(options: Namespace) -> AnalyzerOptions:
     )
 
 
-def verifier_options_of(options: Namespace) -> AnalyzerOptions:
-    """The networks of the analysis, each looking once: verification looks again itself."""
-    chosen = analyzer_options_of(options)
-    doubts = chosen.detector == UNION and chosen.profile == DEFAULT
-    return replace(chosen, profile=FAST) if doubts else chosen
+def verify_options_of(options: Namespace) -> VerifyOptions | None:
+    """How the output is verified; None where that is switched off."""
+    if options.verify == "off":
+        return None
+    return VerifyOptions(
+        every=1 if options.verify == "every" else EVERY,
+        publish_violations=options.accept_violations,
+        crops=options.crops,
+        networks=analyzer_options_of(options),
+    )
 
 
 def sequence_options_of(options: Namespace) -> SequenceOptions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -175,6 +175,11 @@ class AnalyzerOptions:
             raise UsageError(f"centerface_scale {self.centerface_scale} is not within 0 and 4")
         if self.threads < 1:
             raise UsageError(f"threads {self.threads} is less than 1")
+
+    def detecting_once(self) -> AnalyzerOptions:
+        """The same networks without the second detection that the default profile makes."""
+        repeats = self.detector == UNION and self.profile == DEFAULT
+        return replace(self, profile=FAST) if repeats else self
 
     @property
     def mtcnn_thresholds(self) -> tuple[float, float, float]:

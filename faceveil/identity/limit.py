@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.decisions import Decision
 from faceveil.faces import DetectionLog, FaceSequence, Ints
 from faceveil.frame_range import FrameRange
-from faceveil.identity.select import Decision
 
 if TYPE_CHECKING:
     from faceveil.analysis import Analysis

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
+from faceveil.decisions import Point
 from faceveil.errors import InputError
 from faceveil.faces import FaceSequence
 
 POINT_MARGIN = 0.15
 """How far outside a box a point may lie, as a part of the box's width and height."""
-
-
-class Point(NamedTuple):
-    """A place (x, y) in pixels of the upright frame, on a 0-based frame."""
-
-    frame: int
-    x: float
-    y: float
-
-    def __str__(self) -> str:
-        return f"frame {self.frame} at ({self.x:g}, {self.y:g})"
 
 
 def sequence_at(point: Point, sequences: Sequence[FaceSequence]) -> int:

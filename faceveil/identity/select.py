@@ -11,21 +11,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.decisions import Decision, Mode, Point, SelectionRecord
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import FaceSequence, Floats, Ints
 from faceveil.frame_range import FrameRange
 from faceveil.identity.overlap import overlapping_pairs
-from faceveil.identity.points import Point, sequence_at
+from faceveil.identity.points import sequence_at
 from faceveil.identity.references import References
 from faceveil.identity.templates import MIN_FACE_SIZE, Templates, recognisable, sequence_templates
 from faceveil.identity.thresholds import Thresholds, thresholds_of
-
-Mode = Literal["all", "none", "only", "keep"]
 
 RIVAL_MARGIN = 0.05
 """How much better the best of two different people must match than the other."""
@@ -81,6 +80,19 @@ class Selection:
         _check_thresholds(uncertain, accept)
         return replace(known, accept=accept, uncertain=uncertain)
 
+    def record(self, recognizer: str | None) -> SelectionRecord:
+        """What an analysis keeps of the selection; `recognizer` is that of the analysis."""
+        thresholds = self.thresholds(recognizer)
+        return SelectionRecord(
+            mode=self.mode,
+            people=self.references.names if self.references else (),
+            points=self.points,
+            identities=self.identities,
+            accept=thresholds.accept,
+            uncertain=thresholds.uncertain,
+            times=self.times,
+        )
+
 
 def _check_thresholds(uncertain: float | None, accept: float | None) -> None:
     given = [value for value in (uncertain, accept) if value is not None]
@@ -91,22 +103,7 @@ def _check_thresholds(uncertain: float | None, accept: float | None) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Whether a sequence is veiled, and why, for people to read.
-
-    person: the reference it matches or may match. similarity: the cosine that decided, where one
-    did. uncertain: somebody should look at it.
-    """
-
-    veil: bool
-    reason: str
-    person: str | None = None
-    similarity: float | None = None
-    uncertain: bool = False
-
-
-def decide(
+def decide_sequences(
     sequences: Sequence[FaceSequence],
     identities: Ints,
     selection: Selection,

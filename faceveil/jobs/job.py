@@ -17,10 +17,9 @@ import orjson
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
+from faceveil.decisions import Mode, Point
 from faceveil.errors import InputError, UsageError
 from faceveil.frame_range import FrameRange
-from faceveil.identity.points import Point
-from faceveil.identity.select import Mode
 from faceveil.media.frames import EncodeOptions
 from faceveil.sampling.adaptive import SamplingOptions
 from faceveil.schemas import load_schema

@@ -14,9 +14,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.decisions import Decision
 from faceveil.errors import UsageError
 from faceveil.faces import FaceSequence, Floats, Ints
-from faceveil.identity.select import RIVAL_MARGIN, Decision, one_place_at_a_time
+from faceveil.identity.select import RIVAL_MARGIN, one_place_at_a_time
 from faceveil.identity.templates import MIN_FACE_SIZE, recognisable
 from faceveil.rekognition.tracks import Tracks, members_of
 

@@ -22,6 +22,7 @@ from faceveil import pipeline
 from faceveil.analysis import Analysis
 from faceveil.aws.clients import S3Uri
 from faceveil.aws.s3 import S3Location
+from faceveil.decisions import SelectionRecord
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import Models
 from faceveil.media.orientation import UPRIGHT
@@ -180,7 +181,8 @@ def sequences_of(
     }
     identities, decisions = decide_by_similarity(sequences, detections.sequence, tracks, wanted)
     analysis = pipeline.decide(found, source, parameters=parameters)
-    return replace(analysis, identities=identities, decisions=decisions)
+    selection = SelectionRecord(wanted.mode, wanted.names)
+    return replace(analysis, identities=identities, decisions=decisions, selection=selection)
 
 
 @contextmanager

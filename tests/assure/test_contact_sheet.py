@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from faceveil.assure.contact_sheet import FACE_SIZE, FACES_PER_ROW, MAX_ROWS, ContactSheet
+from faceveil.decisions import Decision
 from faceveil.errors import OutputError
 from faceveil.faces import FaceSequence, Provenance
-from faceveil.identity.select import Decision
 
 RED, BLUE, AMBER = (214, 56, 44), (44, 104, 214), (240, 160, 0)
 VEIL, KEEP = Decision(True, "everyone is veiled"), Decision(False, "matches Åse", "Åse", 0.8)

@@ -9,8 +9,8 @@ import orjson
 from faceveil.analysis import Analysis, SourceInfo
 from faceveil.assure.coverage import Coverage
 from faceveil.assure.report import build_report
+from faceveil.decisions import Decision
 from faceveil.faces import DetectionLog, FaceSequence, Provenance
-from faceveil.identity.select import Decision
 from faceveil.schemas import load_schema
 from faceveil.veils.styles import VeilStyle
 

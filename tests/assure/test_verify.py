@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from faceveil.assure.pixels import missing_veils
 from faceveil.assure.traces import TraceLog, Tracer, grey_samples
 from faceveil.assure.verify import share_under, verify
+from faceveil.decisions import Decision, SelectionRecord
 from faceveil.detect.analyzer import build_analyzer
 from faceveil.errors import CoverageError, InputError, UsageError, VerificationError
 from faceveil.faces import FaceSequence, FrameFaces, Provenance
-from faceveil.identity.select import Decision
+from faceveil.frame_range import FrameRange
 from faceveil.media.frames import BT709, EncodeOptions, Planes
 from faceveil.media.open import open_sink, open_source
 from faceveil.pipeline import analyse, decide
@@ -362,8 +363,8 @@ def test_where_only_some_are_veiled_a_face_nobody_chose_is_only_doubtful(found, 
         for sequence in mine
         for frame in sequence.frames[sequence.provenance == Provenance.DETECTED].tolist()
     }
-    for times, free in (([], set(range(16))), ([[0, 8]], set(range(8)))):
-        chosen = replace(others, parameters={"selection": {"mode": "only", "times": times}})
+    for times, free in (((), set(range(16))), ((FrameRange(0, 8),), set(range(8)))):
+        chosen = replace(others, selection=SelectionRecord("only", times=times))
         result = verify(output, chosen, analyzer, style, every=1)
         assert {frame for frame, _ in result.doubtful} >= frames & free
         assert {item.frame for item in result.violations} >= frames - free

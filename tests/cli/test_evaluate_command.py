@@ -8,11 +8,11 @@ import pytest
 
 from faceveil.analysis import Analysis, SourceInfo, write_analysis
 from faceveil.cli.main import main
+from faceveil.decisions import Decision
 from faceveil.errors import InputError, UsageError
 from faceveil.evaluation.evaluate_files import evaluate_files, summary
 from faceveil.evaluation.truth_formats import write_truth
 from faceveil.faces import DetectionLog, FaceSequence
-from faceveil.identity.select import Decision
 from testkit.clips import make_clip, write_frames
 
 SKIPPED = 6

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from faceveil.cli.main import build_parser
-from faceveil.cli.options import selection_of
+from faceveil.cli.options import request_of
 from faceveil.errors import UsageError
 from faceveil.frame_range import FrameRange
 
@@ -14,7 +14,7 @@ PAL = Fraction(25)
 
 def times(*words, rate=PAL):
     options = build_parser().parse_args(["veil", "in.mp4", "out.mp4", "--nobody", *words])
-    return selection_of(options, "none", None, rate).times
+    return request_of(options).resolve(None, rate).times
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from faceveil.analysis import Analysis, SourceInfo
 from faceveil.assure.coverage import check_coverage
+from faceveil.decisions import Decision
 from faceveil.errors import UsageError
 from faceveil.faces import DetectionLog, FaceSequence
 from faceveil.frame_range import FrameRange
 from faceveil.identity.limit import limit
-from faceveil.identity.select import Decision, Selection
+from faceveil.identity.select import Selection
 from faceveil.veils.plan import VeilPlan
 from faceveil.veils.styles import VeilStyle
 

@@ -9,7 +9,7 @@ from faceveil.detect.analyzer import build_analyzer
 from faceveil.errors import InputError
 from faceveil.identity.cluster import cluster
 from faceveil.identity.references import References, load_references
-from faceveil.identity.select import Selection, decide
+from faceveil.identity.select import Selection, decide_sequences
 from faceveil.media.pictures import read_picture
 from testkit.made_faces import sequence
 
@@ -58,7 +58,9 @@ def test_keep_by_photo_keeps_one_person_of_lfw(pictures):
         known = References((kept,), np.array(own[:3]), np.zeros(3, np.int32), ())
         others = [feature for person, feature in pictures if person != kept]
         rest = own[3:] + others
-        decisions = decide(one_shot_each(rest), np.arange(len(rest)), Selection("keep", known))
+        decisions = decide_sequences(
+            one_shot_each(rest), np.arange(len(rest)), Selection("keep", known)
+        )
         wrongly_veiled += sum(decision.veil for decision in decisions[: len(own) - 3])
         wrongly_kept += sum(not decision.veil for decision in decisions[len(own) - 3 :])
         judged += len(rest)

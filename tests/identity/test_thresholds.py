@@ -10,12 +10,12 @@ import pytest
 from faceveil import pipeline
 from faceveil.assure.verify import verify
 from faceveil.cli import commands
-from faceveil.cli.options import selection_parameters
 from faceveil.errors import UsageError
 from faceveil.faces import DetectionLog, FrameFaces, Models
 from faceveil.identity import thresholds as module
 from faceveil.identity.references import References
-from faceveil.identity.select import Selection, decide
+from faceveil.identity.request import SelectionRequest
+from faceveil.identity.select import Selection, decide_sequences
 from faceveil.identity.thresholds import Thresholds, thresholds_of
 from faceveil.jobs.detections.answers import UnknownFrames
 from faceveil.jobs.job import read_job
@@ -67,7 +67,9 @@ def test_decisions_follow_the_recognizer_unless_told_otherwise(strict):
         ({"uncertain": 0.76}, "strict", True, False),
     ):
         selection = Selection("keep", references, **options)
-        (decision,) = decide(found, np.zeros(1, np.int32), selection, recognizer=recognizer)
+        (decision,) = decide_sequences(
+            found, np.zeros(1, np.int32), selection, recognizer=recognizer
+        )
         assert (decision.veil, decision.uncertain) == (veil, uncertain)
 
 
@@ -102,7 +104,7 @@ def test_what_a_stored_detection_knows_of_its_recognizer_decides(recognizer, peo
     near = found(recognizer, 0.52)
     analysis = pipeline.decide(near, SOURCE, selection)
     assert len(set(analysis.identities.tolist())) == people
-    assert selection_parameters(selection, recognizer)["accept"] == accept
+    assert selection.record(recognizer).accept == accept
 
     job = read_job(
         b'{"version": 1, "id": "a", "frames": {"prefix": "frames/"}, "selection":'
@@ -111,7 +113,7 @@ def test_what_a_stored_detection_knows_of_its_recognizer_decides(recognizer, peo
     )
     between_the_two = found(recognizer, 0.47)
     analysis = decide_job(job, between_the_two, SOURCE, references, UnknownFrames())
-    assert analysis.parameters["selection"]["accept"] == accept
+    assert analysis.selection.accept == accept
     assert [decision.veil for decision in analysis.decisions] == [False, accept == 0.5]
 
 
@@ -145,10 +147,9 @@ def test_photos_by_another_recognizer_than_the_analysis_s_are_refused(monkeypatc
     usual = SimpleNamespace(models=Models("any", "arcface-mobilefacenet", "sha256:0", 0.5))
     monkeypatch.setattr(commands, "build_analyzer", lambda options: usual)
     monkeypatch.setattr(commands, "analyzer_options_of", lambda options: None)
-    chosen = dict.fromkeys(("keep_at", "keep_identity", "only", "only_at", "only_identity"), ())
-    options = Namespace(keep=[Path("ann.jpg")], features=Path("f.npz"), nobody=False, **chosen)
+    request = SelectionRequest(keep=(Path("ann.jpg"),))
     with pytest.raises(UsageError, match="--recognizer dlib-resnet"):
-        commands._decided_again(analysis, options)
+        commands._selection(request, analysis, Namespace(features=Path("f.npz")))
 
 
 def test_a_threshold_given_alone_must_fit_the_recognizer_s_other(strict):

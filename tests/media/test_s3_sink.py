@@ -6,7 +6,6 @@ import numpy as np
 import orjson
 import pytest
 
-from faceveil import pipeline
 from faceveil.aws import s3
 from faceveil.aws.s3 import S3Location
 from faceveil.errors import InputError, OutputError, UsageError
@@ -18,6 +17,7 @@ from faceveil.media.folder_sink import FolderSink
 from faceveil.media.s3_frames import S3Frames
 from faceveil.media.s3_keys import FramePart
 from faceveil.media.s3_sink import SUCCESS, S3FrameSink
+from faceveil.rendering import render_frames
 from testkit.s3_media import EDIT, HEIGHT, WIDTH, encoded, picture, put_frames, wait_until, written
 from testkit.servers.faulty_s3 import DROP, DROP_ANSWER, SLOW_DOWN, fail_first
 from testkit.veil_removal import analysis_of
@@ -106,7 +106,7 @@ def test_a_frame_without_veil_costs_one_copy_and_no_download(frames, veiled, fau
     sink = S3FrameSink(veiled, source, part=True)
     sink.expect(rows)
     with sink:
-        pipeline.render(source, analysis, sink)
+        render_frames(source, analysis, sink)
     assert faulty.requests == {"LIST": 1, "GET": 3, "PUT": 3, "COPY": 7}
     changed = [
         number

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image as Picture
 
 from faceveil.analysis import Analysis, SourceInfo
+from faceveil.decisions import Decision
 from faceveil.faces import DetectionLog, FaceSequence
-from faceveil.identity.select import Decision
 from faceveil.media.frames import Planes
 from faceveil.veils.render import veil_frame
 from faceveil.veils.styles import VeilStyle

@@ -148,32 +148,18 @@ def decide_selection(
         uncertain=job.selection.uncertain,
         times=job.selection.times,
     )
-    recognizer = found.models.recognizer if found.models else None
-    parameters = _parameters(job, selection, recognizer, unknown)
+    parameters = _parameters(job, unknown)
     analysis = pipeline.decide(found, source, selection, parameters)
     rate = None if job.rate is None else str(job.rate)
     digest = job.frames_digest or analysis.source.digest
     return replace(analysis, source=replace(analysis.source, digest=digest, rate=rate))
 
 
-def _parameters(
-    job: Job, selection: Selection, recognizer: str | None, unknown: UnknownFrames
-) -> dict[str, Any]:
-    thresholds = selection.thresholds(recognizer)
-    people = selection.references.names if selection.references else ()
+def _parameters(job: Job, unknown: UnknownFrames) -> dict[str, Any]:
     return {
         "networks": asdict(job.networks),
         "sequences": asdict(job.sequences),
         "coarse_step": job.coarse_step,
-        "selection": {
-            "mode": selection.mode,
-            "people": list(people),
-            "points": [list(point) for point in selection.points],
-            "identities": list(selection.identities),
-            "accept": thresholds.accept,
-            "uncertain": thresholds.uncertain,
-            "times": [[item.first, item.end] for item in selection.times],
-        },
         "unknown_frames": {
             "by_code": dict(sorted(unknown.by_code.items())),
             "examples": unknown.examples,

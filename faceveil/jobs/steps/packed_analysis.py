@@ -15,10 +15,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from faceveil.analysis import Analysis, SourceInfo
+from faceveil.analysis import Analysis, SourceInfo, read_selection, selection_to_dict
+from faceveil.decisions import Decision
 from faceveil.errors import InputError
 from faceveil.faces import DetectionLog, FaceSequence, Models
-from faceveil.identity.select import Decision
 
 
 def without_features(analysis: Analysis) -> Analysis:
@@ -37,6 +37,7 @@ def pack(analysis: Analysis) -> bytes:
         "source": asdict(analysis.source),
         "models": analysis.models.to_dict() if analysis.models else None,
         "parameters": analysis.parameters,
+        "selection": selection_to_dict(analysis.selection),
         "decisions": [asdict(decision) for decision in analysis.decisions],
     }
     log = analysis.detections
@@ -97,6 +98,7 @@ def _analysis(columns: dict[str, NDArray[Any]]) -> Analysis:
             columns["detection_boxes"],
             columns["detection_sequence"],
         ),
+        selection=read_selection(others),
     )
 
 

@@ -12,11 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from faceveil import pipeline
 from faceveil.analysis import Analysis, write_analysis
-from faceveil.assure.report import build_report, write_report
-from faceveil.assure.step import VerificationStep
-from faceveil.assure.verify import EVERY
 from faceveil.errors import InputError
-from faceveil.files import path_digest
 from faceveil.identity.references import PHOTO_SUFFIXES, References, describe
 from faceveil.jobs.detections.answers import SUFFIX, DetectionFolder, UnknownFrames
 from faceveil.jobs.detections.sampled import read_frames
@@ -27,7 +23,7 @@ from faceveil.jobs.steps.assemble import assemble_pictures
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
 from faceveil.media.pictures import read_picture
-from faceveil.resources import usable_cores
+from faceveil.rendering import VerifyOptions, render
 
 REFERENCES = "references/"
 
@@ -69,7 +65,7 @@ def _analysed(job: Job, inputs: Path, source: FolderSource) -> Analysis:
         found = pipeline.follow(faces, job.sequences, size=size)
     else:
         analyzer = analyzer_of(job.networks)
-        found = pipeline.analyse(source, analyzer, job.sequences, workers=usable_cores())
+        found = pipeline.analyse(source, analyzer, job.sequences)
     return decide_selection(job, found, source, _references(job, inputs), unknown)
 
 
@@ -93,36 +89,18 @@ def _references(job: Job, inputs: Path) -> References | None:
 
 def _render(job: Job, source: FolderSource, analysis: Analysis, output: Path) -> None:
     sink = FolderSink(output / "veiled", source)
-    verify = verification = None
-    if job.verification != "off":
-        verify = VerificationStep(
-            analysis,
-            job.style,
-            analyzer_of(job.networks),
-            every=EVERY,
-            workers=usable_cores(),
-            accept=job.verification == "report",
-        )
-    with sink:
-        traces = None if verify is None else verify.traces
-        coverage = pipeline.render(source, analysis, sink, job.style, traces=traces)
-        if source.problems and job.on_failure == "refuse":
-            raise InputError("; ".join(problem.message for problem in source.problems))
-        if verify is not None:
-            verification = verify(sink)
-    report = build_report(
+    is_verified = job.verification != "off"
+    options = VerifyOptions(publish_violations=job.verification == "report")
+    render(
+        source,
         analysis,
-        coverage,
-        style=job.style,
-        verification=verification,
-        output=sink.path.name,
-        output_digest=path_digest(sink.path),
-        seconds={},
-        problems=source.problems,
+        sink,
+        job.style,
+        verification=options if is_verified else None,
+        analyzer=analyzer_of(job.networks) if is_verified else None,
+        report=output / "report.json",
+        refuse_problems=job.on_failure == "refuse",
     )
-    write_report(report, output / "report.json")
-    if verification is not None and job.verification == "fail":
-        verification.require(str(sink.path))
 
 
 def _assemble(job: Job, inputs: Path, output: Path) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from faceveil import pipeline
 from faceveil.analysis import Analysis
 from faceveil.assure.traces import Trace, TraceLog, Tracer
 from faceveil.assure.verify import EVERY, verify
@@ -24,6 +23,7 @@ from faceveil.media.frames import Frame
 from faceveil.media.s3_frames import S3Frame, S3Frames
 from faceveil.media.s3_keys import FramePart, parse_frame_name
 from faceveil.media.s3_sink import S3FrameSink
+from faceveil.rendering import render_frames
 from faceveil.veils.styles import VeilStyle
 
 _NAMED = 5
@@ -82,7 +82,7 @@ def _rendered(run: JobRun, analysis: Analysis, part: FramePart) -> ChunkResult:
     samples = np.arange(-(-part.frames.first // EVERY) * EVERY, part.frames.end, EVERY)
     traces = _SomeTraces(analysis, style, {*veiled.tolist(), *samples.tolist()})
     with sink:
-        coverage = pipeline.render(
+        coverage = render_frames(
             source, analysis, sink, style, traces=traces if is_verified else None
         )
     verification = None

@@ -28,6 +28,7 @@ from faceveil.jobs.transforms.watch import TransformWatch
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
 from faceveil.media.video import VideoSource
+from faceveil.rendering import render_frames
 from testkit.aws_calls import asked
 from testkit.clips import make_clip, write_video
 from testkit.iam_policies import allows, statements_of
@@ -71,7 +72,7 @@ def veiled_here(frames, document, folder):
     found = pipeline.follow(faces, job.sequences, size=(WIDTH, HEIGHT))
     analysis = decide_selection(job, found, source, None, UnknownFrames())
     with FolderSink(folder, source) as sink:
-        pipeline.render(source, analysis, sink, job.style)
+        render_frames(source, analysis, sink, job.style)
     return contents(folder)
 
 

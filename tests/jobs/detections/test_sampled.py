@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from faceveil import pipeline
 from faceveil.aws.clients import s3_client
 from faceveil.aws.s3 import S3Location
+from faceveil.decisions import Point
 from faceveil.errors import UsageError
 from faceveil.faces import FrameError, FrameFaces, Models
 from faceveil.identity.cluster import cluster
-from faceveil.identity.points import Point
-from faceveil.identity.select import Selection, decide
+from faceveil.identity.select import Selection, decide_sequences
 from faceveil.jobs.detections.answers import UnknownFrames
 from faceveil.jobs.detections.sampled import (
     STEP,
@@ -89,7 +89,7 @@ def follow(frames):
 
 def veils(found):
     """Per frame, the rounded boxes of the veils when Ann is kept; and the decisions."""
-    decisions = decide(found.sequences, cluster(found.sequences), KEEP_ANN)
+    decisions = decide_sequences(found.sequences, cluster(found.sequences), KEEP_ANN)
     boxes = {}
     for sequence, decision in zip(found.sequences, decisions, strict=True):
         if decision.veil:
