@@ -44,9 +44,16 @@ class Provenance(IntEnum):
 class Models:
     """Which networks made a detection.
 
-    `accept_score` is the score from which a face counts as detected; below it (down to
-    `LOW_SCORE`) it may extend a sequence but never start one. `digest` is "sha256:<hex>" over
-    the weight files and settings, so that results of different networks are never mixed.
+    Attributes
+    ----------
+    detector, recognizer : str
+        Names of the networks.
+    digest : str
+        "sha256:<hex>" over weight files and settings, so that results of different networks are
+        never mixed.
+    accept_score : float
+        The score from which a face counts as detected. Below it, down to `LOW_SCORE`, a face may
+        extend a sequence but never start one.
     """
 
     detector: str
@@ -74,7 +81,7 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class FrameError:
-    """Why a frame has no detections although it exists (DESIGN section 4)."""
+    """Why a frame that exists has no detections: a code for programs, a message for people."""
 
     code: str
     message: str
@@ -88,9 +95,24 @@ def _empty(*shape: int) -> Floats:
 class FrameFaces:
     """All faces of one frame, as columns.
 
-    boxes float32 [n, 4], scores float32 [n], landmarks float32 [n, 5, 2] (eyes, nose, mouth
-    corners, left to right as seen in the picture), features float32 [n, D], thumbnail uint8
-    [27, 48, 3] RGB or None, error set when the frame could not be read (then n is 0).
+    Attributes
+    ----------
+    width, height : int
+        Size of the upright frame in pixels.
+    models : Models, optional
+        The networks that made the detections.
+    boxes : ndarray of float32 [n, 4]
+        x1, y1, x2, y2 in pixels.
+    scores : ndarray of float32 [n]
+        Confidence of the detector, from 0 to 1.
+    landmarks : ndarray of float32 [n, 5, 2]
+        x, y in pixels of eyes, nose and mouth corners, left to right as seen in the picture.
+    features : ndarray of float32 [n, D]
+        L2-normalised; a row of zeros where no feature was computed.
+    thumbnail : ndarray of uint8 [27, 48, 3], optional
+        The frame in RGB, for shot transitions.
+    error : FrameError, optional
+        Set when the frame could not be read; there are no faces then.
     """
 
     width: int
@@ -108,13 +130,13 @@ class FrameFaces:
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
-        """bool [n]: which faces reach the detector's own threshold."""
+        """bool [n]: the faces that reach the detector's own threshold."""
         threshold = self.models.accept_score if self.models else 0.0
         accepted: NDArray[np.bool_] = self.scores >= np.float32(threshold)
         return accepted
 
     def select(self, index: NDArray[Any]) -> FrameFaces:
-        """The faces picked by an index or a mask, in that order."""
+        """Return the faces of an index or a mask [n], in that order."""
         return replace(
             self,
             boxes=self.boxes[index],
@@ -124,14 +146,21 @@ class FrameFaces:
         )
 
     def to_json(self, feature_decimals: int | None = None) -> bytes:
-        """The answer of /invocations for this frame (DESIGN section 4), as UTF-8 JSON.
+        """Return the detections as UTF-8 JSON: what /invocations answers for this frame.
 
-        `feature_decimals` rounds features to that many digits; None keeps float32 exactly.
+        Parameters
+        ----------
+        feature_decimals : int, optional
+            Round features to that many digits; None keeps float32 exactly.
+
+        Notes
+        -----
+        The format is detections.schema.json.
         """
         if self.error is not None:
             error = {"code": self.error.code, "message": self.error.message}
             return orjson.dumps({"version": DETECTIONS_VERSION, "error": error, "faces": []})
-        # orjson takes rows of contiguous arrays only, and detectors answer with views too
+        # orjson takes rows of contiguous arrays only, and some detectors return views.
         boxes, landmarks = map(np.ascontiguousarray, (self.boxes, self.landmarks))
         features: NDArray[Any] = np.ascontiguousarray(self.features)
         if feature_decimals is not None:
@@ -158,20 +187,23 @@ class FrameFaces:
 
     @classmethod
     def from_json(cls, data: bytes | str) -> FrameFaces:
-        """Read one frame's detections.
+        """Read the detections of one frame.
 
-        Raises InputError when the text is not a detections answer of version 1.
+        Raises
+        ------
+        InputError
+            When the text is not a detections document of version 1.
         """
         try:
             document = orjson.loads(data)
-        except orjson.JSONDecodeError as problem:
-            raise InputError(f"detections are not JSON: {problem}") from problem
+        except orjson.JSONDecodeError as error:
+            raise InputError(f"detections are not JSON: {error}") from error
         try:
             return _frame_faces(document)
-        except _NOT_THE_FORMAT as problem:
+        except _NOT_THE_FORMAT as error:
             raise InputError(
-                f"detections do not follow version {DETECTIONS_VERSION} of the format: {problem!r}"
-            ) from problem
+                f"detections do not follow version {DETECTIONS_VERSION} of the format: {error!r}"
+            ) from error
 
 
 def _frame_faces(document: dict[str, Any]) -> FrameFaces:
@@ -200,8 +232,8 @@ def _frame_faces(document: dict[str, Any]) -> FrameFaces:
 def _face_table(faces: list[dict[str, Any]]) -> Floats:
     """The numbers of faces float32 [n, 4 + 1 + 10 + D]: box, score, landmarks, feature.
 
-    A detections answer is mostly these: `struct` turns them into floats three times as fast as
-    NumPy, and a job has millions of answers.
+    Detections are mostly these numbers, and a job has millions of frames: `struct` turns them into
+    floats three times as fast as NumPy.
     """
     size = max((len(face["feat"]) for face in faces if face["feat"] is not None), default=0)
     values: list[float] = []
@@ -209,7 +241,7 @@ def _face_table(faces: list[dict[str, Any]]) -> Floats:
         feature = [0.0] * size if face["feat"] is None else face["feat"]
         box, points = face["bbox"], face["landmarks"]
         if (len(box), len(points), len(feature)) != (4, 5, size):
-            raise ValueError("a box, landmarks or a feature has not as many numbers as it should")
+            raise ValueError("a box, landmarks or a feature has the wrong number of values")
         values += box
         values.append(face["score"])
         for x, y in points:
@@ -226,11 +258,25 @@ def _face_table(faces: list[dict[str, Any]]) -> Floats:
 class FaceSequence:
     """One face followed through the frames of one shot, as columns.
 
-    frames int32 [n], strictly rising; boxes float32 [n, 4]; scores float32 [n] (0 where the box
-    was not detected); provenance uint8 [n] of `Provenance`. features float32 [k, D], with the
-    frames they were seen in (feature_frames int32 [k]) and their quality (feature_quality
-    float32 [k]), k <= 32: samples spread over the sequence and over quality, so that hours of
-    video fit in memory. `shot` is the number of the shot it lies in.
+    Attributes
+    ----------
+    frames : ndarray of int32 [n]
+        0-based, strictly rising.
+    boxes : ndarray of float32 [n, 4]
+        x1, y1, x2, y2 in pixels of the upright frame.
+    scores : ndarray of float32 [n]
+        Confidence of the detector; 0 where the box was not detected.
+    provenance : ndarray of uint8 [n]
+        Where each box comes from, a `Provenance`.
+    shot : int
+        Number of the shot, from 0.
+    features : ndarray of float32 [k, D]
+        Samples of the face's feature spread over the sequence, at most 32, so that hours of video
+        fit in memory.
+    feature_frames : ndarray of int32 [k]
+        The frames of these samples.
+    feature_quality : ndarray of float32 [k]
+        Their quality: the larger, the more a sample counts.
     """
 
     frames: Ints
@@ -254,26 +300,54 @@ class FaceSequence:
         return int(self.frames[-1])
 
     def overlaps(self, other: FaceSequence) -> bool:
-        """Whether both hold a box on one and the same frame: then they are two people."""
+        """Whether both have a box on the same frame, which makes them two people."""
         if self.last < other.first or other.last < self.first:
             return False
         return bool(np.isin(self.frames, other.frames, assume_unique=True).any())
 
     def box_at(self, frame: int) -> Floats | None:
-        """The box float32 [4] on a frame, or None where the sequence has none."""
+        """Return the box float32 [4] on a frame, or None where the sequence has none."""
         index = int(np.searchsorted(self.frames, frame))
         if index < len(self.frames) and self.frames[index] == frame:
             box: Floats = self.boxes[index]
             return box
         return None
 
+    def with_boxes(self, frames: Ints, boxes: Floats, provenance: Provenance) -> FaceSequence:
+        """Return the sequence with boxes on more frames.
+
+        Parameters
+        ----------
+        frames : ndarray of int32 [m]
+            Frames on which the sequence has no box yet, in any order.
+        boxes : ndarray of float32 [m, 4]
+            The boxes on these frames; they get score 0.
+        provenance : Provenance
+            Where all of these boxes come from.
+        """
+        count = len(frames)
+        order = np.argsort(np.concatenate([self.frames, frames]))
+        origins = np.concatenate([self.provenance, np.full(count, provenance, np.uint8)])
+        return replace(
+            self,
+            frames=np.concatenate([self.frames, frames])[order],
+            boxes=np.concatenate([self.boxes, boxes])[order].astype(np.float32, copy=False),
+            scores=np.concatenate([self.scores, np.zeros(count, np.float32)])[order],
+            provenance=origins[order],
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionLog:
     """Every accepted detection of a video, before any smoothing: what coverage is checked against.
 
-    frames int32 [m], boxes float32 [m, 4], sequence int32 [m] (index of the sequence that took
-    the detection, -1 where none did: such a face must be veiled all the same).
+    Attributes
+    ----------
+    frames : ndarray of int32 [m]
+    boxes : ndarray of float32 [m, 4]
+        Pixels of the upright frame.
+    sequence : ndarray of int32 [m]
+        Index of the sequence that holds the detection, -1 for none: such a face is always veiled.
     """
 
     frames: Ints

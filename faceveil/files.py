@@ -1,4 +1,4 @@
-"""Writing small files safely, and digests of files."""
+"""Writing small files atomically, and digests of files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ from faceveil.errors import OutputError
 
 
 def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Write under a temporary name beside `path`, then rename: never a half file.
+    """Write a file under a temporary name beside `path`, then rename it: never half a file.
 
-    mode: permissions other than the user's default.
-    Raises OutputError when the folder is missing, not writable or full.
+    Parameters
+    ----------
+    path : Path
+    content : bytes
+    mode : int, optional
+        Permissions other than the user's default.
+
+    Raises
+    ------
+    OutputError
+        When the folder is missing, not writable or full.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -22,19 +31,19 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
             temporary.touch(mode)
         temporary.write_bytes(content)
         temporary.replace(path)
-    except OSError as problem:
+    except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({problem.strerror})") from problem
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def file_digest(path: Path) -> str:
-    """`sha256:<hex>` of a file's bytes."""
+    """Return `sha256:<hex>` of the bytes of a file."""
     with path.open("rb") as stream:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
 
 def files_digest(paths: Iterable[Path]) -> str:
-    """`sha256:<hex>` over the names and contents of files, in the order given."""
+    """Return `sha256:<hex>` over the names and contents of files, in the order given."""
     total = hashlib.sha256()
     for path in paths:
         content = file_digest(path).removeprefix("sha256:")
@@ -43,7 +52,7 @@ def files_digest(paths: Iterable[Path]) -> str:
 
 
 def path_digest(path: Path) -> str:
-    """`sha256:<hex>` of a file, or of a folder's files by name."""
+    """Return `sha256:<hex>` of a file, or of the files of a folder in order of their names."""
     if path.is_file():
         return file_digest(path)
     return files_digest(sorted(item for item in path.iterdir() if item.is_file()))

@@ -1,4 +1,4 @@
-"""Ranges of frames, for a selection that counts for a part of the video only."""
+"""Ranges of frames, for a selection that holds for part of the video only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ LAST_FRAME = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, order=True)
 class FrameRange:
-    """Frames from `first` up to, not including, `end`; 0-based. Raises UsageError when empty."""
+    """Frames from `first` up to, not including, `end`; both 0-based.
+
+    Raises
+    ------
+    UsageError
+        When the range is empty or out of bounds.
+    """
 
     first: int
     end: int
@@ -29,11 +35,21 @@ class FrameRange:
     def of_seconds(
         cls, start: float | Fraction, end: float | Fraction, rate: Fraction
     ) -> FrameRange:
-        """The frames shown at or after `start` and before `end`, at `rate` frames per second.
+        """Return the frames shown at or after `start` and before `end`.
 
-        Raises UsageError when there are none.
+        Parameters
+        ----------
+        start, end : float or Fraction
+            Seconds.
+        rate : Fraction
+            Frames per second.
+
+        Raises
+        ------
+        UsageError
+            When there is no such frame.
         """
-        # As written: 0.04 s at 25 frames a second is frame 1, though the float is a little more.
+        # Through text: 0.04 s at 25 frames/s is frame 1, although the float is a little larger.
         return cls(*(ceil(Fraction(str(seconds)) * rate) for seconds in (start, end)))
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Work on items in several threads, with memory bounded: results in order, or as they come."""
+"""Work on items in several threads with bounded memory: results in order, or as they finish."""
 
 from __future__ import annotations
 
@@ -14,16 +14,27 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 LEAVE_SECONDS = 2.0
-"""How long the work under way gets to end when the rest is called off."""
+"""How long running work may take to end when the rest is cancelled."""
 
 
 def ordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Iterator[Result]:
-    """`function(item)` for each item, in order, with at most 2 x `workers` items in flight.
+    """Yield `function(item)` for each item, in order.
 
-    Threads are enough: decoding, OpenCV and onnxruntime all release the interpreter lock. The
-    first exception, an interrupt included, stops the rest.
+    Parameters
+    ----------
+    function : callable
+        Called from several threads at once. Decoding, OpenCV and onnxruntime all release the
+        interpreter lock.
+    items : iterable
+        At most 2 x `workers` of them are in flight.
+    workers : int
+        Number of threads.
+
+    Notes
+    -----
+    The first exception, an interrupt included, stops the rest and is raised.
     """
     pending: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="faceveil")
@@ -39,17 +50,28 @@ def ordered_map(
 
 
 class _End:
-    """Tells a thread that there is nothing more to do."""
+    """Ends a thread of the crew."""
 
 
 def unordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Generator[Result, None, None]:
-    """`function(item)` for each item, as they are done; at most 2 x `workers` are taken ahead.
+    """Yield `function(item)` for each item, as the results finish.
 
-    The first exception, an interrupt included, calls off what has not begun. What has is left
-    behind after a moment: its threads end with the process (`ordered_map` waits for
-    them, but a request may be under way for an hour).
+    Parameters
+    ----------
+    function : callable
+        Called from several threads at once.
+    items : iterable
+        At most 2 x `workers` of them are taken ahead.
+    workers : int
+        Number of threads.
+
+    Notes
+    -----
+    The first exception, an interrupt included, cancels the items that have not started and is
+    raised. Items that have started are abandoned after a moment; their threads end with the
+    process. (`ordered_map` waits for them, but a request over the network may take an hour.)
     """
     crew: _Crew[Item, Result] = _Crew(function, workers)
     under_way = 0
@@ -80,9 +102,9 @@ class _Crew(Generic[Item, Result]):
             thread.start()
 
     def result(self) -> Result:
-        result, problem = self._done.get()
-        if problem is not None:
-            raise problem
+        result, error = self._done.get()
+        if error is not None:
+            raise error
         return result  # type: ignore[return-value]
 
     def leave(self) -> None:
@@ -91,7 +113,7 @@ class _Crew(Generic[Item, Result]):
                 self.todo.get_nowait()
         for _ in self._threads:
             self.todo.put(_End())
-        # One after the other, but all together no longer than this.
+        # The deadline holds for all threads together.
         waiting = threading.Thread(target=self._join, daemon=True)
         waiting.start()
         waiting.join(LEAVE_SECONDS)
@@ -104,5 +126,5 @@ class _Crew(Generic[Item, Result]):
         while not isinstance(item := self.todo.get(), _End):
             try:
                 self._done.put((self._function(item), None))
-            except BaseException as problem:  # handed to whoever asks for the result
-                self._done.put((None, problem))
+            except BaseException as error:  # raised where the result is taken
+                self._done.put((None, error))

@@ -1,4 +1,4 @@
-"""How far a long job is: a bar with frames per second and ETA, JSON lines, or silence."""
+"""Progress of a long job: a bar with frames per second and ETA, JSON lines, or silence."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Stage(Protocol):
     """One running stage."""
 
     def advance(self) -> None:
-        """One more frame is done."""
+        """Count one more finished frame."""
         ...
 
 
 class Progress(Protocol):
-    """Told about each stage of a job."""
+    """Receives the progress of each stage of a job."""
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:
-        """A stage over `total` frames (None: not known)."""
+        """Open a stage over `total` frames (None: unknown), for as long as the context lasts."""
         ...
 
 
@@ -39,7 +39,7 @@ class _Silent:
 
 
 class QuietProgress:
-    """Says nothing."""
+    """Shows nothing."""
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:
@@ -50,16 +50,16 @@ class _JsonStage:
     def __init__(self, name: str, total: int | None, stream: IO[str]) -> None:
         self._name, self._total, self._stream = name, total, stream
         self._done = 0
-        self._start = self._told = time.monotonic()
+        self._start = self._last_line = time.monotonic()
 
     def advance(self) -> None:
         self._done += 1
-        if time.monotonic() - self._told >= JSON_INTERVAL_SECONDS:
-            self.tell()
+        if time.monotonic() - self._last_line >= JSON_INTERVAL_SECONDS:
+            self.write_line()
 
-    def tell(self, finished: bool = False) -> None:
-        self._told = time.monotonic()
-        rate = self._done / max(self._told - self._start, 1e-9)
+    def write_line(self, finished: bool = False) -> None:
+        self._last_line = time.monotonic()
+        rate = self._done / max(self._last_line - self._start, 1e-9)
         left = None if self._total is None else max(self._total - self._done, 0)
         line = {
             "stage": self._name,
@@ -73,7 +73,7 @@ class _JsonStage:
 
 
 class JsonProgress:
-    """One JSON object a line and second: stage, frames, total, frames_per_second, eta_seconds."""
+    """Writes a line of JSON a second: stage, frames, total, frames_per_second, eta_seconds."""
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -82,7 +82,7 @@ class JsonProgress:
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:
         stage = _JsonStage(name, total, self._stream)
         yield stage
-        stage.tell(finished=True)
+        stage.write_line(finished=True)
 
 
 class _BarStage:
@@ -97,7 +97,7 @@ class _BarStage:
 
 
 class BarProgress:
-    """A bar on the terminal with frames per second and ETA."""
+    """Draws a bar on the terminal with frames per second and ETA."""
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Stage]:
@@ -125,7 +125,15 @@ class BarProgress:
 
 
 def choose_progress(kind: str, quiet: bool = False) -> Progress:
-    """`kind` is auto, bar, json or none; auto draws a bar on a terminal and is silent elsewhere."""
+    """Return the progress of that kind.
+
+    Parameters
+    ----------
+    kind : {"auto", "bar", "json", "none"}
+        "auto" draws a bar on a terminal and is silent elsewhere.
+    quiet : bool
+        Show nothing, whatever the kind.
+    """
     if quiet or kind == "none":
         return QuietProgress()
     if kind == "json":

@@ -1,4 +1,4 @@
-"""What of the machine this process may use, and giving memory back to it."""
+"""The cores this process may use, and returning freed memory to the system."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 
 def usable_cores() -> int:
-    """How many cores this process may run on, which may be fewer than the machine has."""
+    """Return how many cores this process may run on, which may be fewer than the machine has."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def release_freed_memory() -> None:
-    """Give freed memory back to the system, where the C library can (glibc's malloc_trim).
+    """Return freed memory to the system, where the C library can (glibc's malloc_trim).
 
-    Threads that allocate large arrays in turns leave holes that glibc keeps: without this the
-    memory of a long video grows although nothing is held. Takes a few milliseconds.
+    Threads that take turns in allocating large arrays leave holes that glibc keeps: without this
+    the memory of a long video grows although nothing is held. It takes a few milliseconds.
     """
     trim = _malloc_trim()
     if trim is not None:

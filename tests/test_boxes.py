@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from faceveil.boxes import areas, clip, overlaps, suppress
+from faceveil.boxes import (
+    areas,
+    centres,
+    clip,
+    grown,
+    overlaps,
+    share_of_smaller,
+    sides,
+    sizes,
+    suppress,
+)
 
 coordinates = st.floats(-200, 2000, width=32)
 
@@ -89,3 +99,29 @@ def test_clipped_boxes_lie_in_the_picture_and_keep_what_was_inside(boxes, width,
 @pytest.mark.parametrize("box", [[5, 5, 5, 9], [9, 9, 5, 5]])
 def test_an_empty_or_turned_box_has_no_area(box):
     assert areas(np.array([box], np.float32))[0] == 0
+
+
+def test_sizes_are_sides_of_squares_of_the_same_area_and_never_zero() -> None:
+    """A box of no area must divide nothing by zero."""
+    boxes = np.array([[0, 0, 4, 9], [5, 5, 5, 9]], np.float32)
+    assert sizes(boxes)[0] == pytest.approx(6)
+    assert sizes(boxes)[1] > 0
+
+
+def test_a_grown_box_reaches_further_by_a_share_of_its_sides() -> None:
+    boxes = np.array([[10, 20, 30, 60]], np.float32)
+    assert grown(boxes, 0.25).tolist() == [[5, 10, 35, 70]]
+    assert grown(boxes, 0.0).tolist() == boxes.tolist()
+
+
+def test_centres_and_sides_keep_the_precision_of_what_they_are_given() -> None:
+    """Veils are computed in float64: rounding them to float32 would change rendered bytes."""
+    boxes = np.array([[0, 0, 1 / 3, 2 / 3]], np.float64)
+    assert centres(boxes).tolist() == [[1 / 6, 1 / 3]]
+    assert sides(boxes).tolist() == [[1 / 3, 2 / 3]]
+
+
+def test_a_box_inside_another_shares_all_of_itself() -> None:
+    outer, inner = np.array([0, 0, 10, 10], np.float32), np.array([2, 2, 4, 4], np.float32)
+    assert share_of_smaller(outer, inner) == 1
+    assert share_of_smaller(outer, outer + 20) == 0

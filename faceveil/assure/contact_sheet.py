@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 from PIL import ImageDraw, ImageFont
 
+from faceveil.boxes import centres, sides, sizes
 from faceveil.decisions import Decision
 from faceveil.faces import FaceSequence, Floats, Image, Ints, Provenance
 from faceveil.files import replace_file
@@ -126,8 +127,7 @@ def _samples(sequences: list[FaceSequence]) -> dict[int, Floats]:
     detected = np.flatnonzero(provenance == Provenance.DETECTED)
     rows = detected if len(detected) else np.arange(len(frames))
     rows = rows[np.argsort(frames[rows], kind="stable")]
-    size = np.sqrt(np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), 0))
-    quality = scores * np.minimum(size / FACE_SIZE, 1)
+    quality = scores * np.minimum(sizes(boxes) / FACE_SIZE, 1)
     groups = np.array_split(rows, min(FACES_PER_ROW, len(rows)))
     best = [int(group[quality[group].argmax()]) for group in groups]
     return {int(frames[row]): boxes[row] for row in best}
@@ -135,9 +135,8 @@ def _samples(sequences: list[FaceSequence]) -> dict[int, Floats]:
 
 def _crop(picture: Image, box: Floats) -> Image:
     """The face with a margin around it, uint8 [96, 96, 3]; beyond the frame its edge goes on."""
-    centre = (box[:2] + box[2:]) / 2
-    size = max(4, round(1.5 * float((box[2:] - box[:2]).max())))
-    left, top = (round(float(value) - size / 2) for value in centre)
+    size = max(4, round(1.5 * float(sides(box).max())))
+    left, top = (round(float(value) - size / 2) for value in centres(box))
     height, width = picture.shape[:2]
     columns = np.clip(np.arange(left, left + size), 0, width - 1)
     rows = np.clip(np.arange(top, top + size), 0, height - 1)

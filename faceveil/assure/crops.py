@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image as Pictures
 
 from faceveil.assure.verification import Violation
+from faceveil.boxes import grown
 from faceveil.errors import OutputError
 from faceveil.faces import Image
 from faceveil.files import replace_file
@@ -30,8 +31,8 @@ class Crops:
         self._written = 0
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as problem:
-            raise OutputError(f"{folder}: cannot be made ({problem.strerror})") from problem
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be made ({error.strerror})") from error
 
     def save(self, picture: Image, violations: Iterable[Violation]) -> None:
         """Cut each violation out of its frame, RGB uint8 [H, W, 3], with half its size around."""
@@ -39,9 +40,8 @@ class Crops:
         for item in violations:
             if self._written >= _MOST:
                 return
-            box = np.array(item.box)
-            around = _MARGIN * np.tile(box[2:] - box[:2], 2) * (-1, -1, 1, 1)
-            x1, y1, x2, y2 = np.clip(box + around, 0, (width, height) * 2).round().astype(int)
+            around = grown(np.array(item.box), _MARGIN)
+            x1, y1, x2, y2 = np.clip(around, 0, (width, height) * 2).round().astype(int)
             if x1 >= x2 or y1 >= y2:
                 continue
             content = BytesIO()

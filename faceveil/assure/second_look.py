@@ -11,7 +11,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from faceveil.boxes import overlaps
+from faceveil.boxes import centres, from_centres, overlaps, sides
 from faceveil.faces import Floats, FrameFaces, Image
 
 _FACE_SIZE = 96
@@ -23,9 +23,9 @@ _SAME_FACE = 0.35
 
 def second_look(analyzer: Callable[[Image], FrameFaces], picture: Image, box: Floats) -> float:
     """Score of the face at box float32 [4] in the second view of an RGB picture; 0 where none."""
-    size = float((box[2:] - box[:2]).max())
+    size = float(sides(box).max())
     scale, reach = _FACE_SIZE / size, _CONTEXT * size
-    centre = (box[:2] + box[2:]) / 2
+    centre = centres(box)
     view_to_picture = np.array(
         [[-1 / scale, 0, centre[0] + reach], [0, 1 / scale, centre[1] - reach]], np.float32
     )
@@ -38,7 +38,6 @@ def second_look(analyzer: Callable[[Image], FrameFaces], picture: Image, box: Fl
         borderMode=cv2.BORDER_REPLICATE,
     )
     seen = analyzer(np.asarray(view, np.uint8))
-    half = (box[2:] - box[:2]) * np.float32(scale / 2)
-    wanted = np.concatenate([side / 2 - half, side / 2 + half]).astype(np.float32)
+    wanted = from_centres(np.full(2, side / 2), sides(box) * np.float32(scale))
     same = overlaps(seen.boxes, wanted[None])[:, 0] >= _SAME_FACE
     return float(seen.scores[same].max(initial=0.0))

@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.analysis import Analysis
+from faceveil.boxes import sides
 from faceveil.errors import OutputError
 from faceveil.faces import Ints
+from faceveil.luma import luma
 from faceveil.media.frames import Frame, Planes
 from faceveil.veils.plan import VeilPlan
 from faceveil.veils.region import Geometry, must_cover
@@ -30,7 +32,6 @@ LATTICE = 16
 _IN_MEMORY = 1 << 22
 _SLIVER = 4
 _HEADER = struct.Struct("<4i")
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 Samples = NDArray[np.uint8]
 
@@ -80,7 +81,7 @@ class Tracer:
             return np.array([[0, 0, width, height]], np.float64), np.array([-1], np.int32)
         planned = self.plan.at(number)
         regions = must_cover(planned.boxes, self.style).clip(0, (width, height) * 2)
-        visible = (regions[:, 2:] - regions[:, :2] >= _SLIVER).all(axis=1)
+        visible = (sides(regions) >= _SLIVER).all(axis=1)
         return regions[visible], planned.sequence[visible]
 
     def trace(self, frame: Frame) -> Trace:
@@ -122,12 +123,12 @@ class TraceLog:
         header = _HEADER.pack(trace.number, trace.width, trace.height, len(trace.original))
         try:
             self._file.write(header + trace.original.tobytes() + trace.veiled.tobytes())
-        except OSError as problem:
+        except OSError as error:
             raise OutputError(
                 f"{gettempdir()}: what verification needs cannot be stored there "
-                f"({problem.strerror}); free space, choose another folder with TMPDIR, or use "
+                f"({error.strerror}); free space, choose another folder with TMPDIR, or use "
                 "--verify off"
-            ) from problem
+            ) from error
 
     def __iter__(self) -> Iterator[Trace]:
         self._file.seek(0)
@@ -151,7 +152,7 @@ def grey_samples(planes: Planes, regions: Geometry) -> Samples:
     if len(planes.planes) == 3 and not planes.coding.full_range:
         picked = (picked - 16) * np.float32(255 / 219)
     if picked.ndim == 4:
-        picked = picked[..., 0] if picked.shape[3] < 3 else picked[..., :3] @ _LUMA
+        picked = picked[..., 0] if picked.shape[3] < 3 else luma(picked)
     return np.asarray(picked.clip(0, 255) + np.float32(0.5), np.uint8)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import orjson
 
-from faceveil.boxes import clip
+from faceveil.boxes import clip, sides
 from faceveil.detect.align import ARCFACE, aligned
 from faceveil.detect.arcface import ArcFace
 from faceveil.detect.centerface import CenterFace
@@ -226,8 +226,8 @@ def _detector_of(located: list[Located], options: AnalyzerOptions) -> Detector:
     if options.detector == REKOGNITION:
         try:
             from faceveil.detect.rekognition import RekognitionDetector
-        except ModuleNotFoundError as problem:
-            raise UsageError("Rekognition needs boto3: pip install 'faceveil[aws]'") from problem
+        except ModuleNotFoundError as error:
+            raise UsageError("Rekognition needs boto3: pip install 'faceveil[aws]'") from error
         return RekognitionDetector()
     detectors = [_detector(part, options) for part in located]
     return UnionDetector(detectors) if options.detector == UNION else detectors[0]
@@ -293,7 +293,7 @@ def _recognizer(located: Located, options: AnalyzerOptions) -> Recognizer:
 def _within(found: Detected, pyramid: Pyramid) -> Detected:
     """Faces with their boxes cut at the picture's edges, without those that lie outside it."""
     boxes = clip(found.boxes, pyramid.width, pyramid.height)
-    seen = np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= 1)
+    seen = np.flatnonzero(sides(boxes).min(axis=1) >= 1)
     return Detected(boxes, found.scores, found.landmarks).select(seen)
 
 

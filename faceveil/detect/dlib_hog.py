@@ -53,8 +53,8 @@ class DlibHOG:
         self._detector = self._dlib.get_frontal_face_detector()
         try:
             self._predictor = self._dlib.shape_predictor(str(landmarks))
-        except RuntimeError as problem:
-            raise WeightsError(f"{landmarks.name}: dlib cannot load it: {problem}") from problem
+        except RuntimeError as error:
+            raise WeightsError(f"{landmarks.name}: dlib cannot load it: {error}") from error
         self._min_face_size = min_face_size
         self._lock = Lock()
 

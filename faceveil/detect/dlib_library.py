@@ -12,8 +12,8 @@ def load_dlib() -> ModuleType:
     """The module dlib. Raises WeightsError that says what to install where it is not there."""
     try:
         return import_module("dlib")
-    except ImportError as problem:
+    except ImportError as error:
         raise WeightsError(
-            f"dlib cannot be loaded ({problem}); install faceveil with its extra: "
+            f"dlib cannot be loaded ({error}); install faceveil with its extra: "
             "pip install 'faceveil[dlib]'"
-        ) from problem
+        ) from error

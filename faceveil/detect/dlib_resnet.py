@@ -38,8 +38,8 @@ class DlibResNet:
     def __init__(self, weights: Path, centre: Sequence[float]) -> None:
         try:
             self._network = load_dlib().face_recognition_model_v1(str(weights))
-        except RuntimeError as problem:
-            raise WeightsError(f"{weights.name}: dlib cannot load it: {problem}") from problem
+        except RuntimeError as error:
+            raise WeightsError(f"{weights.name}: dlib cannot load it: {error}") from error
         self._centre = np.array(centre, np.float64)
         self._lock = Lock()
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.boxes import suppress
+from faceveil.boxes import sides, suppress
 from faceveil.detect.detector import Detected, Session, run_in_chunks
 from faceveil.detect.pyramid import Pyramid
 from faceveil.detect.regression import crop_matrices, refine, squares
@@ -125,10 +125,9 @@ class MTCNN:
         faces = refine(boxes[good], reg[good])
         kept = suppress(faces, prob[good, 1], 0.7, "minimum")
         good = good[kept]
-        sides = boxes[good, 2:] - boxes[good, :2]
         relative = points[good].reshape(-1, 2, 5).transpose(0, 2, 1)
-        landmarks = boxes[good, None, :2] + relative * sides[:, None]
-        return Detected(faces[kept], prob[good, 1], landmarks)
+        landmarks = boxes[good, None, :2] + relative * sides(boxes[good])[:, None]
+        return Detected(faces[kept], prob[good, 1], np.asarray(landmarks, np.float32))
 
     def _run(
         self, network: Session, outputs: tuple[str, ...], crops: Image, chunk: int

@@ -15,7 +15,7 @@ import numpy as np
 
 from faceveil.aws.clients import rekognition_client
 from faceveil.aws.rekognition_errors import translated
-from faceveil.boxes import suppress
+from faceveil.boxes import centres, suppress
 from faceveil.detect.detector import Detected
 from faceveil.errors import InputError
 from faceveil.faces import Floats, Image
@@ -103,8 +103,7 @@ def detected(details: Sequence[FaceDetailTypeDef], width: int, height: int) -> D
     boxes = boxes.reshape(-1, 4) * np.array([width, height] * 2, np.float32)
     scores = np.array([face["Confidence"] / 100 for face in details], np.float32)
     # A landmark that was not answered lies in the middle.
-    middles = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2
-    points: Floats = np.repeat(middles, len(LANDMARKS), axis=1).astype(np.float32)
+    points: Floats = np.repeat(centres(boxes)[:, None], len(LANDMARKS), axis=1)
     for row, face in enumerate(details):
         for landmark in face.get("Landmarks", []):
             if landmark["Type"] in LANDMARKS:

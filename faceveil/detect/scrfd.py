@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.boxes import clip, suppress
+from faceveil.boxes import clip, sides, suppress
 from faceveil.detect.detector import Detected, Session
 from faceveil.detect.pyramid import Pyramid
 from faceveil.detect.views import Tile, look_around
@@ -102,7 +102,7 @@ class SCRFD:
             if points:
                 landmarks = corner[:, None] + points[level][rows].reshape(-1, 5, 2) * stride
             else:
-                landmarks = box[:, None, :2] + _IN_BOX * (box[:, 2:] - box[:, :2])[:, None]
+                landmarks = box[:, None, :2] + _IN_BOX * sides(box)[:, None]
             parts.append(Detected(box, scores[level][rows, 0], landmarks))
         return Detected.joined(parts)
 

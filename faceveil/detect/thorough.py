@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceveil.boxes import overlaps, suppress
+from faceveil.boxes import centres, overlaps, sides, suppress
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.detector import Detected, rescale
 from faceveil.detect.pyramid import Pyramid
@@ -93,13 +93,13 @@ class ThoroughCenterFace:
     def _closer(self, pyramid: Pyramid, boxes: Floats) -> list[_View]:
         """Faces at the places of boxes [n, 4]: each cut out mirrored and turned, all at once."""
         ways = np.array([_MIRROR, *_TURNS])
-        centre = np.repeat((boxes[:, :2] + boxes[:, 2:]) / 2, len(ways), axis=0)
-        side = np.repeat((boxes[:, 2:] - boxes[:, :2]).max(axis=1), len(ways))
+        centre = np.repeat(centres(boxes), len(ways), axis=0)
+        side = np.repeat(sides(boxes).max(axis=1), len(ways))
         turns = np.tile(ways, (len(boxes), 1, 1)) * (side * _WIDE / _TILE)[:, None, None]
         corner = centre - turns.sum(axis=2) * _TILE / 2
         matrices = np.concatenate([turns, corner[:, :, None]], axis=2).astype(np.float32)
         found = self._detector.look_once(_mosaic(pyramid.warp(matrices, _TILE)))
-        column, row = ((found.boxes[:, :2] + found.boxes[:, 2:]) // (2 * _STRIDE)).T.astype(int)
+        column, row = (centres(found.boxes) // _STRIDE).T.astype(int)
         tile = row * _COLUMNS + column
         origin = np.stack([column, row], axis=1).astype(np.float32) * _STRIDE
         boxes = found.boxes - np.tile(origin, 2)

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.boxes import iou, sides
+from faceveil.boxes import centres, grown, iou, share_of_smaller, sides
 from faceveil.evaluation.output import Output
 from faceveil.evaluation.truth import Truth, grid_points
 from faceveil.faces import Floats, Ints
@@ -36,9 +36,8 @@ def covered_points(truth: Truth, frames: Ints, regions: Floats, shape: Shape) ->
     for start in range(0, len(rows), _CHUNK):
         row, region = rows[start : start + _CHUNK], opaque[others[start : start + _CHUNK]]
         region = region[:, None, None, :]
-        centre = (region[..., :2] + region[..., 2:]) / 2
-        half = (region[..., 2:] - region[..., :2]) / 2
-        offset = (grid_points(truth.boxes[row]) - centre) / np.maximum(half, 1e-6)
+        offset = grid_points(truth.boxes[row]) - centres(region)
+        offset /= sides(region) / 2
         inside = (
             (offset**2).sum(axis=-1) <= 1
             if shape == "ellipse"
@@ -79,8 +78,7 @@ def near_veiled(truth: Truth, kept: Bools, margin: float) -> Bools:
     near = np.zeros(len(truth), bool)
     mine, others = np.flatnonzero(kept), np.flatnonzero(~kept)
     row, other = pairs_by_frame(truth.frames[mine], truth.frames[others])
-    boxes, veils = truth.boxes[mine[row]], truth.boxes[others[other]].astype(np.float64)
-    veils += np.tile((veils[:, 2:] - veils[:, :2]) * margin, 2) * (-1, -1, 1, 1)
+    boxes, veils = truth.boxes[mine[row]], grown(truth.boxes[others[other]], margin)
     touching = (veils[:, :2] < boxes[:, 2:]) & (veils[:, 2:] > boxes[:, :2])
     near[mine[row[touching.all(axis=1)]]] = True
     return near
@@ -116,8 +114,5 @@ def on_ignored(truth: Truth, frames: Ints, boxes: Floats) -> Bools:
     ignored = np.flatnonzero(truth.ignore)
     box, face = pairs_by_frame(frames, truth.frames[ignored])
     mine, other = boxes[box], truth.boxes[ignored[face]]
-    low, high = np.maximum(mine[:, :2], other[:, :2]), np.minimum(mine[:, 2:], other[:, 2:])
-    shared = np.maximum(high - low, 0).prod(axis=1)
-    smaller = np.minimum(sides(mine).prod(axis=1), sides(other).prod(axis=1))
-    hit[box[shared >= 0.5 * smaller]] = True
+    hit[box[share_of_smaller(mine, other) >= 0.5]] = True
     return hit

@@ -61,9 +61,9 @@ def evaluate_files(
     )
     try:
         evaluation = evaluate(truth, output, keep)
-    except KeyError as problem:
+    except KeyError as error:
         people = ", ".join(truth.people)
-        raise UsageError(f"{truth_path}: {problem.args[0]}; it knows {people}") from problem
+        raise UsageError(f"{truth_path}: {error.args[0]}; it knows {people}") from error
     if json is not None:
         replace_file(json, orjson.dumps(to_document(evaluation), option=orjson.OPT_INDENT_2))
     if html is not None:
@@ -114,10 +114,10 @@ def _is_analysis(path: Path) -> bool:
         return False
     try:
         document = orjson.loads(path.read_bytes())
-    except OSError as problem:
-        raise InputError(f"{path}: cannot be read ({problem.strerror})") from problem
-    except orjson.JSONDecodeError as problem:
-        raise InputError(f"{path}: is not JSON ({problem})") from problem
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{path}: is not JSON ({error})") from error
     return isinstance(document, dict) and document.get("format") == ANALYSIS_FORMAT
 
 

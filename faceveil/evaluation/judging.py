@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from faceveil import __version__
+from faceveil.boxes import sides
 from faceveil.evaluation.coverage import Bools, coverage_of_output, match, near_veiled, on_ignored
 from faceveil.evaluation.measures import (
     SAME_FACE_IOU,
@@ -193,8 +194,7 @@ def _tracks(truth: Truth, rows: Bools) -> int:
 
 
 def _by_size(truth: Truth, to_veil: Bools, missed: Bools) -> dict[str, Share]:
-    height = truth.boxes[:, 3] - truth.boxes[:, 1]
-    kind = np.searchsorted(SIZE_BOUNDS, height, side="right")
+    kind = np.searchsorted(SIZE_BOUNDS, sides(truth.boxes)[:, 1], side="right")
     names = [f"under {SIZE_BOUNDS[0]}"]
     names += [f"{low} to {high}" for low, high in pairwise(SIZE_BOUNDS)]
     names += [f"from {SIZE_BOUNDS[-1]}"]

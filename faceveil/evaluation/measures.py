@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.boxes import centres, sides
+from faceveil.boxes import centres, sides, sizes
 from faceveil.evaluation.coverage import Bools, match
 from faceveil.evaluation.output import Output
 from faceveil.evaluation.truth import Truth
@@ -44,7 +44,7 @@ def runs_of(truth: Truth, rows: Bools, coverage: Floats) -> list[Run]:
     chosen = chosen[np.lexsort((truth.frames[chosen], truth.track[chosen]))]
     frames, track = truth.frames[chosen], truth.track[chosen]
     breaks = np.flatnonzero((np.diff(track) != 0) | (np.diff(frames) > 1)) + 1
-    height = truth.boxes[:, 3] - truth.boxes[:, 1]
+    height = sides(truth.boxes)[:, 1]
     runs = [
         Run(
             person=truth.people[truth.person[part[0]]],
@@ -164,7 +164,7 @@ def jitter(truth: Truth, output: Output) -> Jitter:
     key = np.lexsort((output.frames[rows], output.sequence[rows], truth.track[face]))
     rows, face = rows[key], face[key]
     true, made = truth.boxes[face], output.boxes[rows]
-    size = np.sqrt(sides(true).prod(axis=1, keepdims=True))
+    size = sizes(true)[:, None]
     apart = np.concatenate(
         [(centres(made) - centres(true)) / size, np.log(sides(made) / sides(true))], axis=1
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.analysis import Analysis
+from faceveil.boxes import grown
 from faceveil.faces import FaceSequence, Floats, Ints
 from faceveil.veils.plan import VeilPlan
 from faceveil.veils.region import core
@@ -78,11 +79,10 @@ def output_of_boxes(
     order = np.argsort(frames, kind="stable")
     frames, boxes = np.asarray(frames)[order], np.asarray(boxes, np.float32).reshape(-1, 4)[order]
     unknown = np.full(len(frames), -1, np.int32)
-    step = grow * np.tile(boxes[:, 2:] - boxes[:, :2], 2) * np.array([-1, -1, 1, 1])
     return Output(
         frames=frames.astype(np.int32),
         boxes=boxes,
-        regions=(boxes + step).astype(np.float32),
+        regions=grown(boxes, grow),
         veiled=np.ones(len(frames), bool),
         sequence=unknown if sequence is None else np.asarray(sequence, np.int32)[order],
         identity=unknown,

@@ -74,8 +74,8 @@ def read_truth(path: Path, clip: Clip | None = None) -> Truth:
     """
     try:
         content = path.read_bytes()
-    except OSError as problem:
-        raise InputError(f"{path}: cannot be read ({problem.strerror})") from problem
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         if path.suffix.lower() == ".txt":
             return truth_of_mot(content.decode(), clip or _sequence_information(path))
@@ -83,10 +83,10 @@ def read_truth(path: Path, clip: Clip | None = None) -> Truth:
         if isinstance(document, dict) and "images" in document and "annotations" in document:
             return truth_of_coco(document)
         return from_document(document)
-    except (orjson.JSONDecodeError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path}: is neither JSON nor text ({problem})") from problem
-    except InputError as problem:
-        raise InputError(f"{path}: {problem}") from problem
+    except (orjson.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is neither JSON nor text ({error})") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def write_truth(truth: Truth, path: Path, name: str, checked: str) -> None:
@@ -131,10 +131,10 @@ def to_document(truth: Truth, name: str, checked: str) -> dict[str, Any]:
 
 def from_document(document: object) -> Truth:
     """The truth held by plain data of faceveil's own format. Raises InputError."""
-    problem = next(Draft202012Validator(load_schema("truth")).iter_errors(document), None)
-    if problem is not None or not isinstance(document, dict):
-        where = problem.json_path.removeprefix("$").lstrip(".") if problem else ""
-        said = problem.message if problem else "is not an object"
+    error = next(Draft202012Validator(load_schema("truth")).iter_errors(document), None)
+    if error is not None or not isinstance(document, dict):
+        where = error.json_path.removeprefix("$").lstrip(".") if error else ""
+        said = error.message if error else "is not an object"
         raise InputError(f"is not faceveil truth: {where or 'the document'}: {said:.200}")
     rows = _Rows()
     for index, face in enumerate(document["faces"]):
@@ -208,8 +208,8 @@ def truth_of_coco(document: dict[str, Any]) -> Truth:
             int(images[0]["height"]),
             1 + max(int(number) for number in frame_of.values()),
         )
-    except (KeyError, TypeError, ValueError, IndexError) as problem:
-        raise InputError(f"is not COCO for a clip: {problem!r}") from problem
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise InputError(f"is not COCO for a clip: {error!r}") from error
     return _truth(rows, clip, [0])
 
 

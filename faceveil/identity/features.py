@@ -51,8 +51,8 @@ def read_features(sequences: Sequence[FaceSequence], digest: str, path: Path) ->
     try:
         with np.load(path, allow_pickle=False) as file:
             stored = {name: file[name] for name in ("digest", "counts", *_COLUMNS)}
-    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as problem:
-        raise InputError(f"{path}: is no file of features ({problem})") from problem
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
+        raise InputError(f"{path}: is no file of features ({error})") from error
     if str(stored["digest"]) != digest or len(stored["counts"]) != len(sequences):
         raise InputError(f"{path}: belongs to another input or analysis; analyse again")
     ends = np.cumsum(stored["counts"])

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
+from faceveil.boxes import sides, sizes
 from faceveil.errors import InputError
 from faceveil.faces import Floats, FrameFaces, Image, Ints
 from faceveil.identity.templates import CLEAR_SCORE, MIN_FACE_SIZE, normalise
@@ -129,8 +130,8 @@ def _picture(photo: PurePath) -> Image:
 
     try:
         return read_picture(Path(photo))
-    except InputError as problem:
-        raise InputError(f"reference photo cannot be used: {problem}") from problem
+    except InputError as error:
+        raise InputError(f"reference photo cannot be used: {error}") from error
 
 
 def _photo_feature(photo: PurePath, found: FrameFaces) -> Floats:
@@ -142,18 +143,18 @@ def _photo_feature(photo: PurePath, found: FrameFaces) -> Floats:
             f"reference photo {photo} should show a face, but has {unclear}; "
             "use a sharp photo of the person's face, seen from the front"
         )
-    sides = faces.boxes[:, 2:] - faces.boxes[:, :2]
-    sizes = np.sqrt(sides.prod(axis=1))
-    main = int(np.where(faces.scores >= CLEAR_SCORE, sizes, 0).argmax())
-    several = int((sizes >= BYSTANDER_SIZE * sizes[main]).sum())
+    size = sizes(faces.boxes)
+    main = int(np.where(faces.scores >= CLEAR_SCORE, size, 0).argmax())
+    several = int((size >= BYSTANDER_SIZE * size[main]).sum())
     if several > 1:
         raise InputError(
             f"reference photo {photo} shows {several} faces of like size, so it is not clear who "
             "is meant; crop it to the one person"
         )
-    if sides[main].min() < MIN_FACE_SIZE:
+    shorter = float(sides(faces.boxes[main]).min())
+    if shorter < MIN_FACE_SIZE:
         raise InputError(
-            f"the face in reference photo {photo} is {sides[main].min():.0f} pixels wide, too "
+            f"the face in reference photo {photo} is {shorter:.0f} pixels wide, too "
             f"small to recognise anybody by; use a photo where it has {MIN_FACE_SIZE:.0f} pixels "
             "at the very least, better 100"
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.boxes import sides
 from faceveil.errors import InputError
 from faceveil.faces import FaceSequence, Floats
 
@@ -92,8 +93,7 @@ def sequence_templates(
 
 def recognisable(sequence: FaceSequence, min_face_size: float) -> NDArray[np.bool_]:
     """bool [n]: the frames where the face was seen large and clearly enough to recognise it."""
-    shorter_side = (sequence.boxes[:, 2:] - sequence.boxes[:, :2]).min(axis=1)
-    large: NDArray[np.bool_] = shorter_side >= min_face_size
+    large: NDArray[np.bool_] = sides(sequence.boxes).min(axis=1) >= min_face_size
     return large & (sequence.scores >= np.float32(CLEAR_SCORE))
 
 

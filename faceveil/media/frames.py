@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.faces import Image
+from faceveil.luma import BLUE, RED
 
 
 @dataclass(frozen=True, slots=True)
 class ColourCoding:
     """How R'G'B' is stored as Y'CbCr (ITU-R BT.601, BT.709, BT.2020): luma weights and range."""
 
-    red: float = 0.299
-    blue: float = 0.114
+    red: float = RED
+    blue: float = BLUE
     full_range: bool = False
 
     def encode(self, rgb: tuple[int, int, int], peak: int) -> tuple[int, int, int]:

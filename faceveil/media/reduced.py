@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.faces import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, Image
+from faceveil.luma import luma
 from faceveil.media.frames import ColourCoding, Frame, Planes
-
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def thumbnail(frame: Frame) -> Image:
@@ -34,7 +33,7 @@ def grey(frame: Frame, factor: int) -> Image:
     first = planes.planes[0]
     small = _shrunk(first, size) if factor > 1 else np.ascontiguousarray(first)
     if small.ndim == 3:
-        small = small[..., :3] @ LUMA if small.shape[2] > 2 else small[..., 0]
+        small = luma(small) if small.shape[2] > 2 else small[..., 0]
     return small if small.dtype == np.uint8 else _rounded(small / np.float32(planes.peak))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.boxes import centres, iou, sides
+from faceveil.boxes import centres, iou, sides, sizes
 from faceveil.faces import LOW_SCORE, Floats, FrameFaces
 from faceveil.sequence.match import Distance, MotionDistance, Pairs, assign
 
@@ -57,7 +57,7 @@ class Agreement:
             similarity[similarity == 0] = np.nan
         before, after = first.boxes[:, None], second.boxes[None]
         cost = self.distance(Pairs(before, before, after, np.full((1, 1), gap), similarity))
-        size, size_after = (np.sqrt(sides(boxes).prod(axis=-1)) for boxes in (before, after))
+        size, size_after = sizes(before), sizes(after)
         motion = np.linalg.norm(centres(after) - centres(before), axis=-1)
         steady = motion <= self.most_motion * np.minimum(size, size_after)
         steady &= np.abs(np.log(size_after / size)) <= np.log(self.most_growth)

@@ -6,7 +6,6 @@ import numpy as np
 
 from faceveil.boxes import centres, from_centres, sides
 from faceveil.faces import FaceSequence, Floats, Ints, Provenance
-from faceveil.sequence.with_boxes import with_boxes
 
 BOXES_AT_AN_END = 6
 DAMPING = 0.85
@@ -39,8 +38,7 @@ def extend(
     start = slice(BOXES_AT_AN_END)
     frames_ahead, boxes_ahead = _follow(sequence, end, ahead.astype(np.int32), picture)
     frames_back, boxes_back = _follow(sequence, start, back.astype(np.int32), picture)
-    return with_boxes(
-        sequence,
+    return sequence.with_boxes(
         np.concatenate([frames_back, frames_ahead]),
         np.concatenate([boxes_back, boxes_ahead]),
         Provenance.EXTENDED,

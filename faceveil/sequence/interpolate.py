@@ -18,7 +18,6 @@ from scipy.interpolate import (
 from faceveil.boxes import from_curves, to_curves
 from faceveil.errors import UsageError
 from faceveil.faces import FaceSequence, Ints, Provenance
-from faceveil.sequence.with_boxes import with_boxes
 
 Doubles = NDArray[np.float64]
 Interpolator = Callable[[Ints, Doubles], Callable[[Ints], Any]]
@@ -50,4 +49,4 @@ def interpolate(sequence: FaceSequence, method: str = "pchip") -> FaceSequence:
     # Splines overshoot without bound in long gaps; a face stays near where and how large it was.
     low, high = known.min(axis=0), known.max(axis=0)
     filled = np.clip(curve(missing), 2 * low - high, 2 * high - low)
-    return with_boxes(sequence, missing, from_curves(filled), Provenance.INTERPOLATED)
+    return sequence.with_boxes(missing, from_curves(filled), Provenance.INTERPOLATED)

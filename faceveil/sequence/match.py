@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from faceveil.boxes import SMALLEST_AREA, areas, iou
+from faceveil.boxes import centre_along, iou, sizes
 from faceveil.errors import UsageError
 from faceveil.faces import Floats
 
@@ -75,8 +75,10 @@ class MotionDistance:
     limit: float = 2.0
 
     def __call__(self, pairs: Pairs) -> Floats:
-        size, size_seen = _sizes(pairs.predicted), _sizes(pairs.after)
-        away = [_middle(pairs.predicted, axis) - _middle(pairs.after, axis) for axis in (0, 1)]
+        size, size_seen = sizes(pairs.predicted), sizes(pairs.after)
+        away = [
+            centre_along(pairs.predicted, axis) - centre_along(pairs.after, axis) for axis in (0, 1)
+        ]
         reach = np.minimum(self.reach + self.reach_per_frame * (pairs.gap - 1), self.max_reach)
         reach = np.where(pairs.similarity >= self.same_similarity, 2 * reach, reach)
         place = np.hypot(*away) / (reach * (size + size_seen) / 2)
@@ -106,15 +108,6 @@ class ThesisDistance:
         box = corners * (pairs.before[..., 2] - pairs.before[..., 0]) / 100
         cost = self.feature_weight * (1 - pairs.similarity) + self.box_weight * box
         return np.where(np.isnan(cost), np.inf, cost).astype(np.float32)
-
-
-def _sizes(boxes: Floats) -> Floats:
-    """The sides float32 [n] of squares as large as the boxes [n, 4], never zero."""
-    return np.sqrt(np.maximum(areas(boxes), SMALLEST_AREA))
-
-
-def _middle(boxes: Floats, axis: int) -> Floats:
-    return np.asarray((boxes[..., axis] + boxes[..., axis + 2]) * np.float32(0.5))
 
 
 DISTANCES: dict[str, type[MotionDistance] | type[ThesisDistance]] = {

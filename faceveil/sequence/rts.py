@@ -18,7 +18,6 @@ from scipy.linalg import solveh_banded
 from faceveil.boxes import from_curves, to_curves
 from faceveil.faces import FaceSequence, Provenance
 from faceveil.sequence.widen import widen
-from faceveil.sequence.with_boxes import with_boxes
 
 Doubles = NDArray[np.float64]
 
@@ -49,8 +48,7 @@ def fill_and_smooth(sequence: FaceSequence, window: int = 9) -> FaceSequence:
     # A speed must not carry a face far through a long gap: it stays near where it was seen.
     low, high = known.min(axis=0), known.max(axis=0)
     smoothed = np.clip(smoothed, 2 * low - high, 2 * high - low)
-    filled = with_boxes(
-        sequence,
+    filled = sequence.with_boxes(
         missing,
         from_curves(smoothed[missing - sequence.first]),
         Provenance.INTERPOLATED,

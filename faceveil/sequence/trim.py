@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.boxes import sides
+from faceveil.boxes import share_of_smaller, sizes
 from faceveil.faces import FaceSequence, Floats, Ints, Provenance
 
 SHARED_PART = 0.6
 """How much of the smaller box must lie in the other for both to show one face."""
 MOST_TIMES_LARGER = 3.0
+"""The largest ratio of the areas of two boxes around one face."""
 
 
 def trim(sequences: Sequence[FaceSequence]) -> list[FaceSequence]:
@@ -55,11 +56,9 @@ def _detected(sequences: Sequence[FaceSequence]) -> tuple[Ints, Floats, Ints]:
 
 def _same_face(box: Floats, others: Floats) -> NDArray[np.bool_]:
     """bool [n]: which of other boxes [n, 4] show the face of a box [4]."""
-    shared = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    area, areas = sides(box).prod(), sides(others).prod(axis=-1)
-    smaller, larger = np.minimum(area, areas), np.maximum(area, areas)
-    together = np.maximum(shared, 0).prod(axis=-1) >= SHARED_PART * smaller
-    return np.asarray(together & (larger <= MOST_TIMES_LARGER * smaller))
+    ratio = sizes(box) / sizes(others)
+    alike = np.maximum(ratio, 1 / ratio) <= np.sqrt(MOST_TIMES_LARGER)
+    return np.asarray(alike & (share_of_smaller(box, others) >= SHARED_PART))
 
 
 def _part(sequence: FaceSequence, rows: slice) -> FaceSequence:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from faceveil.faces import Image
+from faceveil.luma import luma
 
 HALF_LENGTHS = (3, 4, 6, 8, 11)
 """Frames from the middle of a transition to its ends."""
@@ -22,7 +23,6 @@ CLEAR_CHANGE, CLEAR_OUTSIDE, CLEAR_UNREST, CLEAR_LIKENESS = 26.0, 0.12, 0.55, 0.
 MOST_DOUBT = 0.95
 LARGEST_STEP = 0.4
 LEAST_CONTRAST = 5.0
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _change(frames: Image, half: int) -> Change | None:
     unrest = float(rest) / change
     if unrest > FAINT_UNREST:
         return None
-    old, new = (picture @ LUMA for picture in (before, after))
+    old, new = (luma(picture) for picture in (before, after))
     old, new = old - old.mean(), new - new.mean()
     if min(old.std(), new.std()) < LEAST_CONTRAST:
         return None  # black, or nearly: a fade, which the cut detector finds

@@ -194,9 +194,9 @@ class TransNet:
         if self._run is None:
             try:
                 self._run = _open(self._threads)
-            except WeightsError as problem:
+            except WeightsError as error:
                 logging.getLogger(__name__).warning(
-                    "faint dissolves and wipes are taken for none, without TransNetV2: %s", problem
+                    "faint dissolves and wipes are taken for none, without TransNetV2: %s", error
                 )
                 self._run = _nothing
         return self._run(thumbnails)

@@ -14,7 +14,6 @@ from faceveil.boxes import from_curves, iou, to_curves
 from faceveil.errors import UsageError
 from faceveil.faces import FaceSequence, Floats, Image, Ints, Provenance
 from faceveil.parallel import ordered_map
-from faceveil.sequence.with_boxes import with_boxes
 from faceveil.tracking.median_flow import follow
 
 FRAMES_WITHOUT_RATE = 25
@@ -182,7 +181,7 @@ def _added(
             frames, boxes = _bridge(
                 left, right, ahead, back, sequence.boxes[row], sequence.boxes[row + 1]
             )
-            result = with_boxes(result, frames, boxes, Provenance.INTERPOLATED)
+            result = result.with_boxes(frames, boxes, Provenance.INTERPOLATED)
     before = found.get((index, sequence.first, -1), nothing)
     after = found.get((index, sequence.last, 1), nothing)
     frames = np.concatenate(
@@ -191,7 +190,7 @@ def _added(
             np.arange(sequence.last + 1, sequence.last + 1 + len(after)),
         ]
     ).astype(np.int32)
-    return with_boxes(result, frames, np.concatenate([before[::-1], after]), Provenance.EXTENDED)
+    return result.with_boxes(frames, np.concatenate([before[::-1], after]), Provenance.EXTENDED)
 
 
 def _bridge(

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.boxes import centres, sides
 from faceveil.faces import Floats
 from faceveil.veils.styles import VeilStyle
 
@@ -59,7 +60,7 @@ def outer(cores: Geometry, style: VeilStyle) -> Geometry:
     """Everything a veil may touch, as rectangles float64 [n, 4] around the cores and soft edges."""
     if not style.is_round:
         return cores
-    edge = SOFT_EDGE / 2 * (cores[:, 2:] - cores[:, :2])
+    edge = SOFT_EDGE / 2 * sides(cores)
     return np.concatenate([cores[:, :2] - edge, cores[:, 2:] + edge], axis=1)
 
 
@@ -90,8 +91,7 @@ def contains(cores: Geometry, rectangles: Geometry, style: VeilStyle) -> NDArray
         low = rectangles[:, :2] >= cores[:, :2] - _TOLERANCE
         high = rectangles[:, 2:] <= cores[:, 2:] + _TOLERANCE
         return np.asarray((low & high).all(axis=1))
-    centre = (cores[:, :2] + cores[:, 2:]) / 2
-    half = (cores[:, 2:] - cores[:, :2]) / 2 + _TOLERANCE
+    centre, half = centres(cores), sides(cores) / 2 + _TOLERANCE
     # An ellipse is convex: it contains a rectangle when it contains its furthest corner.
     reach = np.maximum(np.abs(rectangles[:, :2] - centre), np.abs(rectangles[:, 2:] - centre))
     return np.asarray(((reach / half) ** 2).sum(axis=1) <= 1)

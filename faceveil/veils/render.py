@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.faces import Floats
+from faceveil.luma import BLUE, GREEN, RED
 from faceveil.media.frames import Planes
 from faceveil.veils.region import SOFT_EDGE, Geometry, core, grid, outer
 from faceveil.veils.styles import VeilStyle, enlargement, noisy_cells, veil_noise
 
 _BAND_SAMPLES = 1 << 14
-_LUMA = (0.299, 0.587, 0.114)
-"""How bright red, green and blue look (Rec. 601)."""
 
 
 def veil_frame(planes: Planes, boxes: Floats, seeds: NDArray[np.int64], style: VeilStyle) -> bool:
@@ -157,7 +156,7 @@ def _channels(part: NDArray[Any]) -> Floats:
 def _brightness(part: NDArray[Any]) -> float:
     """The mean brightness of luma or RGB samples [h, w, channels]."""
     mean = cv2.mean(np.ascontiguousarray(part))[: part.shape[2]]
-    return mean[0] if len(mean) == 1 else float(np.dot(mean, _LUMA))
+    return mean[0] if len(mean) == 1 else float(np.dot(mean, (RED, GREEN, BLUE)))
 
 
 def _blend(part: NDArray[Any], veil: Floats, opacity: Floats | None) -> None:

@@ -47,10 +47,8 @@ def writable_folder() -> Path:
     try:
         private.mkdir(mode=OWNER_ONLY, exist_ok=True)
         found = private.lstat()
-    except OSError as problem:
-        raise WeightsError(
-            f"{folder} and {private}: neither can be written: {problem}"
-        ) from problem
+    except OSError as error:
+        raise WeightsError(f"{folder} and {private}: neither can be written: {error}") from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise WeightsError(f"{private}: is not a folder that only you can use; remove it")
     return private
@@ -118,8 +116,8 @@ class CacheEntry:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             return FileLock(self.folder.with_name(f".{self.folder.name}.lock")).acquire()
-        except OSError as problem:
-            raise self._cannot_write(problem) from problem
+        except OSError as error:
+            raise self._cannot_write(error) from error
 
     def publish(self, models: Mapping[str, onnx.ModelProto]) -> dict[str, Path]:
         """Write the files, each under a temporary name first, then the index. Needs the lock."""
@@ -131,8 +129,8 @@ class CacheEntry:
                 self._replace(f"{name}.onnx", data)
             document = {"recipe": self.recipe, "files": index}
             self._replace(INDEX, orjson.dumps(document, option=orjson.OPT_INDENT_2))
-        except OSError as problem:
-            raise self._cannot_write(problem) from problem
+        except OSError as error:
+            raise self._cannot_write(error) from error
         return {name: self.folder / f"{name}.onnx" for name in models}
 
     def _replace(self, name: str, data: bytes) -> None:
@@ -146,8 +144,8 @@ class CacheEntry:
             Path(temporary).unlink(missing_ok=True)
             raise
 
-    def _cannot_write(self, problem: OSError) -> WeightsError:
+    def _cannot_write(self, error: OSError) -> WeightsError:
         return WeightsError(
-            f"{self.folder}: lacks intact weights and cannot be written ({problem}); "
+            f"{self.folder}: lacks intact weights and cannot be written ({error}); "
             f"set {ENVIRONMENT_VARIABLE} to a folder that holds them or can be written"
         )

@@ -55,10 +55,10 @@ def build_network(stage: str, symbol: bytes, params: bytes) -> onnx.ModelProto:
         heads = [
             converter.convert(int(node), int(output)) for node, output, *_ in document["heads"]
         ]
-    except (ValueError, KeyError, IndexError, TypeError) as problem:
+    except (ValueError, KeyError, IndexError, TypeError) as error:
         raise WeightsError(
-            f"{name}-symbol.json: not an MTCNN stage that can be converted: {problem!r}"
-        ) from problem
+            f"{name}-symbol.json: not an MTCNN stage that can be converted: {error!r}"
+        ) from error
     return converter.model(heads)
 
 

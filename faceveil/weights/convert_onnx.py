@@ -26,8 +26,8 @@ def read_model(data: bytes, name: str) -> onnx.ModelProto:
     """Parse the bytes of an ONNX file; WeightsError names the file where they are none."""
     try:
         model = onnx.load_from_string(data)
-    except (DecodeError, ValueError) as problem:
-        raise WeightsError(f"{name}: not an ONNX file: {problem}") from problem
+    except (DecodeError, ValueError) as error:
+        raise WeightsError(f"{name}: not an ONNX file: {error}") from error
     if not model.graph.node:
         raise WeightsError(f"{name}: not an ONNX file, or one without any layer")
     make_weights_constant(model)

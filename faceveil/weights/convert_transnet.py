@@ -73,8 +73,8 @@ def read_checkpoint(data: bytes) -> dict[str, Array]:
         archive = zipfile.ZipFile(BytesIO(data))
         (pickled,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
         tensors = _TensorUnpickler(archive, pickled.removesuffix("data.pkl")).load()
-    except (zipfile.BadZipFile, pickle.UnpicklingError, KeyError, ValueError) as problem:
-        raise WeightsError(f"not a PyTorch checkpoint of plain tensors: {problem}") from problem
+    except (zipfile.BadZipFile, pickle.UnpicklingError, KeyError, ValueError) as error:
+        raise WeightsError(f"not a PyTorch checkpoint of plain tensors: {error}") from error
     return dict(tensors)
 
 

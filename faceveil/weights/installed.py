@@ -42,11 +42,11 @@ def _package(network: Network) -> Distribution:
     name, _, version = network.source.location.partition("==")
     try:
         package = distribution(name)
-    except PackageNotFoundError as problem:
+    except PackageNotFoundError as error:
         raise WeightsError(
             f"{network.name}: needs the package {network.source.location}, which is not installed; "
             f"{how_to_install(network)}"
-        ) from problem
+        ) from error
     if package.version != version:
         raise WeightsError(
             f"{network.name}: needs {network.source.location}, found {package.version}; "

@@ -91,14 +91,14 @@ def load_manifest(path: Path | None = None) -> dict[str, Network]:
     path = path or BUILT_IN_MANIFEST
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise WeightsError(f"{path.name}: not a readable manifest: {problem}") from problem
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path.name}: not a readable manifest: {error}") from error
     networks = {}
     for name, entry in document.get("networks", {}).items():
         try:
             networks[name] = _network(name, entry)
-        except (KeyError, TypeError, ValueError) as problem:
-            raise WeightsError(f"{path.name}: network {name!r}: {problem!r}") from problem
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError(f"{path.name}: network {name!r}: {error!r}") from error
     return networks
 
 

@@ -48,8 +48,8 @@ def read_params(data: bytes, name: str) -> dict[str, NDArray[Any]]:
         arrays = [_array(reader) for _ in range(count)]
         (name_count,) = reader.take("Q")
         names = [reader.raw(reader.take("Q")[0]).decode() for _ in range(name_count)]
-    except (struct.error, ValueError, IndexError) as problem:
-        raise WeightsError(f"{name}: not an MXNet parameter file: {problem}") from problem
+    except (struct.error, ValueError, IndexError) as error:
+        raise WeightsError(f"{name}: not an MXNet parameter file: {error}") from error
     if len(names) != len(arrays) or reader.position != len(data):
         raise WeightsError(f"{name}: not an MXNet parameter file: names and arrays do not match")
     return {key.split(":", 1)[-1]: array for key, array in zip(names, arrays, strict=True)}

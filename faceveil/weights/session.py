@@ -76,8 +76,8 @@ def open_session(path: Path, runtime: Runtime = Runtime()) -> Session:
         options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         inner = onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as problem:  # onnxruntime's exceptions share no base class but Exception
-        raise WeightsError(f"{path.name}: onnxruntime cannot load it: {problem}") from problem
+    except Exception as error:  # onnxruntime's exceptions share no base class but Exception
+        raise WeightsError(f"{path.name}: onnxruntime cannot load it: {error}") from error
     if runtime.providers and inner.get_providers()[0] != providers[0]:
         raise UsageError(
             f"provider {runtime.providers[0]!r} is installed but does not start on this machine; "

@@ -143,5 +143,5 @@ def _read_mxnet_folder(path: Path, role: str) -> dict[str, bytes]:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as problem:
-        raise WeightsError(f"{path}: cannot be read: {problem.strerror}") from problem
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""The faces of many frames in a row as columns, and which of them count."""
+"""The faces of consecutive frames as columns, and which of them count."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from faceveil.sequence.follow.open_sequences import has_feature
 DUPLICATE_IOU = 0.6
 SHADOWED_IOU = 0.4
 OTHER_FACE = 0.2
-"""Two boxes of one place whose features have a cosine below this are two faces."""
+"""Two boxes in one place whose features have a cosine below this are two faces."""
 
 Mask = NDArray[np.bool_]
 
@@ -27,9 +27,10 @@ class FaceBlock:
 
     numbers and shots int64 [t]: of each frame; start int64 [t + 1]: its first face. boxes
     float32 [n, 4], scores float32 [n], features float32 [n, D]; comparable float32 [n, D]: the
-    features worth comparing, else zeros; quality float32 [n], 0 without feature. accepted
-    bool [n]; leader int64 [n]: the face that stands for an accepted one (itself, save for doubles)
-    or -1; low bool [n]: low scores that may continue a sequence.
+    features worth comparing, else zeros; quality float32 [n], 0 without a feature. accepted
+    bool [n]; leader int64 [n]: the box that stands for an accepted face (usually its own, the best
+    one where a face was detected twice) or -1; low bool [n]: low scores that may continue a
+    sequence.
     """
 
     numbers: Indices
@@ -67,9 +68,9 @@ class FaceBlock:
         min_feature_size: float,
         low_scores: bool,
     ) -> FaceBlock:
-        """From (number, shot, faces) of each frame; features have `feature_size` numbers or 0.
+        """Columns from (number, shot, faces) of each frame, with features of one size or of 0.
 
-        min_feature_size: features of faces with a shorter side are not compared.
+        Features of faces with a side shorter than `min_feature_size` pixels are not compared.
         """
         faces = [faces for _, _, faces in frames]
         counts = np.array([len(one) for one in faces], np.int64)
@@ -118,8 +119,7 @@ def _features(faces: Sequence[FrameFaces], size: int) -> Floats:
 def _overlapping(
     start: Indices, boxes: Floats, scores: Floats, comparable: Floats, accepted: Mask
 ) -> tuple[Indices, Mask]:
-    """Which face stands for each accepted one, -1 for others; and which others are no more than
-    a second look at an accepted one."""
+    """The leader of each face, and the mask of faces that are a second box of an accepted one."""
     count = np.diff(start)
     grid = Grid(start[:-1], count, start[:-1], count)
     with_accepted = accepted[grid.columns] & (grid.rows != grid.columns)
@@ -136,7 +136,7 @@ def _overlapping(
 
 
 def _leaders(boxes: Floats, scores: Floats, comparable: Floats) -> Indices:
-    """int64 [n]: which box stands for each box of one frame, the best score for its doubles."""
+    """int64 [n]: which box of a frame stands for each box: of several around one face, the best."""
     similarity = comparable @ comparable.T
     same = (similarity == 0) | (similarity >= OTHER_FACE)
     same &= iou(boxes[:, None], boxes[None]) >= DUPLICATE_IOU

@@ -15,25 +15,31 @@ from faceveil.sequence.follow.feature_samples import FeatureSamples, offer_all
 from faceveil.sequence.follow.grid import Indices
 from faceveil.sequence.follow.growing_column import GrowingColumn
 from faceveil.sequence.follow.guess import guess
-from faceveil.sequence.follow.nodes import NOBODY, Nodes
-from faceveil.sequence.follow.open_sequences import OpenTracks
+from faceveil.sequence.follow.nodes import NO_NODE, Nodes
+from faceveil.sequence.follow.open_sequences import OpenSequences
 from faceveil.sequence.follow.settle import Window, settled_frames
 from faceveil.sequence.follow.states import States, states
 from faceveil.sequence.match import Distance, costs, distance_by_name, match_frame
 from faceveil.sequence.options import SequenceOptions
 
 MOST_FRAMES, MOST_FACES = 2048, 8192
-"""Frames and faces that wait to be followed together."""
+"""The most frames and faces that wait to be followed together."""
 MOST_PAIRS = 1 << 18
 LEAST_AT_ONCE, MOST_ONE_BY_ONE = 32, 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Built:
-    """What following all frames gives.
+    """The result of following all frames.
 
-    sequences are ordered by their first frame; detections refer to them by index. shot_starts
-    int32 [s]: the first frame of each shot, the very first frame included.
+    Attributes
+    ----------
+    sequences : list of FaceSequence
+        Ordered by their first frame.
+    detections : DetectionLog
+        Every accepted detection, with the index of its sequence.
+    shot_starts : ndarray of int32 [s]
+        The first frame of each shot, the first frame of the video included.
     """
 
     sequences: list[FaceSequence]
@@ -42,20 +48,26 @@ class Built:
 
 
 class SequenceBuilder:
-    """Follows faces through a video; memory grows by 30 bytes a face.
+    """Follows faces through a video, frame after frame.
 
     Each accepted detection continues a sequence of its shot or starts one; none is dropped. A
     detection with a low score (from LOW_SCORE) may continue a sequence that no accepted one
-    matched, where it overlaps the expected place. Two faces of one frame are never one sequence,
-    save two boxes of one face (IoU of 0.6, features that do not contradict): the sequence then
-    has the box around both, so that a person who is kept is not veiled by a double of their own.
+    matched, where it overlaps the expected place. Two faces of one frame are never one sequence
+    ("cannot-link"), except two boxes around one face (IoU of 0.6, features that do not contradict
+    each other): the sequence then has the box around both, so that a person who is kept is not
+    veiled by a second detection of the same face.
 
-    Frames are matched one by one, each with the sequences open before it. Since in most frames
-    there is nothing to weigh up, thousands are done at once: links are guessed, the states that
-    follow from them computed, and all frames checked against these. The first frame in which
-    matching disagrees with the guess is then matched alone.
+    Parameters
+    ----------
+    options : SequenceOptions, optional
+        Distance, longest gap, and whether low scores continue sequences.
+    distance : Distance, optional
+        Replaces the distance named in the options.
 
-    `distance` replaces the distance named in the options.
+    Notes
+    -----
+    Thesis section 3.1.4. Memory grows by 30 bytes a face. The package docstring explains how many
+    frames are followed at once.
     """
 
     def __init__(
@@ -65,7 +77,7 @@ class SequenceBuilder:
         self._distance = distance or distance_by_name(self._options.distance)
         self._waiting: list[tuple[int, int, FrameFaces]] = []
         self._faces_waiting = 0
-        self._open = OpenTracks.none(0, 0)
+        self._open = OpenSequences.none(0, 0)
         self._pace = _Pace()
         self._samples: list[FeatureSamples] = []
         self._shots: list[int] = []
@@ -79,11 +91,21 @@ class SequenceBuilder:
         self._sequence = GrowingColumn((), np.int32)
 
     def push(self, frame_number: int, faces: FrameFaces, new_shot: bool) -> None:
-        """Take the faces of the next frame; numbers rise but may leave frames out.
+        """Take the faces of the next frame.
 
-        new_shot: this frame is the first of a shot; no sequence continues into it. A frame that
-        could not be read (faces.error) only lets time pass. Raises InputError when frames are
-        out of order or features come from different recognisers.
+        Parameters
+        ----------
+        frame_number : int
+            0-based. Numbers must rise but may leave frames out.
+        faces : FrameFaces
+            A frame that could not be read (`faces.error`) only lets time pass.
+        new_shot : bool
+            Whether this frame is the first of a shot; no sequence continues into it.
+
+        Raises
+        ------
+        InputError
+            When frames are out of order or features come from different recognisers.
         """
         if frame_number <= self._last_frame:
             raise InputError(
@@ -102,7 +124,7 @@ class SequenceBuilder:
             self._follow()
 
     def finish(self) -> Built:
-        """All sequences and every accepted detection."""
+        """Follow the frames that still wait and return all sequences and accepted detections."""
         self._follow()
         sequence = self._sequence.values
         accepted = self._provenance.values == Provenance.DETECTED
@@ -115,7 +137,7 @@ class SequenceBuilder:
         order = np.argsort(sequence, kind="stable")
         ends = np.searchsorted(sequence[order], np.arange(len(self._samples)), side="right")
         rows_of = np.split(order, ends[:-1]) if len(ends) else []
-        # Samples are most of the memory: each is let go as it becomes columns.
+        # Samples take most of the memory: each is freed when it has become columns.
         self._samples.reverse()
         sequences = [
             self._sequence_of(shot, rows, self._samples.pop())
@@ -145,11 +167,11 @@ class SequenceBuilder:
         self._waiting, self._faces_waiting = [], 0
         if not self._open.features.shape[1]:  # no feature so far
             self._open.features = np.zeros((len(self._open), self._feature_size), np.float32)
-        ids = np.full(len(block.boxes), NOBODY, np.int64)
+        ids = np.full(len(block.boxes), NO_NODE, np.int64)
         frame = 0
         while frame < len(block):
             if block.shots[frame] != self._open.shot:
-                self._open = OpenTracks.none(int(block.shots[frame]), self._feature_size)
+                self._open = OpenSequences.none(int(block.shots[frame]), self._feature_size)
             stop = self._pace.stop(block, frame)
             if stop - frame > 1:
                 settled = self._follow_at_once(block, frame, stop, ids)
@@ -161,9 +183,9 @@ class SequenceBuilder:
         self._record(block, ids)
 
     def _follow_at_once(self, block: FaceBlock, first: int, stop: int, ids: Indices) -> int:
-        """Follow the faces of frames first to stop as far as they can be guessed.
+        """Follow the faces of frames first to stop as far as guesses hold.
 
-        Returns the number of frames done, and writes the sequence of each face into ids.
+        Returns the number of frames done and writes the sequence of each face into ids.
         """
         nodes = Nodes.of(self._open, block, first, stop)
         window = Window.of(nodes, block.numbers[first:stop], block.shots[first:stop])
@@ -178,19 +200,19 @@ class SequenceBuilder:
     def _take(
         self, nodes: Nodes, links: Indices, known: States, settled: int, shot: int, ids: Indices
     ) -> None:
-        """Accept the links of so many frames; what is still open then is of that shot."""
+        """Take over the links of the first `settled` frames; sequences of `shot` stay open."""
         done = np.flatnonzero(nodes.position < settled)
-        starts = done[(links[done] == NOBODY) & ~nodes.low[done]][nodes.carried :]
-        id_of = np.full(len(nodes), NOBODY, np.int64)  # of a chain
+        starts = done[(links[done] == NO_NODE) & ~nodes.low[done]][nodes.carried :]
+        id_of = np.full(len(nodes), NO_NODE, np.int64)  # of a chain
         id_of[: nodes.carried] = self._open.ids
         id_of[known.chain[starts]] = self._new_ids(nodes.frames[starts], nodes.shots[starts])
         faces = done[nodes.carried :]
         ids[nodes.face[faces]] = id_of[known.chain[faces]]
-        tail = np.full(len(nodes), NOBODY, np.int64)
+        tail = np.full(len(nodes), NO_NODE, np.int64)
         tail[known.chain[done]] = done
-        tail = tail[(tail != NOBODY) & (id_of != NOBODY)]
+        tail = tail[(tail != NO_NODE) & (id_of != NO_NODE)]
         tail = tail[nodes.shots[tail] == shot]
-        self._open = OpenTracks(
+        self._open = OpenSequences(
             shot=shot,
             ids=id_of[known.chain[tail]],
             boxes=nodes.boxes[tail],
@@ -201,7 +223,7 @@ class SequenceBuilder:
         )
 
     def _follow_one(self, block: FaceBlock, frame: int, ids: Indices) -> None:
-        """Match the faces of one frame with the open sequences, and start sequences."""
+        """The slow path: match the faces of one frame with the open sequences, start others."""
         number = int(block.numbers[frame])
         faces = block.candidates(frame, frame + 1)
         boxes, features, low = block.boxes[faces], block.comparable[faces], block.low[faces]
@@ -234,7 +256,7 @@ class SequenceBuilder:
             self._samples, ids[leads], numbers[leads], block.quality[leads], block.features, leads
         )
         ids = np.where(block.accepted, ids[block.leader], ids)
-        known = np.flatnonzero(ids != NOBODY)
+        known = np.flatnonzero(ids != NO_NODE)
         accepted = block.accepted[known]
         self._frames.append(numbers[known], len(known))
         self._boxes.append(block.boxes[known], len(known))
@@ -246,7 +268,7 @@ class SequenceBuilder:
 
     def _sequence_of(self, shot: int, rows: NDArray[Any], samples: FeatureSamples) -> FaceSequence:
         frames, boxes = self._frames.values[rows], self._boxes.values[rows]
-        first = np.flatnonzero(np.diff(frames, prepend=-1))  # doubles share a frame
+        first = np.flatnonzero(np.diff(frames, prepend=-1))  # two boxes of one face share a frame
         low, high = (f.reduceat(boxes, first) for f in (np.minimum, np.maximum))
         sample_frames, quality, features = samples.columns(self._feature_size)
         return FaceSequence(
@@ -262,7 +284,7 @@ class SequenceBuilder:
 
 
 class _Pace:
-    """How many frames to try at once: more as long as guesses hold, none while they fail."""
+    """How many frames to try at once: more while guesses hold, one by one while they fail."""
 
     def __init__(self) -> None:
         self._at_once = 8 * LEAST_AT_ONCE
@@ -270,7 +292,7 @@ class _Pace:
         self._patience = 1
 
     def stop(self, block: FaceBlock, first: int) -> int:
-        """The frame up to which to try from `first` on; the next one where it goes alone."""
+        """The end of the frames to try from `first` on; `first + 1` takes the slow path."""
         most = min(first + self._at_once, len(block))
         counts = np.diff(block.start[first : most + 1])
         within = np.searchsorted(np.cumsum(counts * counts), MOST_PAIRS, side="right")

@@ -1,4 +1,4 @@
-"""A few features of a long sequence, spread over its time and the best of each part."""
+"""A few features of a long sequence: the best of each stretch of its frames."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ FIRST_STRIDE = 4
 class FeatureSamples:
     """At most MAX_FEATURE_SAMPLES features, each the best of a stretch of frames.
 
-    Stretches are `stride` frames long; when they no longer suffice, the stride doubles and
-    neighbours are merged. The outcome depends only on what was offered, not on chance. Frames
-    next to each other show the same, so the first stretches are a few frames long.
+    Stretches are `stride` frames long; when there are too many, the stride doubles and neighbours
+    are merged. The result depends only on what was offered. Adjacent frames look alike, so even
+    the first stretches are a few frames long.
     """
 
     def __init__(self, first_frame: int) -> None:
@@ -42,7 +42,7 @@ class FeatureSamples:
         while (int(frames[-1]) - self._first) // self._stride >= MAX_FEATURE_SAMPLES:
             self._coarsen()
         stretch = (frames - self._first) // self._stride
-        # The best of each stretch, of equals the first.
+        # The best of each stretch; of equal ones the first.
         ranked = np.lexsort((-quality, stretch))
         best = ranked[np.flatnonzero(np.diff(stretch[ranked], prepend=-1))]
         for at in best.tolist():

@@ -1,4 +1,4 @@
-"""Every row of a group with every column of the same group, for many small groups at once."""
+"""Every row of a group paired with every column of it, for many small groups at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A column that grows."""
+"""A column that grows row by row."""
 
 from __future__ import annotations
 

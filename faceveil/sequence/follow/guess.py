@@ -1,4 +1,4 @@
-"""Which face is likely the same as which of an earlier frame, guessed for many frames at once."""
+"""Which earlier face each face probably continues, guessed for many frames at once."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import numpy as np
 from faceveil.boxes import centres
 from faceveil.faces import Floats
 from faceveil.sequence.follow.grid import Grid, Indices
-from faceveil.sequence.follow.nodes import NOBODY, Nodes
-from faceveil.sequence.follow.open_sequences import OpenTracks, predicted
+from faceveil.sequence.follow.nodes import NO_NODE, Nodes
+from faceveil.sequence.follow.open_sequences import OpenSequences, predicted
 from faceveil.sequence.match import MotionDistance, Pairs, costs
 
 MOST_PASSES = 64
 LIKELY = MotionDistance()
-"""A guess needs no other distance, whichever the frames are matched with."""
+"""The distance of guesses, whichever distance the frames are then matched with."""
 
 
-def guess(nodes: Nodes, tracks: OpenTracks, max_gap: int) -> Indices:
-    """Links int64 [n] that following frame by frame would likely make.
+def guess(nodes: Nodes, tracks: OpenSequences, max_gap: int) -> Indices:
+    """Links int64 [n] that following frame by frame would probably make.
 
     Faces of neighbouring frames that are each other's nearest are linked first, then what is left
-    over ever wider gaps. Nothing relies on the outcome: `settled_frames` checks it.
+    over ever wider gaps. Nothing relies on the result: `settled_frames` checks it.
     """
-    links = np.full(len(nodes), NOBODY, np.int64)
+    links = np.full(len(nodes), NO_NODE, np.int64)
     has_next = np.zeros(len(nodes), bool)
     velocity = np.zeros((len(nodes), 2), np.float32)
     velocity[: nodes.carried] = tracks.velocity
@@ -41,7 +41,7 @@ def guess(nodes: Nodes, tracks: OpenTracks, max_gap: int) -> Indices:
             gap = 1  # a low score that was found may be continued in the very next frame
         else:
             gap += 1
-        heads = heads[links[heads] == NOBODY]
+        heads = heads[links[heads] == NO_NODE]
         if gap > max_gap or not len(heads):
             break
     return links
@@ -56,14 +56,14 @@ def _link(
     tails: Indices,
     heads: Indices,
 ) -> Indices:
-    """Link tails with heads `gap` frames later that are each other's nearest; returns those.
+    """Link tails with heads `gap` frames later that are each other's nearest.
 
-    Writes links, velocity float32 [n, 2], and look int64 [n]: the node whose feature tells what
-    each looks like, since low scores have none.
+    Returns the linked heads. Writes links, velocity float32 [n, 2], and look int64 [n]: the node
+    whose feature stands for each node, since faces with a low score have none.
     """
     rows, columns = _facing(nodes, tails, heads, gap)
     low = nodes.low[columns]
-    # Accepted faces have the first choice.
+    # Accepted faces choose first.
     last_choice = np.where(low, np.float32(LIKELY.limit), np.float32(0))
     # Features are long: only those of faces near each other are compared.
     unknown = np.full(len(rows), np.nan, np.float32)
@@ -115,7 +115,7 @@ def _facing(nodes: Nodes, tails: Indices, heads: Indices, gap: int) -> tuple[Ind
 
 
 def _runs(values: Indices) -> tuple[Indices, Indices, Indices]:
-    """Each of the rising values once, where it begins and how often it comes."""
+    """Each of the rising values once, where it begins and how often it occurs."""
     start = np.flatnonzero(np.diff(values, prepend=-1))
     return values[start], start, np.diff(start, append=len(values))
 
@@ -128,7 +128,7 @@ def _each_others_nearest(rows: Indices, columns: Indices, cost: Floats) -> tuple
     np.minimum.at(best_of_column, columns, cost)
     nearest = (cost == best_of_row[rows]) & (cost == best_of_column[columns]) & (cost < np.inf)
     rows, columns = rows[nearest], columns[nearest]
-    for _ in range(2):  # equals, first of the rows, then of the columns
+    for _ in range(2):  # ties: the first of each row, then of each column
         first = np.unique(rows, return_index=True)[1]
         rows, columns = columns[first], rows[first]
     return rows, columns

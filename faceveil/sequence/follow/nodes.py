@@ -9,20 +9,21 @@ import numpy as np
 from faceveil.faces import Floats
 from faceveil.sequence.follow.block import FaceBlock, Mask
 from faceveil.sequence.follow.grid import Indices
-from faceveil.sequence.follow.open_sequences import OpenTracks
+from faceveil.sequence.follow.open_sequences import OpenSequences
 
-NOBODY = -1
+NO_NODE = -1
+"""Stands for no node, no face or no sequence, in any column of indices."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Nodes:
     """The `carried` open sequences first, then the faces that count, in order of frames.
 
-    face int64 [n]: index into the block (NOBODY for the carried); position int64 [n]: index of
-    the frame among those looked at (-1 for the carried); frames and shots int64 [n]; boxes
+    face int64 [n]: index into the block (NO_NODE for the carried); position int64 [n]: index of
+    the frame in the window (-1 for the carried); frames and shots int64 [n]; boxes
     float32 [n, 4]; features float32 [n, D]: comparable or remembered; low bool [n]: low scores.
 
-    *Links* are int64 [n]: for each node the node before it in its sequence, or NOBODY.
+    *Links* are int64 [n]: for each node the node before it in its sequence, or NO_NODE.
     """
 
     carried: int
@@ -38,21 +39,21 @@ class Nodes:
         return len(self.face)
 
     @classmethod
-    def of(cls, tracks: OpenTracks, block: FaceBlock, first: int, stop: int) -> Nodes:
+    def of(cls, tracks: OpenSequences, block: FaceBlock, first: int, stop: int) -> Nodes:
         """The open sequences, which are of the first frame's shot, and the faces of frames
         first to stop."""
         faces = block.candidates(first, stop)
         frame = block.frame_of[faces]
         carried = len(tracks)
-        nobody = np.full(carried, NOBODY, np.int64)
+        none = np.full(carried, NO_NODE, np.int64)
         features = np.empty((carried + len(faces), tracks.features.shape[1]), np.float32)
         features[:carried] = tracks.features
         np.take(block.comparable, faces, axis=0, out=features[carried:])
         shot = np.full(carried, block.shots[first], np.int64)
         return cls(
             carried=carried,
-            face=np.concatenate([nobody, faces]),
-            position=np.concatenate([nobody, frame - first]),
+            face=np.concatenate([none, faces]),
+            position=np.concatenate([none, frame - first]),
             frames=np.concatenate([tracks.frames, block.numbers[frame]]),
             shots=np.concatenate([shot, block.shots[frame]]),
             boxes=np.concatenate([tracks.boxes, block.boxes[faces]]),
@@ -62,13 +63,15 @@ class Nodes:
 
 
 def chains(links: Indices) -> tuple[Indices, Indices]:
-    """The chain that each node belongs to, numbered in order of their first nodes, and the
-    node's place in it; both int64 [n]."""
+    """The chain of each node, numbered in order of their first nodes, and the node's place in it.
+
+    Both are int64 [n].
+    """
     chain: list[int] = []
     place: list[int] = []
     count = 0
     for before in links.tolist():
-        if before == NOBODY:
+        if before == NO_NODE:
             chain.append(count)
             place.append(0)
             count += 1

@@ -1,4 +1,4 @@
-"""The open sequences of a shot: where each face was, how it moves, what it looks like."""
+"""The open sequences of a shot: where each face was last, its velocity and its feature."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LONGEST_MOTION = 10.0
 
 
 @dataclass(slots=True, eq=False)
-class OpenTracks:
+class OpenSequences:
     """State of the open sequences of a shot, as columns; row i is the same face in all of them.
 
-    ids int64 [m]; boxes float32 [m, 4], the last seen; velocity float32 [m, 2], pixels a frame;
-    frames int64 [m], when last seen; features float32 [m, D], the remembered, normalised, zeros
-    where none was worth remembering; moving bool [m]: seen more than once.
+    ids int64 [m]; boxes float32 [m, 4]: the last ones; velocity float32 [m, 2], pixels a frame;
+    frames int64 [m]: of the last boxes; features float32 [m, D]: remembered, normalised, zeros
+    where no feature was worth remembering; moving bool [m]: detected more than once.
     """
 
     shot: int
@@ -34,7 +34,7 @@ class OpenTracks:
     moving: NDArray[np.bool_]
 
     @classmethod
-    def none(cls, shot: int, feature_size: int) -> OpenTracks:
+    def none(cls, shot: int, feature_size: int) -> OpenSequences:
         """No open sequence."""
         return cls(
             shot=shot,
@@ -60,7 +60,7 @@ class OpenTracks:
         self.moving = np.concatenate([self.moving, np.zeros(count, bool)])
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
-        """Close all others."""
+        """Close all sequences but those of the mask bool [m]."""
         self.ids, self.boxes, self.velocity = self.ids[mask], self.boxes[mask], self.velocity[mask]
         self.frames, self.features = self.frames[mask], self.features[mask]
         self.moving = self.moving[mask]
@@ -83,7 +83,7 @@ class OpenTracks:
         )
 
     def move(self, rows: NDArray[Any], frame: int, boxes: Floats) -> None:
-        """The faces of these rows were seen at these boxes."""
+        """Update position and velocity of these rows with the boxes of a frame."""
         step = centres(boxes) - centres(self.boxes[rows])
         step /= (frame - self.frames[rows]).astype(np.float32)[:, None]
         self.velocity[rows] = mixed_velocity(self.velocity[rows], self.moving[rows], step)
@@ -119,7 +119,7 @@ def mixed_features(old: Floats, new: Floats, keep: Floats, take: Floats) -> Floa
 
 def has_feature(features: Floats) -> NDArray[np.bool_]:
     """bool [n]: which of features float32 [n, D] are not all zeros."""
-    # Of nearly all that are not, the very first number is not.
+    # Nearly always the first number already is not zero.
     known = np.asarray(features[:, :1].any(axis=1))
     rest = np.flatnonzero(~known)
     known[rest] = features[rest].any(axis=1)
@@ -127,9 +127,9 @@ def has_feature(features: Floats) -> NDArray[np.bool_]:
 
 
 def shares(new: Floats, memory: float) -> tuple[Floats, Floats]:
-    """How much of the remembered stays, and how much of the new comes in; float32 [n, 1] each.
+    """The shares of the remembered and of the new feature in their mix; float32 [n, 1] each.
 
-    Where there is no new feature (zeros in `new` float32 [n, D]) all stays.
+    Where there is no new feature (zeros in `new` float32 [n, D]) the remembered one stays as it is.
     """
     known = has_feature(new)[:, None]
     keep, take = np.where(known, memory, 1.0), np.where(known, 1.0 - memory, 0.0)
@@ -137,7 +137,7 @@ def shares(new: Floats, memory: float) -> tuple[Floats, Floats]:
 
 
 def predicted(boxes: Floats, velocity: Floats, gap: NDArray[Any]) -> Floats:
-    """Boxes float32 [n, 4] expected `gap` frames later: constant velocity for a while, then rest.
+    """Boxes float32 [n, 4] expected `gap` frames later: constant velocity for 10 frames, then rest.
 
     velocity float32 [n, 2], pixels a frame; gap [n].
     """

@@ -1,4 +1,4 @@
-"""Which of the guessed links are those that following frame by frame makes."""
+"""Which of the guessed links are the ones that following frame by frame would make."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from faceveil.sequence.follow.block import Mask
 from faceveil.sequence.follow.grid import Grid, Indices, ranges
-from faceveil.sequence.follow.nodes import NOBODY, Nodes
+from faceveil.sequence.follow.nodes import NO_NODE, Nodes
 from faceveil.sequence.follow.open_sequences import predicted
 from faceveil.sequence.follow.states import States
 from faceveil.sequence.match import Distance, Pairs, costs, match_frame
@@ -17,11 +17,11 @@ from faceveil.sequence.match import Distance, Pairs, costs, match_frame
 def settled_frames(
     nodes: Nodes, links: Indices, states: States, window: Window, distance: Distance, max_gap: int
 ) -> int:
-    """How many frames from the first on have exactly the links that matching makes.
+    """How many frames, from the first on, have exactly the links that matching makes.
 
-    The state before a frame is right when all links before it are. So the distances of all
-    frames can be computed at once, from the states along the guessed links; up to the first
-    frame in which matching disagrees with the guess, all is settled.
+    The state before a frame is right when all links before it are. So the distances of all frames
+    can be computed at once from the states along the guessed links: up to the first frame in which
+    matching disagrees with the guess, everything is settled.
     """
     slots = _open_slots(nodes, links, states.chain, window, max_gap)
     first_face = nodes.carried + window.first_face
@@ -42,7 +42,7 @@ def settled_frames(
     rows, columns, ambiguous = _only_candidates(
         cost < distance.limit, grid, nodes.low, slots.position, len(window)
     )
-    matched = np.full(len(nodes), NOBODY, np.int64)
+    matched = np.full(len(nodes), NO_NODE, np.int64)
     matched[columns] = slots.node[rows]
     wrong = (matched != links) & ~ambiguous[nodes.position]
     wrong[: nodes.carried] = False
@@ -50,7 +50,7 @@ def settled_frames(
     for frame in np.flatnonzero(ambiguous[:frames]).tolist():
         faces = slice(first_face[frame], first_face[frame] + window.faces[frame])
         row = match_frame(grid.matrix(cost, frame), nodes.low[faces], distance.limit)
-        node = np.where(row >= 0, slots.node[slots.first[frame] + row], NOBODY)
+        node = np.where(row >= 0, slots.node[slots.first[frame] + row], NO_NODE)
         if not np.array_equal(node, links[faces]):
             return int(frame)
     return frames
@@ -58,7 +58,10 @@ def settled_frames(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """The frames looked at: numbers and shots int64 [t]; faces int64 [t]: how many count."""
+    """The frames that are tried at once.
+
+    numbers and shots int64 [t]; faces int64 [t]: how many faces of each count.
+    """
 
     numbers: Indices
     shots: Indices
@@ -94,16 +97,19 @@ class _Slots:
 def _open_slots(
     nodes: Nodes, links: Indices, chain: Indices, window: Window, max_gap: int
 ) -> _Slots:
-    """A sequence is open from one of its faces up to its next one, for max_gap frames at most,
-    within its shot."""
+    """The sequences that are open in each frame.
+
+    A sequence is open from one of its faces up to its next one, for max_gap frames at most, within
+    its shot.
+    """
     begin = nodes.position + 1
     stop = np.full(len(nodes), len(window), np.int64)
-    linked = np.flatnonzero(links != NOBODY)
+    linked = np.flatnonzero(links != NO_NODE)
     stop[links[linked]] = nodes.position[linked] + 1
     last_frames = np.searchsorted(window.numbers, nodes.frames + max_gap, side="right")
     stop = np.minimum(stop, last_frames)
     stop = np.minimum(stop, np.searchsorted(window.shots, nodes.shots, side="right"))
-    stop[nodes.low & (links == NOBODY)] = 0
+    stop[nodes.low & (links == NO_NODE)] = 0
     count = np.maximum(stop - begin, 0)
     node = np.repeat(np.arange(len(nodes)), count)
     position = ranges(begin, count)
@@ -117,8 +123,8 @@ def _only_candidates(
 ) -> tuple[Indices, Indices, Mask]:
     """Matches where no sequence and no face has more than one candidate.
 
-    Returns their rows and columns in the grid, and bool [frames]: where that is not so. Accepted
-    faces come first; low scores are for the sequences that are left.
+    Returns their rows and columns in the grid, and bool [frames]: the frames where that is not so.
+    Accepted faces are matched first; low scores are for the sequences that are left.
     """
     pairs = np.flatnonzero(possible)
     is_low = low[grid.columns[pairs]]

@@ -1,4 +1,4 @@
-"""Motion and remembered features along sequences whose links are given, many at a time."""
+"""Velocity and remembered feature along sequences with given links, many at a time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from faceveil.boxes import centres
 from faceveil.faces import Floats
 from faceveil.sequence.follow.block import Mask
 from faceveil.sequence.follow.grid import Indices
-from faceveil.sequence.follow.nodes import NOBODY, Nodes, chains
+from faceveil.sequence.follow.nodes import NO_NODE, Nodes, chains
 from faceveil.sequence.follow.open_sequences import (
     VELOCITY_MEMORY,
-    OpenTracks,
+    OpenSequences,
     mixed_features,
     mixed_velocity,
     shares,
@@ -22,7 +22,7 @@ from faceveil.sequence.follow.open_sequences import (
 
 PIECE = 96
 FORGOTTEN = 2.0**-24
-"""A share of the remembered at which it is a float's last digit."""
+"""The share of a remembered value below which it no longer changes a float32."""
 SAME_VELOCITY, SAME_FEATURE = 1e-3, 1e-5
 
 
@@ -30,8 +30,8 @@ SAME_VELOCITY, SAME_FEATURE = 1e-3, 1e-5
 class States:
     """What is known of a sequence after each of its nodes.
 
-    chain int64 [n] (see `chains`); velocity float32 [n, 2]; moving bool [n]; features
-    float32 [n, D]: remembered. They hold for the first `settled` frames.
+    chain int64 [n] (see `chains`); velocity float32 [n, 2]; moving bool [n]; features float32
+    [n, D]: remembered. They are exact for the first `settled` frames.
     """
 
     chain: Indices
@@ -42,18 +42,19 @@ class States:
 
 
 def states(
-    nodes: Nodes, links: Indices, tracks: OpenTracks, feature_memory: float, frames: int
+    nodes: Nodes, links: Indices, tracks: OpenSequences, feature_memory: float, frames: int
 ) -> States:
     """Follow all links at once, in pieces of 96 nodes.
 
-    What is remembered fades, so that a piece within a sequence can begin somewhat earlier from
-    nothing and knows as much as the piece before when it comes to its own nodes. Where it does
-    not, as the faces of a sequence contradict each other, frames from there on are not settled.
+    Remembered values fade. So a piece in the middle of a sequence can start from nothing a few
+    nodes early and has the same state as the piece before it when its own nodes begin. Where it
+    does not, because the faces of a sequence contradict each other, the frames from there on are
+    not settled.
     """
     chain, place = chains(links)
     velocity = np.zeros((len(nodes), 2), np.float32)
     velocity[: nodes.carried] = tracks.velocity
-    moving = links != NOBODY
+    moving = links != NO_NODE
     moving[: nodes.carried] = tracks.moving
     features = nodes.features.copy()
 
@@ -61,7 +62,7 @@ def states(
     order = np.argsort(chain, kind="stable")
     seam = np.flatnonzero(place[order] % max(PIECE, warm_up) == 0)
     length = np.diff(seam, append=len(order))
-    length -= np.append(place[order], 0)[seam + length] == 0  # there another sequence begins
+    length -= np.append(place[order], 0)[seam + length] == 0  # another sequence begins there
     longest_first = np.argsort(-length, kind="stable")
     seam, length = seam[longest_first], length[longest_first]
     seams = order[seam]
@@ -96,8 +97,7 @@ class _State:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Walk:
-    """What each node adds to the state: the step to it float32 [n, 2], and its features with
-    their `shares`."""
+    """What each node adds to the state: the step to it float32 [n, 2], its feature and `shares`."""
 
     steps: Floats
     features: Floats
@@ -112,7 +112,7 @@ class _Walk:
         return cls(step, nodes.features, *shares(nodes.features, feature_memory))
 
     def to(self, node: Indices, state: _State) -> _State:
-        """The state of as many of its rows as nodes int64 [m] are given, after these."""
+        """The state after nodes int64 [m], which continue the first m rows of `state`."""
         rows = slice(len(node))
         return _State(
             mixed_velocity(state.velocity[rows], state.moving[rows], self.steps[node]),
@@ -124,8 +124,10 @@ class _Walk:
 
 
 def _warm_up(feature_memory: float) -> int:
-    """Nodes after which what was remembered before them no longer counts, provided that the
-    features of a sequence agree by half or so."""
+    """The number of nodes after which earlier values no longer count.
+
+    This assumes that the features of a sequence have a cosine of about 0.5 or more.
+    """
     fading = min(max(feature_memory * 1.15, float(VELOCITY_MEMORY)), 0.99)
     return ceil(log(FORGOTTEN) / log(fading))
 
