@@ -14,14 +14,9 @@ import pytest
 from testkit import PROJECT
 
 LAYERS = (
-<<<<<<< HEAD
-    "errors faces boxes frame_range decisions analysis progress resources files parallel schemas "
-    "aws weights",
+    "errors faces boxes luma frame_range decisions analysis progress resources files parallel "
+    "schemas aws weights",
     "media detect shots sampling tracking sequence identity veils",
-=======
-    "errors faces boxes luma frame_range progress resources files parallel schemas aws weights",
-    "media detect shots sampling tracking sequence identity analysis veils",
->>>>>>> 279ad83 (Add luma to the ground floor of the layer test)
     "corrections assure evaluation",
     "rendering pipeline",
     "jobs rekognition local_transform review live",
