@@ -2,12 +2,16 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 import faceveil
 from faceveil.cli.main import build_parser
+from testkit.clips import make_clip, write_video
+from testkit.portraits import portrait_path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -64,6 +68,28 @@ def test_the_guides_show_commands():
     """If the pattern above no longer matched, the test of commands would pass for nothing."""
     shown = COMMAND.findall((ROOT / "docs" / "guides" / "choosing_people.md").read_text())
     assert len(shown) > 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", "docs/guides/python.md"])
+def test_the_python_shown_runs(page, tmp_path, monkeypatch):
+    """As it stands, on a clip and a photo of the names that the pages use."""
+    write_video(make_clip(320, 180, frame_count=24), tmp_path / "talk.mp4")
+    (tmp_path / "photos" / "anchor").mkdir(parents=True)
+    shutil.copy(portrait_path("obama3"), tmp_path / "photos" / "anchor")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^((?: {4}.*\n|\n)+)", (ROOT / page).read_text(), re.MULTILINE)
+    programs = [dedent(block) for block in blocks if "from faceveil import" in block]
+    assert programs
+    for program in programs:
+        exec(compile(program, page, "exec"), {})
+    assert (tmp_path / "out.mp4").exists()
+
+
+def test_every_public_name_is_documented():
+    reference = (ROOT / "docs" / "reference" / "api.md").read_text()
+    shown = set(re.findall(r"^::: faceveil\.(\w+)$", reference, re.MULTILINE)) - {"errors"}
+    assert shown | {"FaceveilError"} == set(faceveil.__all__)
 
 
 def test_the_changelog_begins_with_this_version():
