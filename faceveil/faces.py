@@ -113,6 +113,9 @@ class FrameFaces:
         The frame in RGB, for shot transitions.
     error : FrameError, optional
         Set when the frame could not be read; there are no faces then.
+    hidden : tuple of str, optional
+        What the frame's file holds beside its picture, such as a thumbnail; empty where that is
+        nothing, None where it is not known.
     """
 
     width: int
@@ -124,6 +127,7 @@ class FrameFaces:
     features: Floats = field(default_factory=lambda: _empty(0, 0))
     thumbnail: Image | None = None
     error: FrameError | None = None
+    hidden: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -181,6 +185,8 @@ class FrameFaces:
                 for i in range(len(self))
             ],
         }
+        if self.hidden is not None:
+            document["hidden"] = list(self.hidden)
         if self.thumbnail is not None:
             document["thumbnail"] = base64.b64encode(self.thumbnail.tobytes()).decode("ascii")
         return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
@@ -217,6 +223,7 @@ def _frame_faces(document: dict[str, Any]) -> FrameFaces:
     if document.get("thumbnail") is not None:
         raw = base64.b64decode(document["thumbnail"], validate=True)
         thumbnail = np.frombuffer(raw, np.uint8).reshape(THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, 3)
+    hidden = document.get("hidden")
     return FrameFaces(
         width=int(document["width"]),
         height=int(document["height"]),
@@ -226,6 +233,7 @@ def _frame_faces(document: dict[str, Any]) -> FrameFaces:
         landmarks=table[:, 5:15].reshape(-1, 5, 2),
         features=table[:, 15:].copy(),
         thumbnail=thumbnail,
+        hidden=None if hidden is None else tuple(map(str, hidden)),
     )
 
 

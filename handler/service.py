@@ -15,7 +15,7 @@ from sagemaker_inference import content_types
 from faceveil.detect.analyzer import FaceAnalyzer, build_analyzer
 from faceveil.errors import InputError
 from faceveil.faces import FrameError, FrameFaces
-from faceveil.media.pictures import read_picture
+from faceveil.media.pictures import SeveralPicturesError, hidden_parts, read_picture
 from handler.busy import FOLDER_VARIABLE, BusyNote
 from handler.options import ServiceOptions
 
@@ -36,15 +36,21 @@ class Service:
     def answer(self, body: bytes) -> bytes:
         """Detections JSON (DESIGN section 4) of the picture in `body`.
 
-        A picture that cannot be read is answered too, with an error and no faces: it must not
-        fail a job of a million others, and post-processing must see it.
+        A picture that cannot be read, or an animation, is answered too, with an error and no faces:
+        it must not fail a job of a million others, and post-processing must see it. `hidden` says
+        what the file holds beside its picture, so that only files that hold nothing else are copied
+        without being read again.
         """
         try:
+            hidden = hidden_parts(body)
             faces = self.analyzer(read_picture(body, self.options.max_pixels))
+        except SeveralPicturesError as problem:
+            return refusal("several_pictures", str(problem))
         except InputError as problem:
             return refusal("unreadable", str(problem))
         if not self.options.thumbnail:
             faces = replace(faces, thumbnail=None)
+        faces = replace(faces, hidden=hidden)
         return faces.to_json(self.options.feature_decimals)
 
 

@@ -5,7 +5,7 @@ extended) nobody is there, so those frames carry no veil.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.steps.analyse import decide_selection
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
+from faceveil.media.pictures import hidden_parts
 from faceveil.rendering import render_frames
 
 WIDTH, HEIGHT, FRAMES = 160, 96, 24
@@ -101,7 +102,8 @@ class MadeJob:
         source = write_frames(self.folder / "frames", frames)
         for number, path in enumerate(sorted(source.iterdir())):
             self.place.write(f"frames/{path.name}", path.read_bytes())
-            answer = faces_at(number).to_json()
+            hidden = hidden_parts(path.read_bytes())
+            answer = replace(faces_at(number), hidden=hidden).to_json()
             self.detections.write(f"{path.name}.out", answer)
         self.submit(**fields)
 

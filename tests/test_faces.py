@@ -36,7 +36,11 @@ def faces(count=2, size=4, seed=0):
 @settings(max_examples=50, deadline=None)
 def test_json_gives_back_exactly_what_was_written(count, size, seed):
     before = faces(count, size, seed)
+    before = dataclasses.replace(before, hidden=("the EXIF thumbnail",))
     after = FrameFaces.from_json(before.to_json())
+    assert after.hidden == before.hidden
+    assert FrameFaces.from_json(dataclasses.replace(before, hidden=()).to_json()).hidden == ()
+    assert FrameFaces.from_json(dataclasses.replace(before, hidden=None).to_json()).hidden is None
     for column in ("boxes", "scores", "landmarks", "thumbnail"):
         np.testing.assert_array_equal(getattr(after, column), getattr(before, column))
     if count:

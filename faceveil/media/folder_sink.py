@@ -5,49 +5,71 @@ from __future__ import annotations
 from pathlib import Path
 
 from faceveil.errors import OutputError, UsageError
+from faceveil.media.folder import FolderSource
 from faceveil.media.frames import Frame, FrameSource, Loss
+from faceveil.media.losses import LossList
+from faceveil.media.paged_picture import PagedPicture
+from faceveil.media.picture_encode import Encoded
 from faceveil.media.publish import output_error, remove, temporary_beside
-from faceveil.media.stored_frame import encode_frame, frame_name
+from faceveil.media.stored_frame import StoredFrame, encode_frame, frame_name
 
 
 class FolderSink:
     """Stores frames as pictures in a new folder; see `frames.FrameSink`.
 
-    Pictures keep their names and formats: one that did not change is copied byte for byte, PNG is
-    bit-exact outside what changed, JPEG keeps the source's quantisation tables. Frames of a video
-    become img0000001.png and so on, numbered from 1 as FFmpeg does.
+    Pictures keep their names, sub-folders and formats: one that did not change is copied byte for
+    byte, without what the file holds beside it, PNG is bit-exact outside what changed, JPEG keeps
+    the source's quantisation tables. A file of several pictures is written with its last one.
+    Frames of a video become img0000001.png and so on, numbered from 1 as FFmpeg does.
 
     The folder appears when all is done. It must not exist before, or be empty: new and old
     pictures are never mixed. Raises UsageError otherwise, OutputError when writing fails.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    source
+        Where the frames come from.
+    strip_metadata
+        Leave out who made a picture, where, when and with what.
     """
 
-    def __init__(self, path: Path, source: FrameSource) -> None:
+    def __init__(self, path: Path, source: FrameSource, *, strip_metadata: bool = False) -> None:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UsageError(
                 f"{path}: exists and is not an empty folder; remove it or choose a new one, "
                 "so that old and new pictures are never mixed"
             )
         self.path = path
-        self.losses: list[Loss] = []
         self._source = source
+        self._strip = strip_metadata
         self._temporary = temporary_beside(path)
         self._written = 0
         self._frames = 0
+        self._losses = LossList()
+        self._paged: PagedPicture | None = None
+
+    @property
+    def losses(self) -> list[Loss]:
+        """See `frames.FrameSink`; files of the input folder that are no pictures come first."""
+        left_out = self._source.left_out if isinstance(self._source, FolderSource) else []
+        return [*left_out, *self._losses]
 
     def __enter__(self) -> FolderSink:
         try:
             self._temporary.mkdir()
-        except OSError as problem:
-            raise self._failed(problem) from problem
+        except OSError as error:
+            raise self._failed(error) from error
         return self
 
     def write(self, frame: Frame, changed: bool) -> None:
         try:
-            content = encode_frame(frame, changed)
-            (self._temporary / frame_name(frame)).write_bytes(content)
-            self._written += len(content)
-        except OSError as problem:
-            raise self._failed(problem) from problem
+            encoded = self._encoded(frame, changed)
+            if encoded is not None:
+                self._store(frame_name(frame), encoded)
+        except OSError as error:
+            raise self._failed(error) from error
         self._frames += 1
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -59,8 +81,8 @@ class FolderSink:
             if self.path.exists():
                 self.path.rmdir()
             self._temporary.rename(self.path)
-        except OSError as problem:
-            raise self._failed(problem) from problem
+        except OSError as error:
+            raise self._failed(error) from error
         finally:
             remove(self._temporary)
 
@@ -70,7 +92,25 @@ class FolderSink:
             raise OutputError(f"{self.path}: no frame was written to it")
         return self._temporary
 
-    def _failed(self, problem: OSError) -> OutputError:
+    def _encoded(self, frame: Frame, changed: bool) -> Encoded | None:
+        """The file to write now; None while pictures of the file are still to come."""
+        if not isinstance(frame, StoredFrame) or frame.pages == 1:
+            return encode_frame(frame, changed, self._strip)
+        if frame.page == 0:
+            self._paged = PagedPicture(frame.content(), self._strip)
+        assert self._paged is not None, "pages come in their order"
+        self._paged.add(frame.picture, changed)
+        return self._paged.finish() if frame.page == frame.pages - 1 else None
+
+    def _store(self, name: str, encoded: Encoded) -> None:
+        path = self._temporary / (name + encoded.suffix)
+        if "/" in name:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded.content)
+        self._written += len(encoded.content)
+        self._losses.add(name, encoded.losses)
+
+    def _failed(self, error: OSError) -> OutputError:
         total = self._source.frame_count
         share = min(1.0, self._frames / total) if total else None
-        return output_error(self.path, problem, self._written, share)
+        return output_error(self.path, error, self._written, share)

@@ -21,10 +21,11 @@ from faceveil.media.video_sink import CONTAINERS, VideoSink
 _S3 = re.compile(r"s3:/+(?=[^/])")  # pathlib makes one slash of the two in s3://
 
 
-def open_source(path: Path, stills: bool = False) -> FrameSource:
+def open_source(path: Path, stills: bool = False, recursive: bool = False) -> FrameSource:
     """A folder of pictures, frames under a prefix of S3 (s3://bucket/prefix), or a video file.
 
-    `stills` says that the pictures are unrelated: any names, each its own size. Raises InputError
+    `stills` says that the pictures are unrelated: any names, each its own size; with `recursive`
+    those of the folders below are read, too. Raises InputError
     when there is nothing at the path or it cannot be used, UsageError for stills of a video or
     of S3.
     """
@@ -35,7 +36,7 @@ def open_source(path: Path, stills: bool = False) -> FrameSource:
     if not path.exists():
         raise InputError(f"{path}: there is no such file or folder")
     if path.is_dir():
-        return FolderSource(path, stills)
+        return FolderSource(path, stills, recursive=recursive)
     if stills:
         raise UsageError(f"{path}: stills are a folder of pictures, not a file")
     return VideoSource(path)
@@ -65,7 +66,7 @@ def open_sink(path: Path, source: FrameSource, options: EncodeOptions | None = N
             f"{path}: a video is written as one of {', '.join(CONTAINERS)}, "
             "or as pictures into a folder"
         )
-    return FolderSink(path, source)
+    return FolderSink(path, source, strip_metadata=options is not None and options.strip_metadata)
 
 
 def _open_s3(address: str) -> FrameSource:

@@ -14,7 +14,7 @@ from faceveil.aws.s3 import Listed, S3Location
 from faceveil.aws.s3_errors import LostObjectError
 from faceveil.errors import InputError
 from faceveil.media.frames import Problem, SourceKind
-from faceveil.media.pictures import StoredPicture, read_stored
+from faceveil.media.pictures import StoredPicture, read_single, read_stored
 from faceveil.media.s3_keys import FramePart, list_frames, list_part
 from faceveil.media.stored_frame import StoredFrame
 from faceveil.parallel import ordered_map
@@ -61,7 +61,7 @@ class S3Frame(StoredFrame):
         """Decode the file now. Raises InputError when it is broken or of another size."""
         content = self.content()
         try:
-            picture = read_stored(content)
+            picture = read_single(content)
             size = (self.width, self.height)
             if picture.size != size:
                 sizes = "{} x {}, unlike the others of {} x {}".format(*picture.size, *size)

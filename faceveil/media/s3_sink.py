@@ -15,6 +15,8 @@ from faceveil.aws.s3 import S3Location, WrittenObject
 from faceveil.aws.s3_errors import LostObjectError
 from faceveil.errors import FaceveilError, InputError, OutputError, UsageError
 from faceveil.media.frames import Frame, FrameSource, Loss, Problem
+from faceveil.media.losses import LossList
+from faceveil.media.pictures import SeveralPicturesError
 from faceveil.media.s3_frames import S3Frame, S3Frames, threads_for
 from faceveil.media.stored_frame import encode_frame, frame_name
 
@@ -23,19 +25,27 @@ REQUESTS = 16
 """At a time. Copies wait for S3 and take no memory; frames to encode are fewer."""
 
 
+class _Written(NamedTuple):
+    """An object, and what it does not keep of the frame."""
+
+    stored: WrittenObject
+    losses: tuple[Loss, ...] = ()
+
+
 class _Pending(NamedTuple):
     """A frame on its way; `held` says that its samples are in memory for it."""
 
     frame: Frame
-    future: Future[WrittenObject]
+    future: Future[_Written]
     held: bool
 
 
 class S3FrameSink:
     """Stores frames as pictures under a prefix; see `frames.FrameSink`.
 
-    Pictures keep their names and formats, as in `FolderSink`; a frame of S3 that did not change
-    is copied by S3 and not downloaded. Frames of a video become img0000001.png and so on.
+    Pictures keep their names and formats, as in `FolderSink`. A frame of S3 that did not change
+    and is known to hold nothing beside its picture (`expect`) is copied by S3 and not downloaded.
+    Frames of a video become img0000001.png and so on.
 
     Objects appear one by one, each whole. What says that all are there is the object `_SUCCESS`,
     written last, and only when no frame of the source is missing. An exception deletes what was
@@ -48,9 +58,18 @@ class S3FrameSink:
     mix with other objects or with the input, InputError and OutputError as `S3Location` does.
     """
 
-    def __init__(self, location: S3Location, source: FrameSource, *, part: bool = False) -> None:
+    def __init__(
+        self,
+        location: S3Location,
+        source: FrameSource,
+        *,
+        part: bool = False,
+        strip_metadata: bool = False,
+    ) -> None:
         self.stored: list[WrittenObject] = []
-        self.losses: list[Loss] = []
+        self._losses = LossList()
+        self._strip = strip_metadata
+        self._alone: NDArray[np.bool_] | None = None
         self._location = location
         self._source = source
         self._part = part
@@ -63,10 +82,25 @@ class S3FrameSink:
         if not part:
             self._check_empty()
 
-    def expect(self, changed: NDArray[np.integer]) -> None:
-        """The numbers int [n] of all frames whose content somebody will use: the source need not
-        read the others."""
-        if isinstance(self._source, S3Frames) and self._can_copy(self._source.location):
+    @property
+    def losses(self) -> list[Loss]:
+        """See `frames.FrameSink`."""
+        return list(self._losses)
+
+    def expect(self, changed: NDArray[np.integer], alone: NDArray[np.bool_] | None = None) -> None:
+        """Say what is known of the frames, so that the others need not be downloaded.
+
+        Parameters
+        ----------
+        changed
+            int [n], the numbers of all frames that will be written as changed: the source need
+            not decode the others.
+        alone
+            bool [frames], by number: which files were seen to hold one picture and nothing else.
+            These are copied by S3; others are downloaded and looked through.
+        """
+        self._alone = alone
+        if isinstance(self._source, S3Frames) and self._same_service(self._source.location):
             self._source.expect(changed)
 
     def __enter__(self) -> S3FrameSink:
@@ -76,8 +110,8 @@ class S3FrameSink:
         while len(self._pending) >= 2 * REQUESTS or self._held >= self._most_held:
             self._settle()
         self._names.append(frame_name(frame))
-        if isinstance(frame, S3Frame) and not changed and self._can_copy(frame.location):
-            future = self._pool.submit(self._location.copy, frame.location, frame.listed)
+        if isinstance(frame, S3Frame) and not changed and self._can_copy(frame):
+            future = self._pool.submit(self._copy, frame)
             self._pending.append(_Pending(frame, future, held=False))
         else:
             future = self._pool.submit(self._encode, frame, changed)
@@ -112,20 +146,32 @@ class S3FrameSink:
         frame, future, held = self._pending.popleft()
         self._held -= held
         try:
-            self.stored.append(future.result())
-        except LostObjectError as problem:
+            stored, losses = future.result()
+            self.stored.append(stored)
+            self._losses.add(frame_name(frame), losses)
+        except (LostObjectError, SeveralPicturesError) as problem:
             where = f"frame {frame.number} ({frame_name(frame)})"
             self._source.problems.append(Problem(where, str(problem)))
 
-    def _encode(self, frame: Frame, changed: bool) -> WrittenObject:
+    def _encode(self, frame: Frame, changed: bool) -> _Written:
         try:
-            content = encode_frame(frame, changed)
+            encoded = encode_frame(frame, changed, self._strip)
         except OSError as problem:
             reason = f"{self._source.path}: {frame_name(frame)} cannot be read ({problem.strerror})"
             raise InputError(reason) from problem
-        return self._location.write(frame_name(frame), content)
+        name = frame_name(frame) + encoded.suffix
+        return _Written(self._location.write(name, encoded.content), encoded.losses)
 
-    def _can_copy(self, source: S3Location) -> bool:
+    def _copy(self, frame: S3Frame) -> _Written:
+        return _Written(self._location.copy(frame.location, frame.listed))
+
+    def _can_copy(self, frame: S3Frame) -> bool:
+        """Whether S3 may copy the file: it is known to hold nothing but its picture."""
+        if self._strip or self._alone is None or not self._same_service(frame.location):
+            return False
+        return frame.number < len(self._alone) and bool(self._alone[frame.number])
+
+    def _same_service(self, source: S3Location) -> bool:
         return _endpoint(source) == _endpoint(self._location)
 
     def _check_apart(self) -> None:

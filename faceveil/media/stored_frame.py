@@ -1,26 +1,30 @@
-"""Frames that are picture files somewhere, wherever that is."""
+"""Frames that are picture files somewhere, or pictures of a file, wherever that is."""
 
 from __future__ import annotations
 
 from faceveil.faces import Image
 from faceveil.media.frames import Frame, Planes
-from faceveil.media.picture_encode import encode_like, encode_png
-from faceveil.media.pictures import StoredPicture
+from faceveil.media.picture_encode import Encoded, copy_clean, encode_like, encode_png
+from faceveil.media.pictures import SeveralPicturesError, StoredPicture
 
 
 class StoredFrame:
-    """A picture file as a frame; see `frames.Frame`. `name` is that of the file, no folder.
+    """A picture file as a frame, or one of several pictures of a file; see `frames.Frame`.
 
-    Subclasses say where the file comes from.
+    `name` is that of the file, below the folder that is read. `page` counts the pictures of the
+    file from 0, `pages` is how many it has. Subclasses say where the file comes from.
     """
 
-    __slots__ = ("_planes", "height", "name", "number", "width")
+    __slots__ = ("_planes", "height", "name", "number", "page", "pages", "width")
 
-    def __init__(self, number: int, name: str, size: tuple[int, int]) -> None:
+    def __init__(
+        self, number: int, name: str, size: tuple[int, int], page: int = 0, pages: int = 1
+    ) -> None:
         """size: upright width and height."""
         self.number = number
         self.name = name
         self.width, self.height = size
+        self.page, self.pages = page, pages
         self._planes: Planes | None = None
 
     @property
@@ -51,8 +55,19 @@ def frame_name(frame: Frame) -> str:
     return f"img{frame.number + 1:07d}.png"
 
 
-def encode_frame(frame: Frame, changed: bool) -> bytes:
-    """The file a frame becomes: as it was, or alike with the changes; a video's become PNG."""
+def encode_frame(frame: Frame, changed: bool, strip: bool = False) -> Encoded:
+    """The file to publish of a frame that is a file by itself.
+
+    One that did not change is the file it was read from, byte for byte, unless that holds
+    anything beside its picture, which is then left out (`picture_file`), or, with `strip`, says
+    who made it, where and with what. A video's frame becomes a PNG. Raises SeveralPicturesError for
+    a file that shows more pictures than this one.
+    """
     if not isinstance(frame, StoredFrame):
-        return encode_png(frame.rgb())
-    return encode_like(frame.picture, frame.content()) if changed else frame.content()
+        return Encoded(encode_png(frame.rgb()))
+    content = frame.content()
+    if not changed and (copy := copy_clean(content, strip)):
+        if copy.pages != 1:
+            raise SeveralPicturesError(copy.pages, frame.name)
+        return copy
+    return encode_like(frame.picture, content, strip)

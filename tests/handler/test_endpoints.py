@@ -3,6 +3,7 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_frames_of_a_clip_are_answered_exactly_as_in_process(
     with ThreadPoolExecutor(2) as clients:
         answers = list(clients.map(server.post, bodies))
     assert [answer.status for answer in answers] == [200] * len(FRAMES)
-    expected = [analyzer(read_picture(body)).to_json() for body in bodies]
+    expected = [replace(analyzer(read_picture(body)), hidden=()).to_json() for body in bodies]
     assert [answer.body for answer in answers] == expected
     assert sum(len(FrameFaces.from_json(answer)) for answer in expected) >= len(FRAMES)
 
@@ -62,7 +63,7 @@ def test_the_picture_counts_and_not_its_content_type(server, analyzer, portrait,
     answer = server.post(portrait, content_type)
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"
-    assert answer.body == analyzer(read_picture(portrait)).to_json()
+    assert answer.body == replace(analyzer(read_picture(portrait)), hidden=()).to_json()
 
 
 @pytest.mark.parametrize(

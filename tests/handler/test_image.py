@@ -1,6 +1,7 @@
 """The image, built and run as SageMaker runs it: read-only, with a memory limit, not as root."""
 
 import tarfile
+from dataclasses import replace
 
 import pytest
 
@@ -44,7 +45,7 @@ def artifact(tmp_path_factory, weights):
 def test_it_answers_as_the_library_does(running, analyzer, portrait):
     answer = running.post(portrait)
     assert answer.status == 200
-    assert answer.body == analyzer(read_picture(portrait)).to_json()
+    assert answer.body == replace(analyzer(read_picture(portrait)), hidden=()).to_json()
     for body in bad_bodies(portrait).values():
         answer = running.post(body)
         assert answer.status == 200

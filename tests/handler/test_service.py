@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from PIL import Image as Picture
 
 from faceveil.detect.analyzer import build_analyzer
 from faceveil.faces import FrameFaces
+from faceveil.media.picture_file import clean
 from faceveil.media.pictures import read_picture
 from faceveil.schemas import load_schema
+from testkit.laden_pictures import LADEN
 from testkit.request_pictures import FORMATS, bad_bodies, encoded
 
 pytest.importorskip("sagemaker_inference", reason="needs the extra `serve`: sagemaker-inference")
@@ -51,8 +54,25 @@ def test_a_picture_of_any_format_is_answered_as_the_library_sees_it(ask, analyze
     picture = Picture.open(io.BytesIO(portrait)).resize((400, 500))
     body = encoded(picture, form)
     answer = ask({"body": bytearray(body)})
-    assert answer == analyzer(read_picture(body)).to_json()
+    assert answer == replace(analyzer(read_picture(body)), hidden=()).to_json()
     assert len(FrameFaces.from_json(answer)) >= 1
+
+
+@pytest.mark.parametrize("name", ["EXIF thumbnail.jpg", "movie behind.jpg", "XMP.png"])
+def test_what_a_frame_holds_beside_its_picture_is_answered(ask, name):
+    """In the cloud, a frame that holds nothing else is copied without being downloaded."""
+    content = LADEN[name]()
+    assert FrameFaces.from_json(ask({"body": content})).hidden == clean(content).removed != ()
+
+
+def test_a_frame_that_is_an_animation_is_answered_with_an_error(ask):
+    """So it is veiled whole: the networks see its first picture only."""
+    stream = io.BytesIO()
+    frames = [Picture.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    frames[0].save(stream, "PNG", save_all=True, append_images=frames[1:])
+    answer = FrameFaces.from_json(ask({"body": stream.getvalue()}))
+    assert answer.error is not None
+    assert answer.error.code == "several_pictures"
 
 
 @pytest.mark.parametrize("defect", bad_bodies(b""))

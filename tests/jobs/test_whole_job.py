@@ -14,6 +14,8 @@ from faceveil.analysis import parse_analysis
 from faceveil.errors import InputError
 from faceveil.jobs import state_machine
 from faceveil.schemas import load_schema
+from testkit.carving import carve
+from testkit.laden_pictures import SECRET_EXIF, chunk
 from testkit.made_job import FIRST_WITHOUT_VEIL, FRAMES, PREFIX
 
 
@@ -28,6 +30,28 @@ def test_a_job_gives_the_frames_that_the_library_gives(uploaded):
     frames = uploaded.objects("frames/")
     changed = [veiled[name] != frames[name] for name in sorted(frames)]
     assert changed == [number < FIRST_WITHOUT_VEIL for number in range(FRAMES)]
+
+
+@pytest.mark.parametrize("hidden", [["the EXIF thumbnail"], None])
+def test_what_hides_in_a_frame_without_veil_is_not_published(uploaded, hidden):
+    """S3 copied such frames as they were, thumbnails and all. None: detections of older servers."""
+    name = f"img{FIRST_WITHOUT_VEIL + 3:07d}.png"
+    frame = uploaded.place.read(f"frames/{name}")
+    laden = frame[:33] + chunk(b"eXIf", SECRET_EXIF) + frame[33:]
+    uploaded.place.write(f"frames/{name}", laden)
+    answer = json.loads(uploaded.detections.read(f"{name}.out"))
+    assert answer.pop("hidden") == []
+    if hidden is not None:
+        answer["hidden"] = hidden
+    uploaded.detections.write(f"{name}.out", json.dumps(answer).encode())
+    assert state_machine.run_whole_job(uploaded.run()) == "completed"
+    assert carve(laden) != []
+    for content in uploaded.objects("veiled/").values():
+        assert carve(content) == []
+    report = json.loads(uploaded.results()["report.json"])
+    assert [(loss["what"], loss["where"]) for loss in report["losses"]] == [
+        ("the EXIF thumbnail", name)
+    ]
 
 
 def test_what_it_leaves_follows_the_schemas_and_the_manifest_holds(uploaded):

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import orjson
 import pytest
+from PIL import Image
 
 from faceveil.aws import s3
 from faceveil.aws.s3 import S3Location
@@ -18,6 +19,8 @@ from faceveil.media.s3_frames import S3Frames
 from faceveil.media.s3_keys import FramePart
 from faceveil.media.s3_sink import SUCCESS, S3FrameSink
 from faceveil.rendering import render_frames
+from testkit.carving import carve
+from testkit.laden_pictures import ARTIST, EXIF, LADEN, exif_with, jpeg_with, saved, segment
 from testkit.s3_media import EDIT, HEIGHT, WIDTH, encoded, picture, put_frames, wait_until, written
 from testkit.servers.faulty_s3 import DROP, DROP_ANSWER, SLOW_DOWN, fail_first
 from testkit.veil_removal import analysis_of
@@ -52,7 +55,7 @@ def edited(source, sink, numbers):
 def edited_in_s3(frames, veiled, numbers, **options):
     source = S3Frames(frames)
     sink = S3FrameSink(veiled, source, **options)
-    sink.expect(np.array(numbers, np.int64))
+    sink.expect(np.array(numbers, np.int64), np.ones(source.frame_count, bool))
     edited(source, sink, numbers)
     return source, sink
 
@@ -104,7 +107,7 @@ def test_a_frame_without_veil_costs_one_copy_and_no_download(frames, veiled, fau
     part = FramePart("img0000001.png", FrameRange(0, 10))
     source = S3Frames(frames, part, (WIDTH, HEIGHT))
     sink = S3FrameSink(veiled, source, part=True)
-    sink.expect(rows)
+    sink.expect(rows, np.ones(10, bool))
     with sink:
         render_frames(source, analysis, sink)
     assert faulty.requests == {"LIST": 1, "GET": 3, "PUT": 3, "COPY": 7}
@@ -114,6 +117,54 @@ def test_a_frame_without_veil_costs_one_copy_and_no_download(frames, veiled, fau
         if content != encoded(number)
     ]
     assert changed == [2, 3, 4]
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_frame_that_may_hold_more_is_read_and_published_without(frames, veiled, faulty, is_known):
+    """S3 copied thumbnails and movies behind the picture with every frame without a veil."""
+    put_frames(frames, 6, "img{:07d}.jpg")
+    frames.write("img0000003.jpg", LADEN["EXIF thumbnail.jpg"]())
+    frames.write("img0000005.jpg", LADEN["movie behind.jpg"]())
+    source = S3Frames(frames)
+    sink = S3FrameSink(veiled, source)
+    alone = np.array([True, True, False, True, False, True]) if is_known else None
+    sink.expect(np.array([1]), alone)
+    faulty.requests.clear()
+    edited(source, sink, [1])
+    assert faulty.requests["COPY"] == (3 if is_known else 0)
+    outputs = written(veiled)
+    assert outputs.pop(SUCCESS)
+    assert [carve(content) for content in outputs.values()] == [[]] * 6
+    assert outputs["img0000001.jpg"] == encoded(0, ".jpg")
+    assert [(loss.what, loss.where) for loss in sink.losses] == [
+        ("the EXIF thumbnail", "img0000003.jpg"),
+        ("a movie behind the picture", "img0000005.jpg"),
+    ]
+
+
+def test_an_animation_among_the_frames_is_left_out_and_named(frames, veiled):
+    put_frames(frames, 4)
+    still = Image.fromarray(picture(0))
+    frames.write(
+        "img0000002.png",
+        saved(still, "PNG", save_all=True, append_images=[Image.fromarray(picture(9))]),
+    )
+    source = S3Frames(frames)
+    edited(source, S3FrameSink(veiled, source), [])
+    assert sorted(written(veiled)) == [f"img000000{number}.png" for number in (1, 3, 4)]
+    assert "holds 2 pictures" in source.problems[0].message
+
+
+def test_stripped_frames_are_never_copied_as_they_are(frames, veiled, faulty):
+    put_frames(frames, 2, "img{:07d}.jpg")
+    frames.write("img0000001.jpg", jpeg_with(segment(0xE1, EXIF + exif_with(ARTIST))))
+    source = S3Frames(frames)
+    sink = S3FrameSink(veiled, source, strip_metadata=True)
+    sink.expect(np.zeros(0, np.int64), np.ones(2, bool))
+    faulty.requests.clear()
+    edited(source, sink, [])
+    assert faulty.requests["COPY"] == 0
+    assert "Jörg".encode() not in written(veiled)["img0000001.jpg"]
 
 
 @pytest.mark.parametrize("fault", [SLOW_DOWN, DROP, DROP_ANSWER])
@@ -177,7 +228,7 @@ def test_a_frame_lost_or_replaced_before_it_is_copied_is_named_and_left_out(fram
     put_frames(frames, 6)
     source = S3Frames(frames)
     sink = S3FrameSink(veiled, source)
-    sink.expect(np.array([5]))
+    sink.expect(np.array([5]), np.ones(6, bool))
     frames.delete(["img0000002.png"])
     frames.write("img0000004.png", encoded(99))
     edited(source, sink, [5])
@@ -222,6 +273,7 @@ def test_writing_is_bounded(frames, veiled, faulty, monkeypatch, module, name):
     faulty.rule = lambda request: going_on.wait(10) and None if request[0] in stopped else None
     source = S3Frames(frames)
     sink = S3FrameSink(veiled, source)
+    sink.expect(np.zeros(0, np.int64), np.ones(20, bool))
 
     def write():
         with sink:

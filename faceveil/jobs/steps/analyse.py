@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from io import BytesIO
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceveil import pipeline
 from faceveil.analysis import Analysis, parse_analysis, to_json
 from faceveil.assure.coverage import check_coverage
 from faceveil.aws.s3_errors import LostObjectError
 from faceveil.errors import InputError
+from faceveil.faces import FrameFaces
 from faceveil.identity.references import References
 from faceveil.identity.select import Selection
 from faceveil.jobs import events
@@ -20,7 +24,7 @@ from faceveil.jobs.chunks.plan import ChunkPlan, plan_chunks, plan_name, results
 from faceveil.jobs.detections.answers import UnknownFrames
 from faceveil.jobs.detections.sampled import answered, read_frames
 from faceveil.jobs.job import Job
-from faceveil.jobs.job_folder import ANALYSIS, CHUNKS
+from faceveil.jobs.job_folder import ALONE, ANALYSIS, CHUNKS
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.steps.packed_analysis import pack, unpack, without_features
 from faceveil.jobs.steps.reference_photos import job_references
@@ -37,6 +41,8 @@ class Analysed:
 
     analysis: Analysis
     plan: ChunkPlan
+    alone: NDArray[np.bool_] | None = None
+    """By frame: whether its file is known to hold its picture and nothing else. None: not known."""
 
 
 def analyse_job(run: JobRun, chunk_frames: int | None = None) -> Analysed:
@@ -66,7 +72,7 @@ def analyse_job(run: JobRun, chunk_frames: int | None = None) -> Analysed:
         plan = plan_chunks(run.job, content, first_name, frame_count, chunk_frames)
         run.announce(_event(run, analysis, plan))
         run.folder.write(plan.name, plan.to_json())
-    return Analysed(analysis, plan)
+    return Analysed(analysis, plan, _load_alone(run))
 
 
 def load_analysed(run: JobRun) -> Analysed:
@@ -80,7 +86,7 @@ def load_analysed(run: JobRun) -> Analysed:
             f"{run.folder.uri(ANALYSIS)}: was changed since its frames were shared out: run the "
             "job again"
         )
-    return Analysed(_read(run, content), plan)
+    return Analysed(_read(run, content), plan, _load_alone(run))
 
 
 def _read(run: JobRun, content: bytes) -> Analysis:
@@ -90,6 +96,29 @@ def _read(run: JobRun, content: bytes) -> Analysis:
     if columns is not None:
         return unpack(columns, str(run.folder.uri(name)))
     return parse_analysis(content, str(run.folder.uri(ANALYSIS)))
+
+
+def _load_alone(run: JobRun) -> NDArray[np.bool_] | None:
+    stored = _stored(run, ALONE)
+    if stored is None:
+        return None
+    alone: NDArray[np.bool_] = np.load(BytesIO(stored), allow_pickle=False)
+    return alone
+
+
+def _store_alone(run: JobRun, alone: NDArray[np.bool_]) -> None:
+    content = BytesIO()
+    np.save(content, alone)
+    run.folder.write(ALONE, content.getvalue())
+
+
+def _noting(
+    frames: Iterator[tuple[int, FrameFaces | None]], alone: NDArray[np.bool_]
+) -> Iterator[tuple[int, FrameFaces | None]]:
+    """The frames, while it is noted whose file holds nothing beside its picture."""
+    for number, faces in frames:
+        alone[number] = faces is not None and faces.hidden == ()
+        yield number, faces
 
 
 def _columns_name(content: bytes) -> str:
@@ -124,7 +153,9 @@ def _analysed(run: JobRun) -> Analysis:
         size=size,
         unknown=unknown,
     )
-    found = pipeline.follow(faces, job.sequences, size=size)
+    alone = np.zeros(len(source.keys), bool)
+    found = pipeline.follow(_noting(faces, alone), job.sequences, size=size)
+    _store_alone(run, alone)
     return decide_selection(job, found, source, job_references(run, found.models), unknown)
 
 

@@ -27,7 +27,7 @@ from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.steps.analyse import Analysed
 from faceveil.jobs.steps.assemble import assemble
 from faceveil.jobs.steps.render import ChunkResult
-from faceveil.media.frames import Problem
+from faceveil.media.frames import Loss, Problem
 from faceveil.parallel import ordered_map
 
 log = logging.getLogger(__name__)
@@ -131,6 +131,7 @@ class _Whole:
     problems: list[Problem]
     checked: int
     verification: Verification | None
+    losses: list[Loss]
 
 
 def _gathered(run: JobRun, analysed: Analysed) -> _Whole:
@@ -141,14 +142,16 @@ def _gathered(run: JobRun, analysed: Analysed) -> _Whole:
 
     objects: dict[str, str] = {}
     problems: list[Problem] = []
+    losses: list[Loss] = []
     looks: list[dict[str, Any]] = []
     checked = 0
     for result in ordered_map(read, range(plan.count), _READERS):
         objects |= result.objects
         problems += [Problem(**item) for item in result.problems]
+        losses += [Loss(**item) for item in result.losses]
         checked = result.checked
         looks += [result.verification] if result.verification else []
-    return _Whole(objects, problems, checked, _together(looks, len(objects)))
+    return _Whole(objects, problems, checked, _together(looks, len(objects)), losses)
 
 
 def _together(looks: list[dict[str, Any]], frames: int) -> Verification | None:
@@ -198,6 +201,7 @@ def _report(run: JobRun, analysed: Analysed, whole: _Whole, manifest: bytes) -> 
         output_digest=f"sha256:{_sha256(manifest)}",
         seconds={},
         problems=whole.problems,
+        losses=whole.losses,
     )
     return orjson.dumps(report, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_INDENT_2)
 

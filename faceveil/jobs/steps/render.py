@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,13 +35,14 @@ class ChunkResult:
 
     objects: name of each frame that was written, and the SHA-256 (hex) of its content. problems:
     frames that were not, and why. verification: as report.json has it, None where the
-    output was not verified.
+    output was not verified. losses: what of the frames the objects do not keep.
     """
 
     objects: dict[str, str]
     problems: list[dict[str, str]]
     checked: int
     verification: dict[str, Any] | None
+    losses: list[dict[str, str]] = field(default_factory=list)
 
     def to_json(self) -> bytes:
         return orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS)
@@ -54,15 +55,16 @@ class ChunkResult:
 def render_chunk(run: JobRun, analysed: Analysed, index: int) -> bool:
     """Veil the frames of a chunk, unless that is done. Returns whether there was anything to do.
 
-    Frames without veils are copied by S3 and not downloaded. Raises CoverageError when a detected
-    face would stay visible, VerificationError when the output cannot be verified, InputError and
-    OutputError when frames cannot be read or written (InputError also for a single one that is gone
-    or broken, where the job refuses that); the next attempt then writes the chunk again.
+    Frames without veils whose file holds nothing beside the picture, as the detections say, are
+    copied by S3 and not downloaded. Raises CoverageError when a detected face would stay visible,
+    VerificationError when the output cannot be verified, InputError and OutputError when frames
+    cannot be read or written (InputError also for a single one that is gone or broken, where the
+    job refuses that); the next attempt then writes the chunk again.
     """
     plan, folder = analysed.plan, run.folder
     if folder.find(plan.result(index)) is not None:
         return False
-    result = _rendered(run, analysed.analysis, plan.part(index))
+    result = _rendered(run, analysed, plan.part(index))
     if result.problems and run.job.on_failure == "refuse":
         named = "; ".join(problem["message"] for problem in result.problems[:_NAMED])
         raise InputError(f"{len(result.problems)} frames could not be rendered: {named}")
@@ -71,14 +73,15 @@ def render_chunk(run: JobRun, analysed: Analysed, index: int) -> bool:
     return True
 
 
-def _rendered(run: JobRun, analysis: Analysis, part: FramePart) -> ChunkResult:
+def _rendered(run: JobRun, analysed: Analysed, part: FramePart) -> ChunkResult:
+    analysis = analysed.analysis
     style, is_verified = run.job.style, run.job.verification != "off"
     size = analysis.source.width, analysis.source.height
     source = S3Frames(run.bucket.folder(run.job.frames_prefix), part, size)
     target = run.bucket.folder(run.job.output_prefix)
     sink = S3FrameSink(target, source, part=True)
     veiled = _veiled_frames(analysis, style, part)
-    sink.expect(veiled)
+    sink.expect(veiled, analysed.alone)
     samples = np.arange(-(-part.frames.first // EVERY) * EVERY, part.frames.end, EVERY)
     traces = _SomeTraces(analysis, style, {*veiled.tolist(), *samples.tolist()})
     with sink:
@@ -98,6 +101,7 @@ def _rendered(run: JobRun, analysis: Analysis, part: FramePart) -> ChunkResult:
         problems=[asdict(problem) for problem in source.problems],
         checked=coverage.checked,
         verification=verification,
+        losses=[asdict(loss) for loss in sink.losses],
     )
 
 
