@@ -1,4 +1,4 @@
-"""The server's image, really built and run with podman, for tests and benchmarks."""
+"""The images, really built with buildah; the server's run with podman, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 from platformdirs import user_cache_path
 
+from faceveil.cli.aws.build_images import BUILD_OPTIONS
 from testkit.servers.model_server import HOST, PROJECT, Answer, ask, free_port
 
 BASE = "docker.io/library/debian:bookworm-slim"
@@ -46,15 +47,33 @@ def run(*command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def build(image: str = IMAGE, file: str = "Dockerfile") -> str:
-    """Build an image, with the layers of an earlier build; gives its name."""
+def build(image: str = IMAGE, target: str = "server") -> str:
+    """Build a target of the Dockerfile in the format of `faceveil aws build-images`.
+    Returns the image's name."""
     lock = user_cache_path("faceveil", ensure_exists=True) / "image.lock"
     with FileLock(lock):
         if run("podman", "image", "exists", BASE, check=False).returncode:
             _make_base()
         run("buildah", "bud", "--layers", "--isolation", "chroot", "--network", "host",
-            "--pull-never", *_certificates(), "--file", file, "--tag", image, ".")  # fmt: skip
+            "--pull-never", *BUILD_OPTIONS["podman"], *_certificates(), "--target", target,
+            "--tag", image, ".")  # fmt: skip
     return image
+
+
+def manifest_and_user(image: str) -> tuple[str, str]:
+    """The media type of an image's manifest, and the user it runs as."""
+    words = ("--format", "{{.ManifestType}} {{.User}}", image)
+    media_type, user = run("podman", "image", "inspect", *words).stdout.split()
+    return media_type, user
+
+
+def write_as_sagemaker(image: str, folder: str) -> None:
+    """Have an image's own user write into a folder that, as SageMaker's, belongs to root alone.
+    Raises RuntimeError where it may not."""
+    with tempfile.TemporaryDirectory() as mine:
+        Path(mine).chmod(0o755)
+        run("podman", "run", "--rm", "--volume", f"{mine}:{folder}", "--entrypoint", "touch",
+            image, f"{folder}/written")  # fmt: skip
 
 
 def _make_base() -> None:

@@ -247,7 +247,7 @@ def build_images(narrate: Callable[[str], None]) -> None:
     reason = container.missing()
     if reason:
         raise PipelineError(reason)
-    files = {SERVER_IMAGE: "Dockerfile", POSTPROCESS_IMAGE: "postprocess_lambda/Dockerfile"}
-    for image, file in files.items():
-        container.build(image, file)
+    targets = {SERVER_IMAGE: "server", POSTPROCESS_IMAGE: "postprocess"}
+    for image, target in targets.items():
+        container.build(image, target)
         narrate(f"image {image} is built")

@@ -1,10 +1,12 @@
-"""The image, built and run as SageMaker runs it: read-only, with a memory limit, not as root."""
+"""The image, built and run as SageMaker runs it: as root and with a memory limit. Unlike there, its
+root file system is read-only, so that it is known to write nothing but /tmp."""
 
 import tarfile
 from dataclasses import replace
 
 import pytest
 
+from faceveil.aws.ecr import DOCKER_MANIFEST
 from faceveil.faces import FrameFaces
 from faceveil.media.pictures import read_picture
 from model.build import build as build_model
@@ -53,8 +55,20 @@ def test_it_answers_as_the_library_does(running, analyzer, portrait):
     assert running.get("/execution-parameters").status == 200
 
 
-def test_it_does_not_run_as_root_and_holds_no_tool_to_build_or_fetch_with(running):
-    assert running.execute("id", "-u").strip() != "0"
+def test_sagemaker_can_take_it(image):
+    """It refuses OCI manifests, and creates the folders of a container for root."""
+    assert container.manifest_and_user(image) == (DOCKER_MANIFEST, "root")
+    container.write_as_sagemaker(image, "/tmp")
+
+
+def test_elsewhere_it_runs_as_an_ordinary_user(image, portrait):
+    with start_container("--user", "1000") as started:
+        started.wait_until_ready()
+        assert started.execute("id", "-u").strip() == "1000"
+        assert started.post(portrait).status == 200
+
+
+def test_it_holds_no_tool_to_build_or_fetch_with(running):
     found = running.execute("sh", "-c", "command -v gcc javac make pip pip3 npm || true")
     assert found == ""
 

@@ -1,4 +1,5 @@
-"""The image, built and run as Lambda and Batch run it: read-only, not as root, with a memory limit.
+"""The image, built and run as Lambda and Batch run it: read-only, not as root, with a memory limit;
+and as SageMaker Processing does: as root.
 
 Real: the image, its networks, the limit of memory. Simulated: the Runtime API.
 """
@@ -9,6 +10,7 @@ import uuid
 
 import pytest
 
+from faceveil.aws.ecr import DOCKER_MANIFEST
 from testkit.made_job import FIRST_WITHOUT_VEIL
 from testkit.servers import container
 from testkit.servers.lambda_runtime_api import PROJECT, LambdaFunction
@@ -16,6 +18,9 @@ from testkit.servers.lambda_runtime_api import PROJECT, LambdaFunction
 pytestmark = pytest.mark.slow
 IMAGE = "localhost/faceveil-postprocess"
 KILLED = 137
+LAMBDA_USER = "993"
+BATCH_USER = "1000"
+"""The user that terraform/batch.tf gives."""
 EVENT = json.loads((PROJECT / "postprocess_lambda/events/transform_completed.json").read_text())
 
 
@@ -27,7 +32,7 @@ def image():
     from faceveil.weights.catalogue import fetch
 
     fetch()
-    return container.build(IMAGE, "postprocess_lambda/Dockerfile")
+    return container.build(IMAGE, "postprocess")
 
 
 @pytest.fixture
@@ -42,12 +47,13 @@ def environment(uploaded, s3_url, monkeypatch):
     }
 
 
-def podman(environment, memory, *words):
+def podman(environment, memory, *words, user=LAMBDA_USER):
     """The command that runs the image; (its name, the command)."""
     name = f"faceveil-test-{uuid.uuid4().hex[:8]}"
     settings = [part for item in environment.items() for part in ("--env", "=".join(item))]
     command = ["podman", "run", "--rm", "--name", name, "--network", "host", "--read-only"]
-    command += ["--tmpfs", "/tmp:rw,size=256m", "--memory", memory, *settings, IMAGE, *words]
+    command += ["--tmpfs", "/tmp:rw,size=256m", "--memory", memory, "--user", user]
+    command += [*settings, IMAGE, *words]
     return name, command
 
 
@@ -70,11 +76,17 @@ class ContainerFunction(LambdaFunction):
         super()._stop()
 
 
-def test_it_holds_no_tool_to_build_with_and_is_not_root(image):
+def test_it_holds_no_tool_to_build_with(image):
     _, command = podman({}, "256m")
     shell = [*command[:-1], "--entrypoint", "sh", command[-1]]
-    looked = container.run(*shell, "-c", "id -u; command -v gcc make pip pip3 npm || true")
-    assert looked.stdout.split() == ["1000"]
+    looked = container.run(*shell, "-c", "command -v gcc make pip pip3 npm || true")
+    assert looked.stdout == ""
+
+
+def test_sagemaker_can_take_it(image):
+    """Processing refuses OCI manifests, and only root may write where it collects the output."""
+    assert container.manifest_and_user(image) == (DOCKER_MANIFEST, "root")
+    container.write_as_sagemaker(image, "/opt/ml/processing/output")
 
 
 def test_as_a_function_it_veils_what_is_left_when_another_ran_out_of_memory(
@@ -93,11 +105,12 @@ def test_as_a_function_it_veils_what_is_left_when_another_ran_out_of_memory(
 
 
 def test_as_a_batch_child_it_renders_its_chunk(image, uploaded, environment):
-    _, run = podman(environment, "2g", "run", "talk")
+    _, run = podman(environment, "2g", "run", "talk", user=BATCH_USER)
     done = container.run(*run)
     assert '"job_id":"talk"' in done.stdout + done.stderr
     before = uploaded.objects()
     assert len(before) > FIRST_WITHOUT_VEIL
-    _, chunk = podman({**environment, "AWS_BATCH_JOB_ARRAY_INDEX": "1"}, "2g", "chunk")
+    child = {**environment, "AWS_BATCH_JOB_ARRAY_INDEX": "1"}
+    _, chunk = podman(child, "2g", "chunk", user=BATCH_USER)
     container.run(*chunk, "--job", "talk")
     assert uploaded.objects() == before

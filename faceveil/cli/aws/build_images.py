@@ -8,27 +8,38 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
-from faceveil.aws.ecr import registry_password
+from faceveil.aws.ecr import DOCKER_MANIFEST, pushed_manifest, registry_password
 from faceveil.cli.aws.deployment import read_outputs
 from faceveil.errors import InputError, OutputError, UsageError
 from faceveil.files import replace_file
 
-IMAGES = {"server": "Dockerfile", "postprocess": "postprocess_lambda/Dockerfile"}
-ENGINES = ("podman", "docker")
+DOCKERFILE = "Dockerfile"
+IMAGES = ("server", "postprocess")
+"""The Dockerfile's targets."""
 PLATFORM = "linux/amd64"
-"""Of everything in terraform/, whatever machine builds."""
+"""The platform of everything in terraform/, whatever machine builds."""
+# SageMaker refuses OCI's manifests, which both engines make by default.
+BUILD_OPTIONS = {
+    "podman": ("--format", "docker"),
+    "docker": ("--output", "type=image,oci-mediatypes=false"),
+}
+PUSH_OPTIONS = {"podman": ("--format", "v2s2"), "docker": ()}
 NO_ATTESTATIONS = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 """Docker puts an index around an image and its attestations, which Lambda does not take."""
+GPU_OPTIONS = (
+    "--build-arg=BASE_IMAGE=docker.io/nvidia/cuda:12.8.1-cudnn-runtime-ubuntu22.04",
+    "--build-arg=ONNXRUNTIME=onnxruntime-gpu",
+)
 LOCAL = "localhost/faceveil-{0}"
-_ECR = re.compile(r"[0-9]{12}\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/.+")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_ECR = re.compile(
+    r"[0-9]{12}\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
+    r"(?P<name>.+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +69,55 @@ class Engine:
 
 
 def build_images(options: Namespace) -> int:
-    """Build, push, and write the digests; the exit code."""
-    for file in IMAGES.values():
-        if not (options.checkout / file).is_file():
-            raise InputError(
-                f"{options.checkout / file}: is not there: --checkout is a checkout of faceveil"
-            )
+    """Build both images, push them, and write their digests.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Raises
+    ------
+    InputError
+        The checkout is none.
+    UsageError
+        No engine is on this machine, or no repository is named.
+    OutputError
+        A command of the engine failed, ECR does not answer, or SageMaker would refuse the image.
+    """
+    dockerfile = options.checkout / DOCKERFILE
+    if not dockerfile.is_file():
+        raise InputError(f"{dockerfile}: is not there: --checkout is a checkout of faceveil")
     engine = Engine(_engine(options), options.dry_run)
     tag = options.tag or f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
     repositories = {} if options.no_push else _repositories(options)
     names = {image: f"{repositories.get(image, LOCAL.format(image))}:{tag}" for image in IMAGES}
-    for image, file in IMAGES.items():
-        words = ["--platform", PLATFORM, *options.build_option]
-        words += ["--file", str(options.checkout / file), "--tag", names[image]]
-        engine.run("build", *words, str(options.checkout))
+    for image in IMAGES:
+        words = ["--platform", PLATFORM, *BUILD_OPTIONS[engine.name]]
+        words += GPU_OPTIONS if options.gpu and image == "server" else ()
+        words += [*options.build_option, "--file", str(dockerfile), "--target", image]
+        engine.run("build", *words, "--tag", names[image], str(options.checkout))
     if options.no_push:
         return 0
     for registry in sorted({address.partition("/")[0] for address in repositories.values()}):
         _log_in(engine, registry, next(a for a in repositories.values() if a.startswith(registry)))
-    digests = {image: _push(engine, names[image], repositories[image]) for image in IMAGES}
+    for name in names.values():
+        engine.run("push", *PUSH_OPTIONS[engine.name], name)
+    digests = {
+        image: "sha256:…" if options.dry_run else pushed_digest(repositories[image], tag)
+        for image in IMAGES
+    }
     _write(digests, repositories, options)
     return 0
 
 
 def _engine(options: Namespace) -> str:
-    for name in [options.engine] if options.engine else ENGINES:
+    for name in [options.engine] if options.engine else BUILD_OPTIONS:
         if shutil.which(name) or options.dry_run:
             return str(name)
-    raise UsageError(f"images are built by {' or '.join(ENGINES)}, which is not on this machine")
+    raise UsageError(
+        f"images are built by {' or '.join(BUILD_OPTIONS)}, which is not on this machine"
+    )
 
 
 def _repositories(options: Namespace) -> dict[str, str]:
@@ -105,26 +137,33 @@ def _log_in(engine: Engine, registry: str, address: str) -> None:
     """Raises OutputError where ECR gives no password, which no command line ever shows."""
     match = _ECR.fullmatch(address)
     assert match is not None
-    password = None if engine.dry_run else registry_password(match[1])
+    password = None if engine.dry_run else registry_password(match["region"])
     engine.run("login", "--username", "AWS", "--password-stdin", registry, given=password)
 
 
-def _push(engine: Engine, name: str, repository: str) -> str:
-    """The digest by which the registry knows the image. Raises OutputError."""
-    if engine.name == "podman":
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, "digest")
-            engine.run("push", "--digestfile", str(file), name)
-            said = file.read_text() if file.exists() else ""
-    else:
-        engine.run("push", name)
-        words = ("--format", '{{join .RepoDigests "\\n"}}', name)
-        listed = engine.run("image", "inspect", *words).splitlines()
-        said = next((line for line in listed if line.startswith(f"{repository}@")), "")
-    digest = _DIGEST.search(said)
-    if digest is None and not engine.dry_run:
-        raise OutputError(f"{name}: is pushed, but {engine.name} does not tell its digest")
-    return digest[0] if digest else "sha256:…"
+def pushed_digest(repository: str, tag: str) -> str:
+    """Read back what ECR holds under a tag that was pushed.
+
+    Returns
+    -------
+    str
+        The manifest's digest, `sha256:…`.
+
+    Raises
+    ------
+    OutputError
+        ECR does not answer, or the manifest is one that SageMaker refuses.
+    """
+    match = _ECR.fullmatch(repository)
+    assert match is not None
+    media_type, digest = pushed_manifest(match["region"], match["name"], tag)
+    if media_type != DOCKER_MANIFEST:
+        raise OutputError(
+            f"{repository}:{tag} is pushed as {media_type}, which SageMaker refuses: it must be "
+            f"{DOCKER_MANIFEST}. Update the engine (podman 4, docker with buildx 0.10), or convert "
+            "the image with `skopeo copy --format v2s2`"
+        )
+    return digest
 
 
 def _write(digests: dict[str, str], repositories: dict[str, str], options: Namespace) -> None:

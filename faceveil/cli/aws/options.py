@@ -100,6 +100,10 @@ their digests as images.auto.tfvars for terraform.
   terraform output -json > outputs.json
   faceveil aws build-images --outputs outputs.json --tfvars images.auto.tfvars
   faceveil aws build-images --no-push                   only build, with podman or docker
+  faceveil aws build-images --gpu …                     a server for ml.g4dn and ml.g5 instances
+
+The images are stored in Docker's format (manifest v2, schema 2), which is read back after the push:
+SageMaker refuses OCI's.
 """
 
 
@@ -270,6 +274,9 @@ def add_build_images(verbs: Verbs) -> None:
     parser.add_argument("--engine", choices=("podman", "docker"), help="default: what there is")
     parser.add_argument("--tag", help="default: the time; tags are used once")
     parser.add_argument("--no-push", action="store_true", help="only build")
+    parser.add_argument(
+        "--gpu", action="store_true", help="the server on NVIDIA's CUDA base image (not measured)"
+    )
     parser.add_argument(
         "--build-option",
         action="append",
