@@ -1,11 +1,11 @@
-"""The function that runs when jobs/<id>/job.json was written: it starts the job."""
+"""The function that S3 calls when jobs/<id>/job.json was written: it starts the job."""
 
 from __future__ import annotations
 
 import re
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, event_source
+from aws_lambda_powertools.utilities.data_classes import S3Event, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from faceveil.aws.clients import sagemaker_client
@@ -22,15 +22,15 @@ _JOB_KEY = re.compile(r"jobs/([^/]+)/job\.json")
 
 @metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
-@event_source(data_class=EventBridgeEvent)
-def handler(event: EventBridgeEvent, context: LambdaContext) -> Answer:
-    """Lambda's entrypoint, for "Object Created". The same event may come several times.
+@event_source(data_class=S3Event)
+def handler(event: S3Event, context: LambdaContext) -> Answer:
+    """Lambda's entrypoint, for "ObjectCreated", one object in each notification. The same one may
+    come several times.
 
     An error of faceveil is final and answered; any other is raised, so that Lambda tries again.
     """
     settings = Settings.of()
-    bucket = event.detail.get("bucket", {}).get("name")
-    key = str(event.detail.get("object", {}).get("key", ""))
+    bucket, key = event.bucket_name, event.object_key
     match = _JOB_KEY.fullmatch(key)
     if match is None or bucket != settings.bucket:
         return ignored(NotOursError(f"s3://{bucket}/{key} is no job.json of this deployment"))

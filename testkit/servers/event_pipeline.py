@@ -5,7 +5,7 @@
 
 Real: S3 (SeaweedFS), the functions in AWS's runtime client, the detection server under the local
 Batch Transform runner, the Batch children, all networks; each as a process or in the image that AWS
-would run. Simulated: that AWS starts them (`Pipeline` does), and EventBridge's delivery.
+would run. Simulated: that AWS starts them (`Pipeline` does), and that S3 and EventBridge deliver.
 
     with event_pipeline(print) as pipeline:
         pipeline.submit({"version": 1, "id": "talk", "frames": {"prefix": "frames/talk/"}})
@@ -32,7 +32,13 @@ from faceveil.aws.s3 import S3Location
 from testkit import PROJECT
 from testkit.servers import container
 from testkit.servers.lambda_runtime_api import LambdaFunction
-from testkit.servers.local_cloud import LocalCloud, batch_ended, delivered, object_created
+from testkit.servers.local_cloud import (
+    LocalCloud,
+    batch_ended,
+    delivered,
+    object_created,
+    title,
+)
 from testkit.servers.processes import client, seaweedfs
 
 BUCKET = "faceveil-demo"
@@ -176,7 +182,7 @@ class Pipeline:
     def invoke(self, role: str, module: str, event: dict[str, Any]) -> None:
         """As EventBridge and Lambda: run a function, in a process of its own, on an event."""
         handler = f"postprocess_lambda.{module}.handler"
-        self.narrate(f"event: {event['detail-type']} -> {handler}")
+        self.narrate(f"event: {title(event)} -> {handler}")
         kind = ContainerFunction if self.containers else LambdaFunction
         variables = self.environment(role)
         with kind(handler, variables, self.folder, FUNCTION_SECONDS, SMALL_MEMORY) as function:

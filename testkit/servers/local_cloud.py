@@ -12,6 +12,7 @@ import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote_plus
 
 from botocore import xform_name
 
@@ -100,9 +101,27 @@ def delivered(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def object_created(bucket: str, key: str) -> dict[str, Any]:
-    """S3's event for an object that was written."""
-    detail = {"version": "0", "bucket": {"name": bucket}, "object": {"key": key, "size": 1}}
-    return event("aws.s3", "Object Created", {**detail, "reason": "PutObject"})
+    """S3's own notification for an object that was written, which does not pass EventBridge."""
+    entity = {
+        "s3SchemaVersion": "1.0",
+        "configurationId": "submit",
+        "bucket": {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"},
+        "object": {"key": quote_plus(key, safe="/"), "size": 1},
+    }
+    record = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": REGION,
+        "eventTime": "2026-11-20T10:00:00.000Z",
+        "eventName": "ObjectCreated:Put",
+        "s3": entity,
+    }
+    return {"Records": [record]}
+
+
+def title(event: dict[str, Any]) -> str:
+    """What an event says has happened."""
+    return str(event["Records"][0]["eventName"] if "Records" in event else event["detail-type"])
 
 
 def scheduled() -> dict[str, Any]:

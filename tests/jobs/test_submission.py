@@ -20,6 +20,7 @@ from faceveil.jobs.submission import start_job
 from faceveil.jobs.transforms.request import Machines, vcpus_of
 from faceveil.schemas import load_schema
 from testkit.servers.lambda_runtime_api import LambdaFunction
+from testkit.servers.local_cloud import object_created
 
 
 @pytest.fixture
@@ -280,11 +281,7 @@ def test_the_function_starts_the_job_of_the_event_and_ignores_others(
     }
 
     def created(key):
-        return {
-            "detail-type": "Object Created",
-            "source": "aws.s3",
-            "detail": {"bucket": {"name": place.bucket}, "object": {"key": key}},
-        }
+        return object_created(place.bucket, key)
 
     with LambdaFunction("postprocess_lambda.submit.handler", environment, tmp_path) as function:
         answer = function.invoke(created(f"jobs/{job_id}/job.json"))
