@@ -20,12 +20,22 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 def read_outputs(path: Path | None) -> Mapping[str, Any]:
-    """The values of `terraform output -json` by name; none without a file. Raises InputError."""
+    """The module's outputs by name, from `terraform output -json`; none without a file.
+
+    A root module may pass them on one by one or, as the examples do, as one object.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or is not what Terraform prints.
+    """
     if path is None:
         return {}
     try:
         document = orjson.loads(path.read_bytes())
-        return {name: output["value"] for name, output in document.items()}
+        outputs = {name: output["value"] for name, output in document.items()}
+        nested = next(iter(outputs.values())) if len(outputs) == 1 else None
+        return nested if isinstance(nested, dict) and "bucket" in nested else outputs
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
