@@ -6,16 +6,34 @@ locals {
     var.rendering.spot ? { spot = local.fargate ? "FARGATE_SPOT" : "SPOT" } : {},
     { on-demand = local.fargate ? "FARGATE" : "EC2" },
   )
+  chunk_memory_mb = coalesce(var.rendering.memory_mb, local.fargate ? 8192 : 7000)
+  # GiB for each vCPU of a machine's family, and vCPUs of its size. null: another family or size.
+  memory_per_vcpu = { c = 2, m = 4, r = 8 }
+  machine_parts   = { for type in var.rendering.instance_types : type => try(regex("^([cmr])[0-9]+[a-z-]*\\.(large|([0-9]*)xlarge)$", type), null) }
+  machine_vcpus   = { for type, parts in local.machine_parts : type => parts == null ? 0 : parts[1] == "large" ? 2 : 4 * try(tonumber(parts[2]), 1) }
+  # A tenth of the memory is the system's and the agent's.
+  machines = { for type, parts in local.machine_parts : type => parts == null ? null : {
+    vcpus     = local.machine_vcpus[type]
+    memory_mb = floor(local.machine_vcpus[type] * local.memory_per_vcpu[parts[0]] * 1024 * 0.9)
+  } }
+  # Why a chunk that is first in the queue does not start, and how long it waits. What no machine
+  # can ever hold need not wait.
+  queue_limits = {
+    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"           = var.rendering.queue_seconds
+    "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE" = 600
+    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"         = 600
+  }
   compute_order = [for name in ["spot", "on-demand"] : name if contains(keys(local.compute), name)]
 }
 
 resource "aws_batch_compute_environment" "render" {
   for_each = local.compute
 
-  compute_environment_name_prefix = "${var.name}-render-${each.key}-"
-  type                            = "MANAGED"
-  state                           = "ENABLED"
-  tags                            = local.tags
+  # Without a name, which versions 5 and 6 of the provider call differently: the provider makes one
+  # up, and the tags say whose it is.
+  type  = "MANAGED"
+  state = "ENABLED"
+  tags  = local.tags
 
   compute_resources {
     type                = each.value
@@ -40,6 +58,13 @@ resource "aws_batch_compute_environment" "render" {
 
   lifecycle {
     create_before_destroy = true
+
+    precondition {
+      condition = local.fargate || alltrue([
+        for machine in values(local.machines) : machine == null ? false : machine.vcpus >= var.rendering.vcpus && machine.memory_mb >= local.chunk_memory_mb
+      ])
+      error_message = "Each of rendering.instance_types must be a c, m or r type that holds a chunk of ${var.rendering.vcpus} vCPUs and ${local.chunk_memory_mb} MiB. The system takes a tenth: of the 8192 MiB of a c6i.xlarge 7372 are left. Lower rendering.memory_mb, or give larger types."
+    }
   }
 }
 
@@ -48,6 +73,17 @@ resource "aws_batch_job_queue" "render" {
   state    = "ENABLED"
   priority = 1
   tags     = local.tags
+
+  dynamic "job_state_time_limit_action" {
+    for_each = local.queue_limits
+
+    content {
+      action           = "CANCEL"
+      state            = "RUNNABLE"
+      reason           = job_state_time_limit_action.key
+      max_time_seconds = job_state_time_limit_action.value
+    }
+  }
 
   dynamic "compute_environment_order" {
     for_each = local.compute_order
@@ -91,13 +127,15 @@ resource "aws_batch_job_definition" "render" {
 
   container_properties = jsonencode(merge(
     {
-      image            = var.images.postprocess
-      command          = ["chunk", "--bucket", "Ref::bucket", "--job", "Ref::job"]
+      image   = var.images.postprocess
+      command = ["chunk", "--bucket", "Ref::bucket", "--job", "Ref::job"]
+      # The image's own user is root, for SageMaker.
+      user             = "1000"
       jobRoleArn       = aws_iam_role.this["render"].arn
       executionRoleArn = aws_iam_role.this["render-start"].arn
       resourceRequirements = [
         { type = "VCPU", value = tostring(var.rendering.vcpus) },
-        { type = "MEMORY", value = tostring(var.rendering.memory_mb) },
+        { type = "MEMORY", value = tostring(local.chunk_memory_mb) },
       ]
       # Lambda and Fargate tell the region, machines do not.
       environment = [for variable, value in merge(local.environment, { AWS_REGION = local.region }) : { name = variable, value = value }]
@@ -111,7 +149,10 @@ resource "aws_batch_job_definition" "render" {
       }
     },
     # Without a VPC of its own the task has no other way to the registry and S3.
-    { for key, value in { networkConfiguration = { assignPublicIp = local.in_vpc ? "DISABLED" : "ENABLED" } } : key => value if local.fargate },
+    { for key, value in {
+      networkConfiguration = { assignPublicIp = local.in_vpc ? "DISABLED" : "ENABLED" }
+      ephemeralStorage     = { sizeInGiB = var.rendering.storage_gb }
+    } : key => value if local.fargate },
   ))
 }
 
@@ -140,7 +181,7 @@ resource "aws_launch_template" "render" {
 
     ebs {
       encrypted   = true
-      volume_size = 60
+      volume_size = var.rendering.storage_gb
       volume_type = "gp3"
     }
   }

@@ -2,23 +2,15 @@ locals {
   # The function that each rule starts, where that is not called like the rule.
   rule_functions = { again = "postprocess" }
   rules = { for name, pattern in {
-    # submit: somebody wrote jobs/<id>/job.json
-    submit = {
-      source      = ["aws.s3"]
-      detail-type = ["Object Created"]
-      detail = {
-        bucket = { name = [local.bucket_name] }
-        object = { key = [{ wildcard = "${local.prefixes.jobs}*/job.json" }] }
-      }
-    }
-    # postprocess: a transform of this deployment's models has ended
+    # postprocess: a transform of this deployment has ended, told by where it writes: names of jobs and
+    # models may begin like those of another deployment in the account
     postprocess = {
       source      = ["aws.sagemaker"]
       detail-type = ["SageMaker Transform Job State Change"]
       detail = {
         TransformJobStatus = ["Completed", "Failed", "Stopped"]
         TransformJobName   = [{ prefix = "faceveil-" }]
-        ModelName          = [{ prefix = "${var.name}-" }]
+        TransformOutput    = { S3OutputPath = [{ prefix = "s3://${local.bucket_name}/" }] }
       }
     }
     # again: a job was submitted that uses another's detections, so no transform will end
@@ -38,6 +30,38 @@ locals {
       }
     }
   } : name => pattern if local.deployed }
+  # All rules, also the two below.
+  rule_names = [for name in ["postprocess", "again", "finish", "sweep", "failed"] : "${var.name}-${name}"]
+}
+
+# S3 tells the submit function of each jobs/<id>/job.json itself. By way of EventBridge it would tell
+# of every frame and detection, too, and each costs.
+resource "aws_s3_bucket_notification" "this" {
+  count = local.deployed ? 1 : 0
+
+  bucket = aws_s3_bucket.this.id
+
+  lambda_function {
+    id                  = "submit"
+    lambda_function_arn = aws_lambda_function.this["submit"].arn
+    events              = ["s3:ObjectCreated:*"]
+    filter_prefix       = local.prefixes.jobs
+    filter_suffix       = "/job.json"
+  }
+
+  # S3 checks at once that it may call the function.
+  depends_on = [aws_lambda_permission.bucket]
+}
+
+resource "aws_lambda_permission" "bucket" {
+  count = local.deployed ? 1 : 0
+
+  statement_id   = "bucket"
+  action         = "lambda:InvokeFunction"
+  function_name  = aws_lambda_function.this["submit"].function_name
+  principal      = "s3.amazonaws.com"
+  source_arn     = local.bucket_arn
+  source_account = local.account
 }
 
 resource "aws_cloudwatch_event_rule" "function" {
@@ -49,7 +73,7 @@ resource "aws_cloudwatch_event_rule" "function" {
   tags          = local.tags
 }
 
-# sweep: jobs that a function or machine left without a word are told to have failed
+# sweep: jobs that a function or machine left without a word are marked as failed
 resource "aws_cloudwatch_event_rule" "sweep" {
   count = local.deployed ? 1 : 0
 

@@ -3,7 +3,7 @@ locals {
     submit      = { memory_mb = 1024, tmp_mb = 512, timeout_seconds = 300 }
     postprocess = var.postprocess
     # The finisher may put a whole video together.
-    finish = { memory_mb = 3072, tmp_mb = 10240, timeout_seconds = 900 }
+    finish = { memory_mb = 3008, tmp_mb = 10240, timeout_seconds = 900 }
     sweep  = { memory_mb = 512, tmp_mb = 512, timeout_seconds = 900 }
   } : name => settings if local.deployed }
   handlers = {
@@ -134,7 +134,7 @@ locals {
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sqs:SendMessage"
       Resource  = local.dead_letters_arn
-      Condition = { ArnLike = { "aws:SourceArn" = "arn:${local.partition}:events:${local.region}:${local.account}:rule/${var.name}-*" } }
+      Condition = { ArnEquals = { "aws:SourceArn" = [for rule in local.rule_names : "arn:${local.partition}:events:${local.region}:${local.account}:rule/${rule}"] } }
     }]
   }
 }

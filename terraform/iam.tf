@@ -25,8 +25,9 @@ locals {
 resource "aws_iam_role" "this" {
   for_each = local.role_services
 
-  name = "${local.role_prefix}-${each.key}"
-  tags = local.tags
+  name                 = "${local.role_prefix}-${each.key}"
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = local.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

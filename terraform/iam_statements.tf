@@ -8,9 +8,16 @@ locals {
     Effect   = "Allow"
     Action   = ["s3:ListBucket"]
     Resource = [local.bucket_arn]
-    # Without "IfExists" S3 would answer 403 rather than 404 for an object that does not exist.
+    # To answer 404 rather than 403 for an object that does not exist, S3 asks for this right without
+    # a prefix: hence "IfExists". Its price: whoever has such a role can list all keys, without their
+    # contents, by leaving out the prefix (README.md, "Rights").
     Condition = { StringLikeIfExists = { "s3:prefix" = [for prefix in prefixes : "${prefix}*"] } }
   } }
+
+  # For what only reads what it was given the names of, or lists: always with a prefix.
+  allow_list_strictly = { for name, statement in local.allow_list : name => merge(statement, {
+    Condition = { StringLike = statement.Condition.StringLikeIfExists }
+  }) }
 
   allow_read = { for name, arn in { jobs = local.jobs_arn, frames = local.frames_arn, detections = local.detections_arn } : name => {
     Sid      = "Read${title(name)}"
@@ -212,7 +219,7 @@ locals {
     )
     model = concat(
       [
-        local.allow_list.frames, local.allow_list.jobs,
+        local.allow_list_strictly.frames, local.allow_list_strictly.jobs,
         {
           Sid      = "ReadFramesAndManifests"
           Effect   = "Allow"
@@ -242,7 +249,7 @@ locals {
         Sid      = "JoinCluster"
         Effect   = "Allow"
         Action   = ["ecs:DeregisterContainerInstance", "ecs:RegisterContainerInstance", "ecs:SubmitAttachmentStateChanges", "ecs:SubmitContainerStateChange", "ecs:SubmitTaskStateChange"]
-        Resource = ["arn:${local.partition}:ecs:${local.region}:${local.account}:cluster/AWSBatch-*", "arn:${local.partition}:ecs:${local.region}:${local.account}:cluster/${var.name}-render-*"]
+        Resource = ["arn:${local.partition}:ecs:${local.region}:${local.account}:cluster/AWSBatch-terraform-*", "arn:${local.partition}:ecs:${local.region}:${local.account}:cluster/terraform-*_Batch_*"]
       },
       {
         Sid      = "AnswerCluster"
@@ -266,7 +273,7 @@ locals {
     }]
     notebook = concat(
       [
-        local.allow_list.jobs, local.allow_list.frames, local.allow_list.detections,
+        local.allow_list_strictly.jobs, local.allow_list_strictly.frames, local.allow_list_strictly.detections,
         local.allow_read.jobs, local.allow_read.frames, local.allow_read.detections,
         {
           Sid      = "Experiments"

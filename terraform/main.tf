@@ -7,7 +7,7 @@ data "aws_region" "current" {}
 locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.name
+  region    = data.aws_region.current.id
   tags      = merge(var.tags, { "faceveil:deployment" = var.name })
 
   # Nothing that runs an image exists before the images do.
@@ -34,7 +34,8 @@ locals {
   event_bus_arn      = "arn:${local.partition}:events:${local.region}:${local.account}:event-bus/default"
   job_queue_arn      = "arn:${local.partition}:batch:${local.region}:${local.account}:job-queue/${var.name}-render"
   job_definition_arn = "arn:${local.partition}:batch:${local.region}:${local.account}:job-definition/${var.name}-render"
-  model_arns         = "arn:${local.partition}:sagemaker:${local.region}:${local.account}:model/${var.name}-*"
-  transform_arns     = "arn:${local.partition}:sagemaker:${local.region}:${local.account}:transform-job/faceveil-*"
-  repository_arns    = { for name in local.repositories : name => "arn:${local.partition}:ecr:${local.region}:${local.account}:repository/${var.name}-${name}" }
+  # A model's name ends in twelve digits: models of a deployment whose name begins alike do not match.
+  model_arns      = "arn:${local.partition}:sagemaker:${local.region}:${local.account}:model/${var.name}-????????????"
+  transform_arns  = "arn:${local.partition}:sagemaker:${local.region}:${local.account}:transform-job/faceveil-*"
+  repository_arns = { for name in local.repositories : name => "arn:${local.partition}:ecr:${local.region}:${local.account}:repository/${var.name}-${name}" }
 }

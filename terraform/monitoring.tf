@@ -2,6 +2,8 @@ locals {
   log_groups = merge(
     { for name in ["submit", "postprocess", "finish", "sweep"] : "functions/${name}" => "/aws/lambda/${var.name}-${name}" },
     { render = "/aws/batch/${var.name}-render" },
+    # SageMaker's own names, one for all jobs of an account and region.
+    { for kind in ["Transform", "Processing"] : lower(kind) => "/aws/sagemaker/${kind}Jobs" if var.manage_sagemaker_logs },
     var.network.create ? { flow-logs = "/aws/vpc/${var.name}" } : {},
   )
   log_group_arns = { for name, path in local.log_groups : name => "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${path}" }
@@ -28,14 +30,24 @@ resource "aws_sns_topic_policy" "alarms" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid       = "AlarmsAndBudget"
-      Effect    = "Allow"
-      Principal = { Service = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.amazonaws.com"] }
-      Action    = "sns:Publish"
-      Resource  = aws_sns_topic.alarms.arn
-      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
-    }]
+    Statement = [
+      {
+        Sid       = "AlarmsAndBudget"
+        Effect    = "Allow"
+        Principal = { Service = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"] }
+        Action    = "sns:Publish"
+        Resource  = local.alarms_arn
+        Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      },
+      {
+        # EventBridge does not publish to a topic whose policy has conditions for it.
+        Sid       = "FailedJobs"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = local.alarms_arn
+      },
+    ]
   })
 }
 
@@ -70,13 +82,15 @@ locals {
       statistic  = "Sum"
       period     = 300
     } },
-    { for name in ["dead-letters", "failures"] : "${name}-depth" => {
-      text       = "Something lies in the queue ${var.name}-${name}: a job may be stuck"
+    # What arrives, not what lies there: while something does, an alarm on the depth stays as it is
+    # and tells of nothing new.
+    { for name in ["dead-letters", "failures"] : "${name}-arrivals" => {
+      text       = "Something arrived in the queue ${var.name}-${name}: a job may be stuck"
       namespace  = "AWS/SQS"
-      metric     = "ApproximateNumberOfMessagesVisible"
+      metric     = "NumberOfMessagesSent"
       dimensions = { QueueName = "${var.name}-${name}" }
       threshold  = 0
-      statistic  = "Maximum"
+      statistic  = "Sum"
       period     = 300
     } },
     {
@@ -90,7 +104,7 @@ locals {
         period     = local.hour
       }
       unveiled-faces = {
-        text       = "Verification found faces that must be veiled in a job's output: look at its report.json before anybody uses the output"
+        text       = "Verification found faces that must be veiled in a job's output: look at its report.json before the output is used"
         namespace  = local.environment.POWERTOOLS_METRICS_NAMESPACE
         metric     = "VerificationFailures"
         dimensions = { service = local.environment.POWERTOOLS_SERVICE_NAME }
@@ -153,8 +167,9 @@ resource "aws_budgets_budget" "this" {
   tags         = local.tags
 
   cost_filter {
-    name   = "TagKeyValue"
-    values = ["user:faceveil:deployment$${var.name}"]
+    name = "TagKeyValue"
+    # AWS's KEY$VALUE. A dollar sign before a brace would be Terraform's escape.
+    values = [format("user:faceveil:deployment$%s", var.name)]
   }
 
   dynamic "notification" {

@@ -3,7 +3,7 @@ locals {
   in_vpc      = var.network.create || length(var.network.subnet_ids) > 0
   own_subnets = var.network.create ? aws_subnet.this[*].id : var.network.subnet_ids
   subnets     = local.in_vpc ? local.own_subnets : one(data.aws_subnets.default[*].ids)
-  vpc_id      = var.network.create ? one(aws_vpc.this[*].id) : local.in_vpc ? one(data.aws_subnet.given[*].vpc_id) : one(data.aws_vpc.default[*].id)
+  vpc_id      = var.network.create ? one(aws_vpc.this[*].id) : local.in_vpc ? one(data.aws_subnet.given[*].vpc_id) : one(flatten(data.aws_vpcs.default[*].ids))
 
   endpoints = var.network.create ? concat(
     ["batch", "ecr.api", "ecr.dkr", "events", "logs", "sagemaker.api"],
@@ -12,10 +12,13 @@ locals {
   ) : []
 }
 
-data "aws_vpc" "default" {
+data "aws_vpcs" "default" {
   count = local.in_vpc ? 0 : 1
 
-  default = true
+  filter {
+    name   = "is-default"
+    values = ["true"]
+  }
 }
 
 data "aws_subnets" "default" {
@@ -23,12 +26,19 @@ data "aws_subnets" "default" {
 
   filter {
     name   = "vpc-id"
-    values = [data.aws_vpc.default[0].id]
+    values = data.aws_vpcs.default[0].ids
   }
 
   filter {
     name   = "default-for-az"
     values = ["true"]
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length(data.aws_vpcs.default[0].ids) == 1
+      error_message = "${local.region} has no default VPC in this account, and rendering needs a network: set network = { create = true }, or network = { subnet_ids = [...] }, or make a default VPC with `aws ec2 create-default-vpc`."
+    }
   }
 }
 

@@ -53,7 +53,7 @@ resource "aws_ecr_repository_policy" "functions" {
       Effect    = "Allow"
       Principal = { Service = "lambda.amazonaws.com" }
       Action    = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-      Condition = { ArnLike = { "aws:SourceArn" = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${var.name}-*" } }
+      Condition = { ArnEquals = { "aws:SourceArn" = [for name in keys(local.handlers) : "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${var.name}-${name}"] } }
     }]
   })
 }

@@ -55,11 +55,6 @@ resource "aws_s3_bucket_policy" "this" {
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 
-resource "aws_s3_bucket_notification" "this" {
-  bucket      = aws_s3_bucket.this.id
-  eventbridge = true
-}
-
 locals {
   expiry_days = {
     detections = var.retention.detections_days

@@ -103,9 +103,9 @@ variable "transform" {
 }
 
 variable "postprocess" {
-  description = "Size of the function that analyses a job's detections and renders short videos itself."
+  description = "Size of the function that analyses a job's detections and renders short videos itself. New accounts have functions of at most 3008 MB."
   type = object({
-    memory_mb       = optional(number, 4096)
+    memory_mb       = optional(number, 3008)
     tmp_mb          = optional(number, 4096)
     timeout_seconds = optional(number, 900)
   })
@@ -124,9 +124,9 @@ variable "postprocess" {
 }
 
 variable "reserved_concurrency" {
-  description = "How many of each function may run at once. -1 reserves nothing: for new accounts, whose limit is 10 in all."
+  description = "How many of each function may run at once. -1 reserves nothing: new accounts may run 10 functions in all, and AWS keeps 100 of a quota unreserved."
   type        = number
-  default     = 10
+  default     = -1
   nullable    = false
 
   validation {
@@ -136,15 +136,17 @@ variable "reserved_concurrency" {
 }
 
 variable "rendering" {
-  description = "AWS Batch, for long videos. platform is FARGATE or EC2; spot tries spare capacity first; instance_types are for EC2."
+  description = "AWS Batch, for long videos. platform is FARGATE or EC2; spot tries spare capacity first; memory_mb is 8192 on FARGATE and 7000 on EC2 unless given; storage_gb is the disk of a chunk; queue_seconds is how long a chunk waits for capacity before it fails; instance_types are for EC2."
   type = object({
     platform        = optional(string, "FARGATE")
     spot            = optional(bool, true)
     vcpus           = optional(number, 4)
-    memory_mb       = optional(number, 8192)
+    memory_mb       = optional(number)
+    storage_gb      = optional(number, 60)
     max_vcpus       = optional(number, 64)
     attempts        = optional(number, 3)
     timeout_seconds = optional(number, 7200)
+    queue_seconds   = optional(number, 14400)
     instance_types  = optional(list(string), ["c6i.xlarge", "c6a.xlarge", "c5.xlarge"])
   })
   default  = {}
@@ -158,9 +160,19 @@ variable "rendering" {
   validation {
     condition = var.rendering.platform != "FARGATE" ? true : contains(
       { "1" = range(2048, 8193, 1024), "2" = range(4096, 16385, 1024), "4" = range(8192, 30721, 1024), "8" = range(16384, 61441, 4096), "16" = range(32768, 122881, 8192) }[tostring(var.rendering.vcpus)],
-      var.rendering.memory_mb,
+      coalesce(var.rendering.memory_mb, 8192),
     )
     error_message = "Fargate has 1 vCPU with 2048 to 8192 MB, 2 with 4096 to 16384, 4 with 8192 to 30720, 8 with 16384 to 61440, 16 with 32768 to 122880 (in steps of 1024, from 8 vCPUs 4096, 16 vCPUs 8192)."
+  }
+
+  validation {
+    condition     = var.rendering.storage_gb >= 21 && var.rendering.storage_gb <= 200
+    error_message = "rendering.storage_gb must be 21 to 200, Fargate's limits."
+  }
+
+  validation {
+    condition     = var.rendering.queue_seconds >= 600 && var.rendering.queue_seconds <= 86400
+    error_message = "rendering.queue_seconds must be 600 to 86400, AWS Batch's limits."
   }
 
   validation {
@@ -221,6 +233,24 @@ variable "monthly_budget_usd" {
   validation {
     condition     = var.monthly_budget_usd == null ? true : var.monthly_budget_usd > 0
     error_message = "monthly_budget_usd must be more than 0, or null."
+  }
+}
+
+variable "manage_sagemaker_logs" {
+  description = "Whether this deployment sets the retention and key of /aws/sagemaker/TransformJobs and ProcessingJobs, which all jobs of an account and region share: true in one deployment, false in the others. README.md says how to import them where they exist."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "permissions_boundary_arn" {
+  description = "IAM policy that bounds every role of the module, where an organisation demands one. null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null ? true : can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of an IAM policy."
   }
 }
 

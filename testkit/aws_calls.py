@@ -2,7 +2,7 @@
 
 HERE = "eu-west-1:123456789012"
 BUCKET = "arn:aws:s3:::faceveil-123456789012-eu-west-1"
-MODEL = f"arn:aws:sagemaker:{HERE}:model/faceveil-1"
+MODEL = f"arn:aws:sagemaker:{HERE}:model/faceveil-0123456789ab"
 
 
 def asked(call):

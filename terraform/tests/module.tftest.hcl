@@ -9,7 +9,10 @@ mock_provider "aws" {
     defaults = { partition = "aws" }
   }
   mock_data "aws_region" {
-    defaults = { name = "eu-west-1" }
+    defaults = { id = "eu-west-1" }
+  }
+  mock_data "aws_vpcs" {
+    defaults = { ids = ["vpc-0000000000000000a"] }
   }
   mock_data "aws_subnets" {
     defaults = { ids = ["subnet-0000000000000000a", "subnet-0000000000000000b"] }
@@ -62,7 +65,7 @@ run "first_apply_needs_no_images" {
   }
 
   assert {
-    condition     = length(aws_lambda_function.this) == 0 && length(aws_sagemaker_model.this) == 0 && length(aws_cloudwatch_event_rule.function) == 0
+    condition     = length(aws_lambda_function.this) == 0 && length(aws_sagemaker_model.this) == 0 && length(aws_cloudwatch_event_rule.function) == 0 && length(aws_s3_bucket_notification.this) == 0
     error_message = "Nothing that runs an image may be made before there are images."
   }
   assert {
@@ -73,8 +76,12 @@ run "first_apply_needs_no_images" {
 
 run "defaults" {
   assert {
-    condition     = toset(keys(aws_lambda_function.this)) == toset(["submit", "postprocess", "finish", "sweep"]) && alltrue([for function in aws_lambda_function.this : function.image_uri == var.images.postprocess && function.reserved_concurrent_executions == 10])
-    error_message = "Four functions of one image, each with reserved concurrency."
+    condition     = toset(keys(aws_lambda_function.this)) == toset(["submit", "postprocess", "finish", "sweep"]) && alltrue([for function in aws_lambda_function.this : function.image_uri == var.images.postprocess])
+    error_message = "Four functions of one image."
+  }
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.this : function.memory_size <= 3008 && function.reserved_concurrent_executions == -1])
+    error_message = "The defaults are what a new account allows: functions of at most 3008 MB, no concurrency reserved."
   }
   assert {
     condition     = length(distinct([for function in aws_iam_role.this : function.name])) == 8
@@ -94,7 +101,7 @@ run "defaults" {
   }
   assert {
     condition     = aws_lambda_function.this["postprocess"].environment[0].variables.FACEVEIL_MODEL_NAME == aws_sagemaker_model.this[0].name && !contains(keys(aws_lambda_function.this["finish"].environment[0].variables), "FACEVEIL_MODEL_NAME")
-    error_message = "The function that starts a second look is told the model, too; nobody else is."
+    error_message = "The function that starts a second look is told the model, too; no other is."
   }
   assert {
     condition     = aws_sagemaker_model.this[0].enable_network_isolation && length(aws_sagemaker_model.this[0].vpc_config) == 0
@@ -113,16 +120,52 @@ run "defaults" {
     error_message = "Spare Fargate capacity first, then what is always there."
   }
   assert {
-    condition     = jsondecode(aws_cloudwatch_event_rule.function["submit"].event_pattern).detail.object.key[0].wildcard == "jobs/*/job.json"
-    error_message = "A job starts with its job.json."
+    condition     = one(aws_s3_bucket_notification.this[0].lambda_function).filter_prefix == "jobs/" && one(aws_s3_bucket_notification.this[0].lambda_function).filter_suffix == "/job.json" && aws_s3_bucket_notification.this[0].eventbridge != true
+    error_message = "A job starts with its job.json; S3 tells of no other object."
+  }
+  assert {
+    condition     = aws_lambda_permission.bucket[0].principal == "s3.amazonaws.com" && aws_lambda_permission.bucket[0].source_account == "123456789012" && aws_lambda_permission.bucket[0].source_arn == "arn:aws:s3:::faceveil-123456789012-eu-west-1"
+    error_message = "Only this account's bucket may call the submit function."
+  }
+  assert {
+    condition     = { for limit in aws_batch_job_queue.render.job_state_time_limit_action : limit.reason => limit.max_time_seconds if limit.state == "RUNNABLE" && limit.action == "CANCEL" } == { "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY" = 14400, "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE" = 600, "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT" = 600 }
+    error_message = "A chunk that no machine takes does not wait for ever."
+  }
+  assert {
+    condition     = jsondecode(aws_batch_job_definition.render[0].container_properties).user == "1000" && jsondecode(aws_batch_job_definition.render[0].container_properties).ephemeralStorage.sizeInGiB == 60
+    error_message = "Rendering does not run as root, and has a disk for a long video."
+  }
+  assert {
+    condition     = alltrue([for policy in [aws_sns_topic_policy.alarms.policy, aws_kms_key.this[0].policy] : length([for statement in jsondecode(policy).Statement : statement if contains(flatten([try(statement.Principal.Service, [])]), "events.amazonaws.com")]) == 1])
+    error_message = "EventBridge has one statement in the policies of the topic and of its key."
+  }
+  assert {
+    condition     = alltrue([for policy in [aws_sns_topic_policy.alarms.policy, aws_kms_key.this[0].policy] : alltrue([for statement in jsondecode(policy).Statement : !contains(keys(statement), "Condition") && statement.Principal.Service == "events.amazonaws.com" if contains(flatten([try(statement.Principal.Service, [])]), "events.amazonaws.com")])])
+    error_message = "EventBridge publishes under no condition: it supports none for topics and their keys."
+  }
+  assert {
+    condition     = one(aws_budgets_budget.this).cost_filter == toset([{ name = "TagKeyValue", values = tolist(["user:faceveil:deployment$faceveil"]) }])
+    error_message = "The budget counts what carries the deployment's tag."
+  }
+  assert {
+    condition     = alltrue([for name in ["dead-letters-arrivals", "failures-arrivals"] : aws_cloudwatch_metric_alarm.this[name].metric_name == "NumberOfMessagesSent" && aws_cloudwatch_metric_alarm.this[name].statistic == "Sum"]) && !contains([for alarm in aws_cloudwatch_metric_alarm.this : alarm.metric_name], "ApproximateNumberOfMessagesVisible")
+    error_message = "An alarm on what arrives tells of each failure; one on the depth stays in ALARM."
+  }
+  assert {
+    condition     = aws_cloudwatch_log_group.this["transform"].name == "/aws/sagemaker/TransformJobs" && aws_cloudwatch_log_group.this["processing"].name == "/aws/sagemaker/ProcessingJobs" && alltrue([for group in aws_cloudwatch_log_group.this : group.retention_in_days == 365 && group.kms_key_id != null])
+    error_message = "Every log, SageMaker's own included, is encrypted and expires."
+  }
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.function["postprocess"].event_pattern).detail.TransformOutput.S3OutputPath[0].prefix == "s3://faceveil-123456789012-eu-west-1/" && !contains(keys(jsondecode(aws_cloudwatch_event_rule.function["postprocess"].event_pattern).detail), "ModelName")
+    error_message = "A transform job is told by the bucket it writes to: model names of deployments may begin alike."
   }
   assert {
     condition     = aws_cloudwatch_event_rule.function["again"].event_pattern == jsonencode({ source = ["faceveil"], detail-type = ["FaceVeil Job Submitted"], detail = { bucket = ["faceveil-123456789012-eu-west-1"], transform_job = [null] } }) && strcontains(aws_cloudwatch_event_rule.function["again"].description, "faceveil-postprocess")
     error_message = "A job over detections that exist goes on to post-processing at once."
   }
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" && length(alarm.alarm_actions) == 1]) && length(aws_cloudwatch_metric_alarm.this) == 12
-    error_message = "Twelve alarms that tell somebody, and are quiet while nothing runs."
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" && length(alarm.alarm_actions) == 1]) && length(aws_cloudwatch_metric_alarm.this) == 11
+    error_message = "Eleven alarms that send a message, and are quiet while nothing runs."
   }
   assert {
     condition     = strcontains(output.backend_policy, "jobs/*/job.json") && alltrue([for statement in jsondecode(output.backend_policy).Statement : !contains(statement.Action, "s3:GetObject") || !anytrue([for resource in statement.Resource : strcontains(resource, "detections/")])])
@@ -143,8 +186,27 @@ run "private_network" {
     retention              = { outputs_days = 90 }
     notebook_instance_type = "ml.t3.medium"
     monthly_budget_usd     = null
+
+    manage_sagemaker_logs    = false
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
   }
 
+  assert {
+    condition     = { for resource in jsondecode(aws_batch_job_definition.render[0].container_properties).resourceRequirements : resource.type => resource.value } == { VCPU = "4", MEMORY = "7000" } && !contains(keys(jsondecode(aws_batch_job_definition.render[0].container_properties)), "ephemeralStorage")
+    error_message = "A chunk fits on a machine of 8 GiB, of which the system takes a part."
+  }
+  assert {
+    condition     = !anytrue([for group in aws_cloudwatch_log_group.this : startswith(group.name, "/aws/sagemaker/")])
+    error_message = "SageMaker's log groups are left to the deployment that manages them."
+  }
+  assert {
+    condition     = alltrue([for role in aws_iam_role.this : role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"])
+    error_message = "A permissions boundary bounds every role."
+  }
+  assert {
+    condition     = length(setintersection([for rule in aws_cloudwatch_event_rule.function : rule.name], [for suffix in ["postprocess", "again", "finish"] : "faceveil-${suffix}"])) == 0 && length(setintersection([for role in aws_iam_role.this : role.name], [for suffix in ["submit", "postprocess", "finish", "sweep", "model"] : "faceveil-eu-west-1-${suffix}"])) == 0
+    error_message = "Two deployments of one account and region share no name."
+  }
   assert {
     condition     = aws_subnet.this[*].availability_zone == ["eu-west-1a", "eu-west-1b"] && length(aws_vpc_endpoint.interface) == 11 && length(aws_kms_key.this) == 0
     error_message = "Two zones, the endpoints that functions, Batch and a notebook need, no second key."
@@ -175,7 +237,7 @@ run "network_of_ones_own" {
   }
 
   assert {
-    condition     = length(aws_vpc.this) == 0 && length(data.aws_vpc.default) == 0 && alltrue([for function in aws_lambda_function.this : function.vpc_config[0].subnet_ids == toset(["subnet-0000000000000000c"])])
+    condition     = length(aws_vpc.this) == 0 && length(data.aws_vpcs.default) == 0 && alltrue([for function in aws_lambda_function.this : function.vpc_config[0].subnet_ids == toset(["subnet-0000000000000000c"])])
     error_message = "Functions run in the subnets that are given; no VPC is made or looked for."
   }
   assert {
@@ -250,6 +312,67 @@ run "refuses_sizes_that_fargate_lacks" {
     rendering = { vcpus = 4, memory_mb = 4096 }
   }
   expect_failures = [var.rendering]
+}
+
+run "refuses_chunks_that_no_machine_holds" {
+  command = plan
+  variables {
+    rendering = { platform = "EC2", memory_mb = 8192 }
+  }
+  expect_failures = [aws_batch_compute_environment.render]
+}
+
+run "larger_machines_hold_larger_chunks" {
+  command = plan
+  variables {
+    rendering = { platform = "EC2", memory_mb = 28000, vcpus = 8, instance_types = ["m6i.2xlarge", "r6a.2xlarge", "c7i-flex.4xlarge"] }
+  }
+
+  assert {
+    condition     = { for type, machine in local.machines : type => machine.vcpus } == { "m6i.2xlarge" = 8, "r6a.2xlarge" = 8, "c7i-flex.4xlarge" = 16 }
+    error_message = "Sizes are read from the names of machines."
+  }
+}
+
+run "refuses_machines_of_unknown_size" {
+  command = plan
+  variables {
+    rendering = { platform = "EC2", instance_types = ["optimal"] }
+  }
+  expect_failures = [aws_batch_compute_environment.render]
+}
+
+run "names_what_to_do_without_a_default_vpc" {
+  command = plan
+
+  override_data {
+    target = data.aws_vpcs.default
+    values = { ids = [] }
+  }
+
+  expect_failures = [data.aws_subnets.default]
+}
+
+run "example_minimal" {
+  module {
+    source = "./examples/minimal"
+  }
+
+  assert {
+    condition     = output.faceveil.bucket == "faceveil-123456789012-eu-west-1"
+    error_message = "The examples pass everything on as one object."
+  }
+}
+
+run "example_vpc" {
+  module {
+    source = "./examples/vpc"
+  }
+
+  assert {
+    condition     = output.faceveil.bucket == "faceveil-private-123456789012-eu-west-1"
+    error_message = "The examples pass everything on as one object."
+  }
 }
 
 run "refuses_unknown_platforms" {

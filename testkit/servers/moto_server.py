@@ -14,14 +14,14 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.awslambda.models import ImageConfig, LambdaFunction
-from moto.batch.models import BatchBackend
+from moto.batch.models import BatchBackend, JobQueue
+from moto.batch.responses import BatchResponse
 from moto.budgets.responses import BudgetsResponse
 from moto.core.config import default_user_config
 from moto.core.exceptions import JsonRESTError
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.iam.models import iam_backends
-from moto.s3.responses import S3Response
 from moto.sagemaker.models import FakeSagemakerNotebookInstance, Model
 from moto.sagemaker.responses import SageMakerResponse
 from moto.server import main
@@ -109,22 +109,20 @@ def patch_sagemaker() -> None:
     Model.response_object = property(response_object)
 
 
-def patch_s3() -> None:
-    """moto remembers that events go to EventBridge, and does not answer it."""
-
-    @patched(S3Response, "get_bucket_notification")
-    def answer(original, self):
-        kept = self.backend.get_bucket_notification_configuration(self.bucket_name)
-        if kept is None or kept.event_bridge is None:
-            return original(self)
-        self.data["Action"] = "GetBucketNotificationConfiguration"
-        xml = "http://s3.amazonaws.com/doc/2006-03-01/"
-        body = f'<NotificationConfiguration xmlns="{xml}"><EventBridgeConfiguration/>'
-        return 200, {}, f"{body}</NotificationConfiguration>"
-
-
 def patch_batch() -> None:
-    """moto wants a service role named; AWS makes and takes its service-linked one."""
+    """moto wants a service role named, where AWS makes and takes its service-linked one. It forgets
+    how long a queue's jobs may wait."""
+
+    @patched(BatchResponse, "createjobqueue")
+    def remember(original, self):
+        answer = original(self)
+        queue = self.batch_backend.get_job_queue(json.loads(answer)["jobQueueArn"])
+        queue.time_limits = self._get_param("jobStateTimeLimitActions") or []
+        return answer
+
+    @patched(JobQueue, "describe")
+    def answer_time_limits(original, self):
+        return {**original(self), "jobStateTimeLimitActions": self.time_limits}
 
     @patched(BatchBackend, "create_compute_environment")
     def create(original, self, **settings):
@@ -215,7 +213,6 @@ if __name__ == "__main__":
     default_user_config["batch"]["use_docker"] = False
     patch_lambda()
     patch_sagemaker()
-    patch_s3()
     patch_batch()
     patch_ec2()
     patch_budgets()

@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from faceveil.cli.aws.build_images import IMAGES
+from faceveil.cli.aws.deployment import read_outputs
 from testkit.terraform_cli import DEPLOYMENT, MODULE, find_program
 
 FILES = sorted(MODULE.glob("*.tf"))
@@ -96,6 +98,20 @@ def test_examples_are_valid(terraform, tmp_path):
     answer = json.loads(terraform.run(tmp_path, "validate", "-json").stdout)
     assert answer["valid"], answer
     assert answer["warning_count"] == 0, answer
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", ["example_minimal", "example_vpc", "defaults"])
+def test_the_command_reads_the_outputs_of_the_examples_and_of_the_module(
+    module_test, tmp_path, run
+):
+    """The examples pass the module on as one object; a root module may pass on each output."""
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps(module_test.states[run]["outputs"]))
+    outputs = read_outputs(file)
+    assert set(outputs) == {name for _, name, _ in blocks("output")}
+    assert set(outputs["repositories"]) == set(IMAGES)
+    assert outputs["bucket"].endswith("-123456789012-eu-west-1")
 
 
 @pytest.mark.slow

@@ -123,12 +123,15 @@ def test_nothing_that_runs_a_job_starts_one(roles, role):
     assert not allows(roles[role], "s3:DeleteObject", key)
 
 
-OWN_MODEL = {"sagemaker:ModelArn": f"{MODEL}/faceveil-1"}
+OWN_MODEL = {"sagemaker:ModelArn": f"{MODEL}/faceveil-0123456789ab"}
 MAY = [
     ("submit", "s3:GetObject", f"{BUCKET}/jobs/1/job.json", {}),
     ("submit", "s3:PutObject", f"{BUCKET}/jobs/1/error.json", {}),
     ("submit", "s3:DeleteObject", f"{BUCKET}/jobs/1/error.json", {}),
     ("submit", "s3:ListBucket", BUCKET, {"s3:prefix": "frames/1/"}),
+    # Asked when an object does not exist; README.md, "Rights", says its price.
+    ("submit", "s3:ListBucket", BUCKET, {}),
+    ("model", "s3:ListBucket", BUCKET, {"s3:prefix": "frames/1/"}),
     ("submit", "sagemaker:CreateTransformJob", TRANSFORM, OWN_MODEL),
     ("submit", "sagemaker:AddTags", TRANSFORM, {}),
     ("submit", "events:PutEvents", BUS, {"events:source": "faceveil"}),
@@ -163,6 +166,13 @@ MAY_NOT = [
     ("submit", "s3:DeleteObject", f"{BUCKET}/jobs/1/_SUCCESS", {}),
     ("submit", "s3:PutObject", f"{BUCKET}/jobs/1/_SUCCESS", {}),
     ("submit", "sagemaker:CreateTransformJob", TRANSFORM, {"sagemaker:ModelArn": f"{MODEL}/other"}),
+    (
+        "submit",
+        "sagemaker:CreateTransformJob",
+        TRANSFORM,
+        {"sagemaker:ModelArn": f"{MODEL}/faceveil-private-0123456789ab"},
+    ),
+    ("model", "s3:ListBucket", BUCKET, {}),
     ("submit", "iam:PassRole", "arn:aws:iam::123456789012:role/faceveil-eu-west-1-model", {}),
     ("submit", "events:PutEvents", BUS, {"events:source": "aws.s3"}),
     ("model", "s3:PutObject", FRAME, {}),

@@ -65,5 +65,7 @@ module "largest" {
   rendering              = { platform = "EC2" }
   retention              = { outputs_days = 90 }
   notebook_instance_type = "ml.t3.medium"
-  alarm_emails           = ["operator@example.com"]
+  # One deployment of an account and region manages them: the smallest.
+  manage_sagemaker_logs = false
+  alarm_emails          = ["operator@example.com"]
 }
