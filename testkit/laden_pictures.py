@@ -167,6 +167,52 @@ def _raw_profile() -> bytes:
     return b"\nexif\n%8d\n" % len(SECRET_EXIF) + lines
 
 
+def avif_with_item(reference: bytes = b"thmb") -> bytes:
+    """An AVIF with a further item that refers to the picture, such as its thumbnail: the tables
+    are written anew behind the samples, so that these stay where they were."""
+    content = bytearray(saved(PICTURE, "AVIF"))
+    boxes = _boxes(bytes(content), 0)
+    at, end = boxes[b"meta"]
+    tables = {kind: bytes(content[a:b]) for kind, (a, b) in _boxes(bytes(content), at + 12).items()}
+    content[at + 4 : at + 8] = b"free"
+    content[at + 8 : end] = bytes(end - at - 8)
+    content += _box(b"mdat", SECRET_JPEG)
+    place = len(content) - len(SECRET_JPEG)
+    location = struct.pack(">HHHII", 9, 0, 1, place, len(SECRET_JPEG))
+    info = _box(b"infe", struct.pack(">IHH4s", 2 << 24, 9, 0, b"jpeg") + b"\0")
+    link = _box(reference, struct.pack(">HHH", 9, 1, 1))
+    meta = bytes(4)
+    for kind, before in tables.items():
+        table = before
+        if kind == b"iloc":
+            (count,) = struct.unpack_from(">H", table, 14)
+            table = _box(kind, table[8:14] + struct.pack(">H", count + 1) + table[16:] + location)
+        elif kind == b"iinf":
+            (count,) = struct.unpack_from(">H", table, 12)
+            table = _box(kind, table[8:12] + struct.pack(">H", count + 1) + table[14:] + info)
+        elif kind == b"iref":
+            table = _box(kind, table[8:] + link)
+        meta += table
+    if b"iref" not in tables:
+        meta += _box(b"iref", bytes(4) + link)
+    return bytes(content) + _box(b"meta", meta)
+
+
+def _box(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(data), kind) + data
+
+
+def _boxes(content: bytes, at: int) -> dict[bytes, tuple[int, int]]:
+    found = {}
+    while at + 8 <= len(content):
+        length, kind = struct.unpack_from(">I4s", content, at)
+        if not kind.isalnum() or length < 8 or at + length > len(content):
+            break
+        found[kind] = at, at + length
+        at += length
+    return found
+
+
 EXIF, XAP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 LADEN: dict[str, Made] = {
     "EXIF thumbnail.jpg": lambda: jpeg_with(segment(0xE1, EXIF + SECRET_EXIF)),
@@ -226,12 +272,19 @@ LADEN: dict[str, Made] = {
     "XMP.tif": lambda: tiff_with((700, 1, SECRET_XMP)),
     "reduced page.tif": tiff_with_reduced_page,
     "picture behind.tif": lambda: tiff_with(behind=SECRET_JPEG),
+    "EXIF thumbnail.avif": lambda: saved(PICTURE, "AVIF", exif=SECRET_EXIF),
+    "XMP.avif": lambda: saved(PICTURE, "AVIF", xmp=SECRET_XMP),
+    "thumbnail.avif": avif_with_item,
+    "depth map.avif": lambda: avif_with_item(b"auxl"),
+    "picture behind.avif": lambda: saved(PICTURE, "AVIF") + SECRET_JPEG,
+    "box of unknown content.avif": lambda: saved(PICTURE, "AVIF") + _box(b"uuid", SECRET_JPEG),
     "picture behind.bmp": lambda: saved(PICTURE, "BMP") + SECRET_JPEG,
     "unknown box.jp2": lambda: (
         saved(PICTURE, "JPEG2000")
         + struct.pack(">I4s16s", 24 + len(SECRET_JPEG), b"uuid", bytes(16))
         + SECRET_JPEG
     ),
+    "picture behind.jp2": lambda: saved(PICTURE, "JPEG2000") + SECRET_JPEG,
     "picture behind.j2k": lambda: saved(PICTURE, "JPEG2000", no_jp2=True) + SECRET_JPEG,
 }
 """By what hides the picture and the suffix of the file."""

@@ -41,9 +41,11 @@ def to_few_colours(picture: StoredPicture) -> FewColours:
     table, lossless = _table(codes[opaque], exact, room)
     places = np.searchsorted(table, codes) if lossless else _nearest(table, codes)
     index = places.astype(np.uint8)
-    index[~opaque] = len(table)
+    transparent = not opaque.all()
+    if transparent:
+        index[~opaque] = len(table)
     losses = () if lossless or len(exact) else (_LOST,)
-    return FewColours(_gif(index, table, not opaque.all()), not opaque.all(), losses)
+    return FewColours(_gif(index, table, transparent), transparent, losses)
 
 
 def _codes(samples: NDArray[Any]) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:

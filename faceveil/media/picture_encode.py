@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -66,12 +66,14 @@ def encode_like(picture: StoredPicture, original: bytes, strip: bool = False) ->
     with `strip`, only colour profile, resolution and orientation. HEIC becomes JPEG, or PNG where
     it has alpha, for want of an encoder.
     """
-    if picture.format in ("AVIF", HEIF):
-        return _encode_without_parts(picture, strip)
     try:
         cleaned = clean(original, strip)
     except ValueError:
         return _encode_without_parts(picture, strip)
+    if picture.format in ("AVIF", HEIF):
+        encoded = _encode_without_parts(picture, strip)
+        together = dict.fromkeys((*removed_parts(cleaned.removed), *encoded.losses))
+        return replace(encoded, losses=tuple(together))
     content, lost = _encode_with_parts(picture, cleaned.content)
     losses = removed_parts(cleaned.removed) + lost
     return Encoded(content, losses)

@@ -10,8 +10,9 @@ profiles, resolution, orientation, times. Nothing is decoded for it, and nothing
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
-from faceveil.media.picture_file import gif, jpeg, other, png, tiff, webp
+from faceveil.media.picture_file import gif, heif, jpeg, other, png, tiff, webp
 from faceveil.media.picture_file.cleaned import Cleaned
 
 __all__ = ["Cleaned", "clean"]
@@ -23,7 +24,7 @@ def clean(content: bytes, strip: bool = False) -> Cleaned:
     Parameters
     ----------
     content
-        A JPEG, MPO, PNG, WebP, GIF, TIFF, BMP or JPEG 2000 file, animated or not.
+        A JPEG, MPO, PNG, WebP, GIF, TIFF, BMP, JPEG 2000, AVIF or HEIC file, animated or not.
     strip
         Take out who made the picture, where, when and with what, too. Orientation, resolution,
         colour and the times of an animation stay.
@@ -39,9 +40,15 @@ def clean(content: bytes, strip: bool = False) -> Cleaned:
         The file is of another format, or damaged so that its parts cannot be followed. It can
         hold anything, then.
     """
+    if content[4:8] == b"ftyp":
+        return _guarded(heif.clean, content, strip)
     reader = next((r for signature, r in _READERS if content.startswith(signature)), None)
     if reader is None or (reader is webp.clean and content[8:12] != b"WEBP"):
         raise ValueError("is of no format whose parts are known")
+    return _guarded(reader, content, strip)
+
+
+def _guarded(reader: Callable[[bytes, bool], Cleaned], content: bytes, strip: bool) -> Cleaned:
     try:
         return reader(content, strip)
     except (struct.error, IndexError, OverflowError) as error:

@@ -59,11 +59,14 @@ def clean_jpeg2000(content: bytes, strip: bool = False) -> Cleaned:
         return sieve.result(content)
     at = 0
     while at + 8 <= len(content):
-        start, end, kind = _box(content, at)
+        try:
+            start, end, kind = _box(content, at)
+        except ValueError:
+            break  # what follows the last box is taken out
         _judge(sieve, content, at, start, end, kind)
         at = end
     if content[at:].strip(b"\0"):
-        sieve.remove("data behind the picture")
+        sieve.remove(name_trailing(content[at:]))
     return sieve.result(content)
 
 

@@ -6,7 +6,6 @@ import struct
 import zlib
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.media.picture_file import jpeg
@@ -101,8 +100,6 @@ def encode_page(samples: NDArray[Any], mode: str, described: Directory, order: s
     channels = samples.shape[2] if samples.ndim == 3 else 1
     rows = max(1, _STRIP_BYTES // (width * channels * samples.itemsize))
     colours = 4 if mode == "CMYK" else channels if channels in (1, 3) else channels - 1
-    if mode == "LAB":
-        samples = samples ^ np.array([0, 128, 128], np.uint8)  # a* and b* are signed in the file
     entries = {
         tag: entry
         for tag, entry in described.entries.items()
