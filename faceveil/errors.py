@@ -20,13 +20,13 @@ class InputError(FaceveilError):
 
 
 class CoverageError(FaceveilError):
-    """A detected face would have stayed visible although it was to be veiled (DESIGN policy 2)."""
+    """A detected face would have stayed visible although it was to be veiled ("coverage")."""
 
     exit_code = 4
 
 
 class VerificationError(CoverageError):
-    """The rendered output shows a face that must be veiled (DESIGN policy 5)."""
+    """The rendered output shows a face that must be veiled ("verify")."""
 
 
 class OutputError(FaceveilError):

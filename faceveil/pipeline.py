@@ -32,12 +32,13 @@ from faceveil.media.open import open_sink, open_source
 from faceveil.progress import Progress, QuietProgress
 from faceveil.rendering import Clock, Rendered, VerifyOptions, render
 from faceveil.resources import usable_cores
-from faceveil.sampling.adaptive import Sampled, SamplingOptions
-from faceveil.sampling.detection import Analyzer, in_shots, look_adaptively, look_at_every
-from faceveil.sequence.finish import finish
+from faceveil.sampling.adaptive import SampledFrame, SamplingOptions
+from faceveil.sampling.detection import Analyzer, detect_adaptively, detect_every_frame, in_shots
+from faceveil.sequence.finish import finish_sequences
 from faceveil.sequence.follow.build import SequenceBuilder
 from faceveil.sequence.options import SequenceOptions
-from faceveil.shots.transitions import EveryFrame, Shots, TransitionDetector, TransNet
+from faceveil.shots.transitions import EveryFrame, Shots, TransitionDetector
+from faceveil.shots.transnet import TransNet
 from faceveil.tracking.pixel_tracker import PixelTracker
 from faceveil.tracking.track import TrackOptions
 from faceveil.veils.styles import VeilStyle
@@ -50,11 +51,11 @@ Paths = str | Path | Sequence[str | Path]
 class Found:
     """What analyse() found, features included: kept in memory, never in analysis.json.
 
-    looked_at: the number of frames in which faces were looked for.
+    analysed_frames: the number of frames in which faces were detected.
     """
 
     frame_count: int
-    looked_at: int
+    analysed_frames: int
     models: Models | None
     shot_starts: Ints
     unknown_frames: Ints
@@ -95,7 +96,7 @@ def analyse(
     workers
         Frames analysed at once; by default one a core.
     progress
-        Told about each stage.
+        Receives the progress of each stage.
 
     Returns
     -------
@@ -111,13 +112,13 @@ def analyse(
     stills = source.kind == "stills"
     shots = shots or (EveryFrame() if stills else TransitionDetector(TransNet()))
     if sampling is None or stills:
-        looked = look_at_every(source, analyzer, shots, workers, progress)
+        frames = detect_every_frame(source, analyzer, shots, workers, progress)
     else:
-        looked = look_adaptively(source, analyzer, shots, sampling, workers, progress)
+        frames = detect_adaptively(source, analyzer, shots, sampling, workers, progress)
     tracker = None
     if tracking is not None and not stills:
         tracker = PixelTracker(source, tracking, workers, progress)
-    return _connect(looked, options or SequenceOptions(), (source.width, source.height), tracker)
+    return _connect(frames, options or SequenceOptions(), (source.width, source.height), tracker)
 
 
 def follow(
@@ -129,23 +130,23 @@ def follow(
 ) -> Found:
     """Build finished sequences from (frame number, faces) in frame order.
 
-    `size` is the width and height of the upright frame. Faces are None where nobody looked, as the
-    frames before and after agree. The batch path enters here, with detections read from JSON.
-    Raises InputError when there is no frame.
+    `size` is the width and height of the upright frame. Faces are None in frames that were not
+    analysed, because the frames before and after agree. The batch path enters here, with
+    detections read from JSON. Raises InputError when there is no frame.
     """
-    looked = in_shots(frames, shots or TransitionDetector(TransNet()))
-    return _connect(looked, options or SequenceOptions(), size, None)
+    marked = in_shots(frames, shots or TransitionDetector(TransNet()))
+    return _connect(marked, options or SequenceOptions(), size, None)
 
 
 def _connect(
-    looked: Iterable[Sampled[int]],
+    frames: Iterable[SampledFrame[int]],
     options: SequenceOptions,
     size: tuple[int, int],
     tracker: PixelTracker | None,
 ) -> Found:
     builder = SequenceBuilder(options)
     models, unknown, seen = None, [], bytearray()
-    for frame in looked:
+    for frame in frames:
         seen.extend(bytes(frame.item + 1 - len(seen)))
         if frame.faces is None:
             continue
@@ -156,15 +157,15 @@ def _connect(
             unknown.append(frame.item)
     if not seen:
         raise InputError("the input has no frame that can be read")
-    looked_at = np.frombuffer(seen, np.bool_)
+    analysed = np.frombuffer(seen, np.bool_)
     track = None
     if tracker is not None:
-        track = partial(tracker, looked=looked_at)
+        track = partial(tracker, analysed=analysed)
     built = builder.finish()
-    sequences, detections = finish(built, options, len(seen), *size, track=track)
+    sequences, detections = finish_sequences(built, options, len(seen), *size, track=track)
     return Found(
         frame_count=len(seen),
-        looked_at=int(looked_at.sum()),
+        analysed_frames=int(analysed.sum()),
         models=models,
         shot_starts=built.shot_starts,
         unknown_frames=np.array(unknown, np.int32),
@@ -341,7 +342,7 @@ def veil(
     workers
         Frames analysed at once; by default one a core.
     progress
-        Told about each stage.
+        Receives the progress of each stage.
     check
         Whether to raise VerificationError when the output shows what must be veiled. Without it,
         call `Rendered.require` before using the output.
@@ -445,7 +446,7 @@ def analyse_and_decide(
         "sequences": asdict(sequences),
         "sampling": sampling and asdict(sampling),
         "tracking": tracking and asdict(tracking),
-        "frames_looked_at": found.looked_at,
+        "frames_looked_at": found.analysed_frames,
     }
     with clock.stage("decide"):
         return decide(found, source, selection, parameters)

@@ -68,7 +68,7 @@ def analysed(frames: int) -> dict[str, float]:
             ("shots", TransitionDetector, "push"),
             ("matching", SequenceBuilder, "push"),
             ("matching", SequenceBuilder, "finish"),
-            ("finishing", pipeline, "finish"),
+            ("finishing", pipeline, "finish_sequences"),
         ):
             stack.enter_context(clocked(spent, label, owner, name))
         start = process_time()

@@ -22,7 +22,8 @@ import numpy as np
 from benchmarks.report import machine, publish, table
 from faceveil.faces import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, Image
 from faceveil.shots.cuts import ShotDetector
-from faceveil.shots.transitions import LIKELY, WINDOW, TransitionDetector, TransNet, mark
+from faceveil.shots.transitions import LIKELY, WINDOW, TransitionDetector, mark_shots
+from faceveil.shots.transnet import TransNet
 from testkit import SHARED_DATA
 from testkit.clips import make_clip
 
@@ -144,12 +145,12 @@ class Counted:
 
 
 def by_union(frames: Image, network: Counted) -> list[int]:
-    marked = mark(((None, frame) for frame in frames), TransitionDetector(network))
+    marked = mark_shots(((None, frame) for frame in frames), TransitionDetector(network))
     return [number for number, (_, starts) in enumerate(marked) if starts]
 
 
 def by_pictures(frames: Image, network: Counted) -> list[int]:
-    marked = mark(((None, frame) for frame in frames), TransitionDetector())
+    marked = mark_shots(((None, frame) for frame in frames), TransitionDetector())
     return [number for number, (_, starts) in enumerate(marked) if starts]
 
 

@@ -14,7 +14,8 @@ from benchmarks.quality.detections import Detections
 from faceveil.faces import FrameFaces, Image
 from faceveil.media.frames import Planes, Problem, SourceKind
 from faceveil.media.reduced import thumbnail
-from faceveil.shots.transitions import TransitionDetector, TransNet, mark
+from faceveil.shots.transitions import TransitionDetector, mark_shots
+from faceveil.shots.transnet import TransNet
 from testkit.scenes_footage import Footage
 
 
@@ -68,7 +69,7 @@ class HeldSource:
         """Which frames start a shot, and the processor seconds it took to see."""
         start = process_time()
         small = ((frame.number, thumbnail(frame)) for frame in self)
-        starts = [starts for _, starts in mark(small, TransitionDetector(TransNet()))]
+        starts = [starts for _, starts in mark_shots(small, TransitionDetector(TransNet()))]
         return starts, process_time() - start
 
 

@@ -66,7 +66,7 @@ class Variant:
         start = process_time()
         found = self.found(detections, source, shot_starts)
         output = output_of_sequences(found.sequences, cluster(found.sequences))
-        detection = detections.seconds * found.looked_at / found.frame_count
+        detection = detections.seconds * found.analysed_frames / found.frame_count
         return output, process_time() - start + detection
 
 

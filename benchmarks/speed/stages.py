@@ -39,7 +39,7 @@ STAGES = (
     ("recognise: ArcFace", ArcFace, "features"),
     ("follow: shots", TransitionDetector, "push"),
     ("follow: match", pipeline.SequenceBuilder, "push"),
-    ("follow: join, fill, extend, smooth", pipeline, "finish"),
+    ("follow: join, fill, extend, smooth", pipeline, "finish_sequences"),
     ("decide who is who", pipeline, "cluster"),
     ("decide who is who", pipeline, "decide_each"),
     ("copy the frame to write to", DecodedFrame, "planes"),

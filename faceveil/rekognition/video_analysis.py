@@ -36,9 +36,10 @@ from faceveil.rekognition.search import Channel, FaceSearch
 from faceveil.rekognition.sightings import Sightings, read_sightings
 from faceveil.rekognition.tracks import Timeline, track
 from faceveil.rekognition.undo import undone_afterwards
-from faceveil.sequence.finish import finish
+from faceveil.sequence.finish import finish_sequences
 from faceveil.sequence.options import SequenceOptions
-from faceveil.shots.transitions import Shots, TransitionDetector, TransNet, mark
+from faceveil.shots.transitions import Shots, TransitionDetector, mark_shots
+from faceveil.shots.transnet import TransNet
 from faceveil.tracking.pixel_tracker import PixelTracker
 from faceveil.tracking.track import TrackOptions
 
@@ -120,7 +121,7 @@ def scan(source: VideoSource, shots: Shots, workers: int, progress: Progress) ->
     starts = [0]
     with progress.stage("shots", source.frame_count) as stage:
         small = ordered_map(lambda frame: (frame.time, thumbnail(frame)), source, workers)
-        for number, (time, new_shot) in enumerate(mark(small, shots)):
+        for number, (time, new_shot) in enumerate(mark_shots(small, shots)):
             times.append(float(1000 * time))
             if new_shot and number:
                 starts.append(number)
@@ -152,17 +153,17 @@ def sequences_of(
     tracks = track(looks, timeline, size, options.max_gap)
     options = replace(options, join_gap=0, extension=max(options.extension, tracks.interval))
     every = np.ones(frame_count, np.bool_)
-    sequences, detections = finish(
+    sequences, detections = finish_sequences(
         tracks.built,
         options,
         frame_count,
         *size,
-        track=None if tracker is None else partial(tracker, looked=every),
+        track=None if tracker is None else partial(tracker, analysed=every),
     )
     digest = hashlib.sha256(version.encode()).hexdigest()
     found = pipeline.Found(
         frame_count=frame_count,
-        looked_at=len(np.unique(detections.frames)),
+        analysed_frames=len(np.unique(detections.frames)),
         models=Models("rekognition-video", "rekognition-video", f"sha256:{digest}", 0.0),
         shot_starts=timeline.shot_starts,
         unknown_frames=np.zeros(0, np.int32),

@@ -1,4 +1,4 @@
-"""Whether two frames of one shot show the same faces, so that those between need no look."""
+"""Whether two frames of one shot show the same faces, so that those between can be skipped."""
 
 from __future__ import annotations
 
@@ -17,11 +17,18 @@ DOUBLE_IOU = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How much two frames may differ.
+    """How much two frames may differ and still agree.
 
-    distance: which face may be which (features included). most_motion: how far the centre of a
-    face may lie from where it was, in face sizes; most_growth: the factor by which its size may
-    change. Between frames that differ by more, a straight line is no good guess.
+    Between frames that differ by more, interpolation along a straight line is not good enough.
+
+    Attributes
+    ----------
+    distance : Distance
+        Decides which face may be which, features included.
+    most_motion : float
+        How far the centre of a face may have moved, in face sizes.
+    most_growth : float
+        The factor by which the size of a face may have changed.
     """
 
     distance: Distance = field(default_factory=MotionDistance)
@@ -29,11 +36,11 @@ class Agreement:
     most_growth: float = 1.5
 
     def __call__(self, before: FrameFaces, after: FrameFaces, gap: int) -> bool:
-        """Whether every accepted face of one frame is found in the other, near its place.
+        """Return whether every accepted face of one frame is in the other, near its place.
 
-        A face whose score has sunk below the detector's threshold is still there; one whose
-        score was below it may have come at any time since. `gap` is the number of frames from
-        one to the other. A frame that could not be read agrees with nothing.
+        A face whose score has dropped below the detector's threshold is still there; one whose
+        score was below it before may have appeared at any time since. `gap` is the distance in
+        frames. A frame that could not be read agrees with no other.
         """
         if before.error is not None or after.error is not None:
             return False
@@ -65,7 +72,7 @@ class Agreement:
 
 
 def _single(faces: FrameFaces) -> FrameFaces:
-    """The faces with a score worth following, each once, the best score first."""
+    """The faces with a score of at least LOW_SCORE, each once, best score first."""
     order = np.argsort(-faces.scores, kind="stable")
     ranked = faces.select(order[faces.scores[order] >= np.float32(LOW_SCORE)])
     overlap = iou(ranked.boxes[:, None], ranked.boxes[None])

@@ -1,4 +1,4 @@
-"""Moments at which a face did not look like itself go back to its sequence."""
+"""Moments in which a face did not look like itself are returned to its sequence."""
 
 from __future__ import annotations
 
@@ -15,16 +15,24 @@ SAME_PLACE_IOU = 0.5
 
 
 def absorb(sequences: Sequence[FaceSequence]) -> tuple[list[FaceSequence], Ints]:
-    """Give sequences of a few frames back to the face whose gap they fill.
+    """Move sequences of a few frames into the sequence whose gap they fill.
 
-    Motion blur, a misplaced landmark or somebody passing in front can make a feature contradict
-    its own person for a few frames; following then starts a sequence of its own and continues
-    the old one afterwards. Where such a sequence has at most 3 boxes and lies in a gap of another,
-    at its place (IoU of 0.5 with the box between), the face was there all the time. Its boxes
-    move over, its misleading features do not.
+    Motion blur, a misplaced landmark or a person who passes in front can make a feature contradict
+    its own person for a few frames. A sequence of its own is then started, and the old one goes on
+    afterwards. Where such a sequence has at most 3 boxes and lies in the gap of another, in its
+    place (IoU of 0.5 with the interpolated box), the face was there all the time: its boxes move
+    over, its misleading features do not.
 
-    Returns the sequences left, in the same order, and int32 [n]: for each given sequence the
-    index of the one that has its boxes now.
+    Parameters
+    ----------
+    sequences : sequence of FaceSequence [n]
+
+    Returns
+    -------
+    left : list of FaceSequence
+        In the same order.
+    became : ndarray of int32 [n]
+        For each given sequence the index of the one that has its boxes now.
     """
     host_of: dict[int, int] = {}
     guests: dict[int, list[int]] = {}
@@ -46,7 +54,7 @@ def absorb(sequences: Sequence[FaceSequence]) -> tuple[list[FaceSequence], Ints]
 
 
 def _guests_and_hosts(sequences: Sequence[FaceSequence]) -> Iterator[tuple[int, list[int]]]:
-    """Sequences of a few boxes, each with those that have a gap around it."""
+    """Each sequence of a few boxes with the sequences that have a gap around it."""
     gaps = [
         (int(sequence.frames[at]), int(sequence.frames[at + 1]), index)
         for index, sequence in enumerate(sequences)
@@ -65,7 +73,7 @@ def _guests_and_hosts(sequences: Sequence[FaceSequence]) -> Iterator[tuple[int, 
 
 
 def _fit(guest: FaceSequence, host: FaceSequence) -> float:
-    """Least IoU of the guest's boxes with the host's, drawn straight through its gap."""
+    """Least IoU of the guest's boxes with those of the host, interpolated through its gap."""
     expected = [np.interp(guest.frames, host.frames, side) for side in host.boxes.T]
     boxes: Floats = np.stack(expected, axis=1).astype(np.float32)
     return float(iou(boxes, guest.boxes).min())

@@ -1,7 +1,7 @@
-"""Sequences that are probably no face: seen hardly ever, and never clearly.
+"""Sequences that are probably not a face: detected in few frames, and never with confidence.
 
-Policy 2 leaves no choice about what the detector accepted: it stays veiled. But nobody guesses
-where such a thing was before, after, or goes.
+What the detector accepted stays veiled ("coverage"). But such a sequence is neither extended nor
+tracked: no veil is added where nothing was detected.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import numpy as np
 from faceveil.faces import FaceSequence, Provenance
 
 CONFIDENT_SCORE = 0.7
-"""Of boxes on no face hardly one reaches it, of boxes on faces nine in ten do."""
+"""Hardly any box on something else reaches this score; nine in ten boxes on faces do."""
 SEEN_OFTEN = 3
-"""Accepted boxes from which a sequence is believed, however low their scores."""
+"""Accepted boxes from which a sequence counts as a face, however low their scores."""
 
 
 def is_doubtful(sequence: FaceSequence) -> bool:
-    """Whether a sequence was accepted in fewer than 3 frames and in none with confidence.
+    """Return whether a face was accepted in fewer than 3 frames and in none with confidence.
 
-    The geometry of landmarks tells nothing more: detectors put two eyes, a nose and a mouth on
-    hands and cloth as well as on faces. Nor do features: a clear one needs a confident score.
+    The geometry of landmarks would not help: detectors put two eyes, a nose and a mouth on hands
+    and cloth as well. Neither would features: a clear one needs a confident score.
     """
     accepted = sequence.provenance == Provenance.DETECTED
     if int(accepted.sum()) >= SEEN_OFTEN:

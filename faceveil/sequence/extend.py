@@ -21,16 +21,31 @@ def extend(
     *,
     frames: int = 10,
 ) -> FaceSequence:
-    """The sequence with boxes at both ends, `frames` beyond what was detected, within a span.
+    """Add boxes at both ends of a sequence, beyond what was detected.
 
-    first_frame and last_frame (inclusive) are the bounds of its shot; width and height those of
-    the picture in pixels. The face goes on at its last speed and comes to rest, its box growing
-    a little as its place gets less sure. A face that is leaving the picture keeps its speed and
-    is followed until it is out. An end that was followed by its pixels less far goes on from there.
-    The new boxes have score 0 and provenance EXTENDED.
+    Parameters
+    ----------
+    sequence : FaceSequence
+    first_frame, last_frame : int
+        First and last frame of its shot, both inclusive.
+    width, height : int
+        Size of the picture in pixels.
+    frames : int
+        How many frames beyond the outermost detections.
+
+    Returns
+    -------
+    FaceSequence
+        The new boxes have score 0 and provenance EXTENDED.
+
+    Notes
+    -----
+    The face goes on at its last speed and comes to rest, while its box grows a little because its
+    place is less certain. A face that is leaving the picture keeps its speed until it is out. An
+    end that tracking followed for fewer frames is extended from there.
     """
-    sure = sequence.frames[sequence.provenance != Provenance.EXTENDED]
-    furthest, earliest = int(sure[-1]) + frames, int(sure[0]) - frames
+    known = sequence.frames[sequence.provenance != Provenance.EXTENDED]
+    furthest, earliest = int(known[-1]) + frames, int(known[0]) - frames
     ahead = np.arange(sequence.last + 1, min(furthest, last_frame) + 1)
     back = np.arange(sequence.first - 1, max(earliest, first_frame) - 1, -1)
     picture = np.array([width, height], np.float32)
@@ -48,7 +63,7 @@ def extend(
 def _follow(
     sequence: FaceSequence, part: slice, new_frames: Ints, picture: Floats
 ) -> tuple[Ints, Floats]:
-    """Frames and boxes away from one end; `part` picks the boxes near it, the outermost first."""
+    """Frames and boxes beyond one end; `part` picks the boxes near it, the outermost first."""
     boxes, seen = sequence.boxes[part], sequence.frames[part]
     centre, side = centres(boxes[0]), sides(boxes[0])
     velocity = _velocity(boxes, seen)
@@ -62,7 +77,7 @@ def _follow(
 
 
 def _velocity(boxes: Floats, frames: Ints) -> Floats:
-    """Pixels a frame away from this end, float32 [2]: the median, which one bad box cannot sway."""
+    """Pixels a frame away from this end, float32 [2]: the median, robust to a single bad box."""
     if len(frames) < 2:
         return np.zeros(2, np.float32)
     apart = np.abs(np.diff(frames)).astype(np.float32)[:, None]

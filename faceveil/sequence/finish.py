@@ -1,5 +1,5 @@
-"""From built sequences to finished ones: absorbed, joined, pruned, filled, extended,
-trimmed, smoothed."""
+"""The finishing steps: sequences are absorbed, joined, pruned, tracked, filled, extended, trimmed
+and smoothed, in this order."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from faceveil.sequence.smooth import smooth
 from faceveil.sequence.trim import trim
 
 Track = Callable[[Sequence[FaceSequence], Ints], list[FaceSequence]]
-"""Sequences and the first frames of the shots in, the sequences with more boxes out."""
+"""Sequences and the first frames of the shots in; the sequences with more boxes out."""
 
 
-def finish(
+def finish_sequences(
     built: Built,
     options: SequenceOptions,
     frame_count: int,
@@ -37,29 +37,45 @@ def finish(
     distance: Distance | None = None,
     track: Track | None = None,
 ) -> tuple[list[FaceSequence], DetectionLog]:
-    """Every stage after building, and the detections with the numbers of the final sequences.
+    """Finish the sequences that following built.
 
-    frame_count bounds the last shot; width and height are the picture's, in pixels.
-    `distance` replaces the one named in the options; give the builder the same. `track` adds boxes
-    in gaps and at ends by looking at pixels; where it finds none, they are computed from boxes.
+    Parameters
+    ----------
+    built : Built
+    options : SequenceOptions
+    frame_count : int
+        Bounds the last shot.
+    width, height : int
+        Size of the picture in pixels.
+    distance : Distance, optional
+        Replaces the distance named in the options; give `SequenceBuilder` the same.
+    track : callable, optional
+        Adds boxes in gaps and at ends by following pixels. Where it adds none, boxes are computed
+        from the others.
+
+    Returns
+    -------
+    sequences : list of FaceSequence
+    detections : DetectionLog
+        With the indices of these sequences.
     """
     distance = distance or distance_by_name(options.distance)
     sequences, absorbed = absorb(built.sequences)
     sequences, joined = join(sequences, options.join_gap, distance)
     sequences, pruned = prune(sequences, options.min_length, options.prune_detected)
-    sure = [not is_doubtful(sequence) for sequence in sequences]
+    certain = [not is_doubtful(sequence) for sequence in sequences]
     if track is not None:
-        tracked = iter(track(list(compress(sequences, sure)), built.shot_starts))
+        tracked = iter(track(list(compress(sequences, certain)), built.shot_starts))
         sequences = [
-            next(tracked) if is_sure else sequence
-            for sequence, is_sure in zip(sequences, sure, strict=True)
+            next(tracked) if is_certain else sequence
+            for sequence, is_certain in zip(sequences, certain, strict=True)
         ]
     last_of_shot = np.append(built.shot_starts[1:], frame_count) - 1
     extended = []
-    for sequence, is_sure in zip(sequences, sure, strict=True):
+    for sequence, is_certain in zip(sequences, certain, strict=True):
         bounds = int(built.shot_starts[sequence.shot]), int(last_of_shot[sequence.shot])
         filled = _filled(sequence, options)
-        frames = options.extension if is_sure else 0
+        frames = options.extension if is_certain else 0
         extended.append(extend(filled, *bounds, width, height, frames=frames))
     finished = [_smoothed(sequence, options) for sequence in trim(extended)]
     return finished, _renumbered(built.detections, absorbed, joined, pruned)

@@ -32,14 +32,33 @@ INTERPOLATORS: dict[str, Interpolator] = {
 
 
 def interpolate(sequence: FaceSequence, method: str = "pchip") -> FaceSequence:
-    """The sequence with a box on every frame from its first to its last.
+    """Fill the gaps of a sequence, so that it has a box on every frame from first to last.
 
-    Centre and logarithm of size are interpolated. However long a gap is, it is filled: a face that
-    was covered before and after is covered between. Known boxes stay as they are; new ones have
-    score 0 and provenance INTERPOLATED. method: a key of INTERPOLATORS; UsageError otherwise.
+    Parameters
+    ----------
+    sequence : FaceSequence
+    method : str
+        A key of INTERPOLATORS.
+
+    Returns
+    -------
+    FaceSequence
+        Known boxes stay as they are; new ones have score 0 and provenance INTERPOLATED.
+
+    Raises
+    ------
+    UsageError
+        For an unknown method.
+
+    Notes
+    -----
+    Centre and logarithm of the sides are interpolated (thesis section 3.1.4). However long a gap
+    is, it is filled: a face that is covered before and after is covered between.
     """
     if method not in INTERPOLATORS:
-        raise UsageError(f"no interpolation {method!r}; use one of {', '.join(INTERPOLATORS)}")
+        raise UsageError(
+            f"no interpolation is called {method!r}; use one of {', '.join(INTERPOLATORS)}"
+        )
     span = np.arange(sequence.first, sequence.last + 1, dtype=np.int32)
     if len(span) == len(sequence):
         return sequence

@@ -1,4 +1,4 @@
-"""Sequences of one face, broken off and found again a few frames later, become one."""
+"""Sequences of one face that was lost and detected again a few frames later are joined."""
 
 from __future__ import annotations
 
@@ -23,11 +23,27 @@ BOXES_AT_AN_END = 6
 def join(
     sequences: Sequence[FaceSequence], max_gap: int, distance: Distance
 ) -> tuple[list[FaceSequence], Ints]:
-    """Join sequences of one shot that follow each other within `max_gap` frames (thesis 3.1.4).
+    """Join sequences of one shot that follow each other.
 
-    Each end is matched with at most one beginning, so that the sum of distances is the least
-    possible; sequences that overlap in time are never joined. Returns the sequences, ordered
-    by first frame, and int32 [n]: for each given sequence, the index of the one it became.
+    Parameters
+    ----------
+    sequences : sequence of FaceSequence [n]
+    max_gap : int
+        The most frames from the end of one to the beginning of the next.
+    distance : Distance
+        How unlike the two faces are.
+
+    Returns
+    -------
+    joined : list of FaceSequence
+        Ordered by first frame.
+    became : ndarray of int32 [n]
+        For each given sequence the index of the one it became part of.
+
+    Notes
+    -----
+    Thesis section 3.1.4. Each end is matched with at most one beginning, at the least total
+    distance. Sequences that overlap in time are never joined ("cannot-link").
     """
     ends = _Ends.of(sequences, distance)
     before, after = _candidates(ends, max_gap)
@@ -50,8 +66,8 @@ class _Ends:
     first_boxes: Floats
     last_boxes: Floats
     velocity: Floats
-    first_looks: Floats
-    last_looks: Floats
+    first_features: Floats
+    last_features: Floats
 
     @classmethod
     def of(cls, sequences: Sequence[FaceSequence], distance: Distance) -> _Ends:
@@ -62,13 +78,13 @@ class _Ends:
             first_boxes=np.array([sequence.boxes[0] for sequence in sequences], np.float32),
             last_boxes=np.array([sequence.boxes[-1] for sequence in sequences], np.float32),
             velocity=np.array([_end_velocity(sequence) for sequence in sequences], np.float32),
-            first_looks=_looks(sequences, distance, at_end=False),
-            last_looks=_looks(sequences, distance, at_end=True),
+            first_features=_end_features(sequences, distance, at_end=False),
+            last_features=_end_features(sequences, distance, at_end=True),
         )
 
     def pairs(self, before: Ints, after: Ints) -> Pairs:
         """The last face of the earlier sequences with the first of the later ones."""
-        similarity = np.einsum("ij,ij->i", self.last_looks[before], self.first_looks[after])
+        similarity = np.einsum("ij,ij->i", self.last_features[before], self.first_features[after])
         similarity[similarity == 0] = np.nan
         gap = self.first[after] - self.last[before]
         time = np.minimum(gap, LONGEST_MOTION).astype(np.float32)[:, None]
@@ -96,7 +112,7 @@ def _candidates(ends: _Ends, max_gap: int) -> tuple[Ints, Ints]:
 
 
 def _blocks(before: Ints, after: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """Pairs in portions, so that a crowd does not fill the memory with boxes and features."""
+    """The pairs in portions, so that memory stays bounded in a crowd."""
     for start in range(0, len(before), PAIRS_AT_ONCE):
         block = slice(start, start + PAIRS_AT_ONCE)
         yield before[block], after[block]
@@ -111,18 +127,18 @@ def _end_velocity(sequence: FaceSequence) -> Floats:
     return np.asarray(moved / np.float32(frames[-1] - frames[0]), np.float32)
 
 
-def _looks(sequences: Sequence[FaceSequence], distance: Distance, at_end: bool) -> Floats:
+def _end_features(sequences: Sequence[FaceSequence], distance: Distance, at_end: bool) -> Floats:
     """Mean feature near one end of each sequence, normalised; zeros where none is comparable."""
     size = max((sequence.features.shape[1] for sequence in sequences), default=0)
     count = SAMPLES_AT_AN_END if distance.feature_memory else 1
-    looks = np.zeros((len(sequences), size), np.float32)
-    for look, sequence in zip(looks, sequences, strict=True):
+    features = np.zeros((len(sequences), size), np.float32)
+    for feature, sequence in zip(features, sequences, strict=True):
         part = slice(-count, None) if at_end else slice(count)
         quality = sequence.feature_quality[part]
         if quality.max(initial=0) >= distance.min_feature_size and len(quality):
             mean = quality @ sequence.features[part]
-            look[: len(mean)] = mean / max(float(np.linalg.norm(mean)), 1e-12)
-    return looks
+            feature[: len(mean)] = mean / max(float(np.linalg.norm(mean)), 1e-12)
+    return features
 
 
 def _cheapest_links(
@@ -130,9 +146,9 @@ def _cheapest_links(
 ) -> dict[int, int]:
     """Min-cost matching of ends and beginnings: {index: index of its continuation}.
 
-    Sparse, so that thousands of sequences in one shot stay cheap. Every end may also stay
-    without a continuation, at the cost of `limit`: a column of its own. Weights are raised by
-    one, because the sparse matching takes a weight of zero for no edge.
+    The matching is sparse, so that thousands of sequences in one shot stay cheap. Every end may
+    also stay without a continuation, at the cost of `limit`: a column of its own. Weights are
+    raised by one because the sparse matching takes a weight of zero for no edge.
     """
     if not len(before):
         return {}

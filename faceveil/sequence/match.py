@@ -1,4 +1,4 @@
-"""Which face of one moment is which face of another: distances and min-cost matching."""
+"""Which face of one frame is which face of another: distances and min-cost matching."""
 
 from __future__ import annotations
 
@@ -18,11 +18,20 @@ LOW_SCORE_IOU = 0.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """Pairs of an earlier and a later face, of any shape [...]; boxes have one axis more.
+    """Pairs of an earlier and a later face, in arrays of any shape [...].
 
-    before: the last box known of the earlier face; predicted: where its motion has brought it by
-    now; after: the later face; gap: frames between them, >= 1; similarity: cosine of their
-    features, NaN where one of them has none worth comparing.
+    Attributes
+    ----------
+    before : ndarray of float32 [..., 4]
+        The last known box of the earlier face.
+    predicted : ndarray of float32 [..., 4]
+        The box in which its motion makes it expected now.
+    after : ndarray of float32 [..., 4]
+        The box of the later face.
+    gap : ndarray of int [...]
+        Frames from one to the other, 1 or more.
+    similarity : ndarray of float32 [...]
+        Cosine of their features, NaN where one of them has none worth comparing.
     """
 
     before: Floats
@@ -35,10 +44,15 @@ class Pairs:
 class Distance(Protocol):
     """How unlike an earlier and a later face are. Write your own to replace the matching.
 
-    limit: the cost of leaving a pair unmatched; pairs at or above it are never matched.
-    min_feature_size: features of faces with a shorter side (pixels) are not compared.
-    feature_memory: share [0, 1) of the remembered feature that stays when a new one is seen; 0
-    compares with the last feature only.
+    Attributes
+    ----------
+    limit : float
+        The cost of leaving a pair unmatched; pairs at or above it are never matched.
+    min_feature_size : float
+        Features of faces with a shorter side, in pixels, are not compared.
+    feature_memory : float
+        Share, from 0 to below 1, of the remembered feature that stays when a new one is computed; 0
+        compares with the last feature only.
     """
 
     @property
@@ -49,18 +63,30 @@ class Distance(Protocol):
     def feature_memory(self) -> float: ...
 
     def __call__(self, pairs: Pairs) -> Floats:
-        """Cost float32 [...], infinite where two faces are never one person."""
+        """Return the cost float32 [...], infinite where two faces cannot be one person."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class MotionDistance:
-    """Distance from where the face was expected, change of size, and unlike features.
+    """The sum of distance from the expected place, change of size and difference of features.
 
-    Each of the three is 0 for the same and 1 at its gate. Gates: `reach` face sizes away from the
-    expected place, `reach_per_frame` more for each frame in between, up to `max_reach` (all twice
-    as far for features that agree, so that sudden moves are followed); sizes that differ by more
-    than `size_factor`; and comparable features with a cosine below `min_similarity`: two people.
+    Each of the three is 0 for equal faces and 1 at its gate; beyond a gate two faces are two
+    people.
+
+    Attributes
+    ----------
+    reach, reach_per_frame, max_reach : float
+        Gate of the place in face sizes, how much it grows with each frame between, and its limit.
+        All are doubled for features that agree, so that sudden moves are followed.
+    size_factor : float
+        Gate of the ratio of sizes.
+    min_similarity : float
+        Gate of the cosine of comparable features.
+    same_similarity : float
+        The cosine from which features agree.
+    unknown_feature_cost : float
+        The third term where features cannot be compared.
     """
 
     reach: float = 1.0
@@ -91,10 +117,10 @@ class MotionDistance:
 
 @dataclass(frozen=True, slots=True)
 class ThesisDistance:
-    """The thesis's own (section 3.1.3): cosine distance plus weighted box distance, below 1.
+    """The distance of the thesis (section 3.1.3): cosine distance plus weighted box distance.
 
     The box distance is the sum of the four corner differences times the earlier face's width,
-    divided by 100. No motion, no gates; a face without a feature matches nothing.
+    divided by 100. There is no motion and no gate; a face without a feature matches none.
     """
 
     feature_weight: float = 1.0
@@ -117,9 +143,12 @@ DISTANCES: dict[str, type[MotionDistance] | type[ThesisDistance]] = {
 
 
 def distance_by_name(name: str) -> Distance:
-    """The distance of that name with its standard parameters.
+    """Return the distance of that name with its standard parameters.
 
-    Raises UsageError for an unknown name.
+    Raises
+    ------
+    UsageError
+        For an unknown name.
     """
     if name not in DISTANCES:
         raise UsageError(f"no distance is called {name!r}; use one of {', '.join(DISTANCES)}")
@@ -127,13 +156,22 @@ def distance_by_name(name: str) -> Distance:
 
 
 def assign(cost: Floats, limit: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Min-cost bipartite matching of rows and columns; leaving a pair unmatched costs `limit`.
+    """Min-cost bipartite matching of rows and columns.
 
-    cost: [rows, columns], infinite where a pair is impossible. Returns the matched rows and
-    their columns, rows rising. The sum of (cost - limit) over the matches is the least possible.
+    Parameters
+    ----------
+    cost : ndarray of float32 [rows, columns]
+        Infinite where a pair is impossible.
+    limit : float
+        The cost of leaving a pair unmatched.
+
+    Returns
+    -------
+    rows, columns : ndarray of intp [k]
+        The matched pairs, rows rising: the sum of (cost - limit) over them is the least possible.
     """
     possible = cost < limit
-    # In most frames every face has one candidate at most: nothing to weigh up.
+    # In most frames every face has at most one candidate: there is nothing to choose.
     if possible.sum(axis=0).max(initial=0) <= 1 and possible.sum(axis=1).max(initial=0) <= 1:
         rows, columns = np.nonzero(possible)
         return rows, columns
@@ -143,8 +181,10 @@ def assign(cost: Floats, limit: float) -> tuple[NDArray[np.intp], NDArray[np.int
 
 
 def costs(distance: Distance, pairs: Pairs, low: NDArray[np.bool_]) -> Floats:
-    """The distance of pairs, infinite where the later face has a low score (bool, broadcast)
-    and does not overlap the expected place."""
+    """The distance of pairs; infinite for a later face with a low score off the expected place.
+
+    `low` bool, broadcast to the pairs, says which later faces have a low score.
+    """
     cost = distance(pairs)
     low = np.broadcast_to(low, cost.shape)
     if low.any():
@@ -157,10 +197,10 @@ def costs(distance: Distance, pairs: Pairs, low: NDArray[np.bool_]) -> Floats:
 
 
 def match_frame(cost: Floats, low: NDArray[np.bool_], limit: float) -> NDArray[np.int64]:
-    """Which open sequence each face of a frame continues.
+    """Which open sequence each face of a frame continues: int64 [n], -1 for none.
 
-    cost: [m, n], sequences and faces; low bool [n]: scores too low to start a sequence. They come
-    second, to the sequences left. Returns int64 [n]: the row of each face, -1 without one.
+    cost float32 [m, n] of sequences and faces; low bool [n]: faces with a score too low to start a
+    sequence. They are matched second, with the sequences that are left.
     """
     row_of = np.full(cost.shape[1], -1, np.int64)
     left = np.arange(cost.shape[0])

@@ -1,4 +1,4 @@
-"""The options of everything between detections and finished sequences."""
+"""The options of all steps from detections to finished sequences."""
 
 from __future__ import annotations
 
@@ -16,19 +16,35 @@ from faceveil.sequence.smooth import SMOOTHERS
 class SequenceOptions:
     """How faces are followed, and how the gaps between detections are covered.
 
-    distance: name of the distance of matching, "motion" or "thesis".
-    max_gap: frames between two detections that following bridges at once; 1 is adjacent frames.
-    join_gap: frames between two sequences of one shot that are joined afterwards; 0 joins none.
-    low_scores: whether detections with a low score continue a sequence.
-    interpolation: name of the SciPy interpolator that fills gaps.
-    extension: frames added at both ends of a sequence.
-    smoothing: name of the filter, "rts" (a model that fills the gaps as well, in the place of
-    interpolation) or "none"; smoothing_window: its length in frames, odd.
-    min_length: sequences that span fewer frames are removed; 0 removes none.
-    prune_detected: remove short sequences even where a detected face is uncovered by it, as the
-    thesis does. The coverage check then reports the breach.
+    Attributes
+    ----------
+    distance : {"motion", "thesis"}
+        The distance by which faces are matched.
+    max_gap : int
+        The most frames from one detection to the next within a sequence; 1 is adjacent frames.
+    join_gap : int
+        The most frames between two sequences of one shot that are joined; 0 joins none.
+    low_scores : bool
+        Whether detections with a low score continue a sequence.
+    interpolation : str
+        The interpolator that fills gaps, a key of `interpolate.INTERPOLATORS`.
+    extension : int
+        Frames added at both ends of a sequence.
+    smoothing : str
+        A filter, a key of `smooth.SMOOTHERS`; "rts", a model that fills gaps as well, instead of
+        interpolation; or "none".
+    smoothing_window : int
+        Length of the filter in frames, odd.
+    min_length : int
+        Sequences that span fewer frames are removed; 0 removes none.
+    prune_detected : bool
+        Remove short sequences even where that uncovers a detected face, as the thesis does. The
+        coverage check then reports the breach.
 
-    Raises UsageError for a name that does not exist or a number out of range.
+    Raises
+    ------
+    UsageError
+        For an unknown name or a number out of range.
     """
 
     distance: str = "motion"
@@ -75,7 +91,8 @@ THESIS = SequenceOptions(
     smoothing="moving_average",
     smoothing_window=9,
 )
-"""The thesis's distance and parameters, for comparison.
+"""The distance and parameters of the thesis, for comparison.
 
-Boxes are interpolated as centre and size, and smoothing adds cover where needed, as ever.
+As with other options, boxes are interpolated as centre and size, and smoothing adds cover where
+needed.
 """

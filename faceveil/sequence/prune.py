@@ -11,21 +11,33 @@ from faceveil.boxes import iou
 from faceveil.faces import FaceSequence, Floats, Ints, Provenance
 
 SAME_FACE_IOU = 0.5
-NOBODY = -1
+REMOVED = -1
 
 
 def prune(
     sequences: Sequence[FaceSequence], min_length: int, prune_detected: bool = False
 ) -> tuple[list[FaceSequence], Ints]:
-    """Remove sequences that span fewer than `min_length` frames (DESIGN policy 2).
+    """Remove short sequences that uncover no detected face ("coverage").
 
-    A sequence with detected faces goes only if one and the same longer sequence covers all of
-    them (holds each box, IoU of 0.5 or more): it was a second box of that face, and is counted to
-    it. Whatever else was detected stays, however short. With prune_detected every short
-    sequence is removed, as in the thesis; detections it held are then nobody's.
+    Parameters
+    ----------
+    sequences : sequence of FaceSequence [n]
+    min_length : int
+        Sequences that span fewer frames are short.
+    prune_detected : bool
+        Remove every short sequence, as the thesis does; its detections then belong to none.
 
-    Returns the sequences left and int32 [n]: for each given sequence the index of the one that
-    now stands for it, or -1.
+    Returns
+    -------
+    left : list of FaceSequence
+    became : ndarray of int32 [n]
+        For each given sequence the index of the one that now stands for it, or -1.
+
+    Notes
+    -----
+    A short sequence with detected faces is removed only if one longer sequence covers all of them
+    (contains each box, IoU of 0.5 or more): it was a second box of that face, which now stands for
+    it. Every other detected face stays, however short its sequence.
     """
     first = np.array([sequence.first for sequence in sequences], np.int64)
     last = np.array([sequence.last for sequence in sequences], np.int64)
@@ -37,9 +49,9 @@ def prune(
         if cover is not None:
             stands_in[i] = cover
         elif prune_detected or not _detected(sequences[i]).any():
-            stands_in[i] = NOBODY
+            stands_in[i] = REMOVED
     kept = np.flatnonzero(stands_in == np.arange(len(sequences)))
-    became = np.full(len(sequences) + 1, NOBODY, np.int32)
+    became = np.full(len(sequences) + 1, REMOVED, np.int32)
     became[kept] = np.arange(len(kept))
     return [sequences[i] for i in kept.tolist()], became[stands_in]
 
@@ -51,7 +63,7 @@ def _detected(sequence: FaceSequence) -> NDArray[np.bool_]:
 def _covered_by(
     sequence: FaceSequence, sequences: Sequence[FaceSequence], among: list[int]
 ) -> int | None:
-    """The first sequence that has a like box wherever this one was detected."""
+    """The first sequence that has a similar box wherever this one was detected."""
     frames, boxes = sequence.frames[_detected(sequence)], sequence.boxes[_detected(sequence)]
     if not len(frames):
         return None

@@ -1,10 +1,10 @@
 """Filling and smoothing in one pass: the Rauch-Tung-Striebel smoother.
 
-A face moves and grows at a speed that changes by chance, and each box seen is its place and size
-with an error. The smoother gives the most likely path of all frames, seen or not, from everything
-before and after: what the learned sequence models of the thesis (3.1.12, 4.8) were meant to do. Its
-forward and backward passes are the two substitutions of a banded Cholesky factorisation, which is
-how it is solved here: the same path, without a loop over frames.
+A face moves and grows at a speed that changes at random, and each detected box is its place and
+size with an error. The smoother computes the most likely path over all frames, with or without a
+box, from everything before and after: what the learned sequence models of the thesis (3.1.12, 4.8)
+were meant to do. Its forward and backward passes are the two substitutions of a banded Cholesky
+factorisation, which is how it is solved here: the same path, without a loop over frames.
 """
 
 from __future__ import annotations
@@ -23,17 +23,30 @@ Doubles = NDArray[np.float64]
 
 RTS = "rts"
 WINDOWS_PER_MEMORY = 4.0
-"""A window of n frames stands for a memory of n / 4: as steady as a Gaussian of that window."""
+"""A window of n frames stands for a memory of n / 4: as smooth as a Gaussian of that window."""
 DOUBT = {Provenance.LOW_SCORE: 4.0, Provenance.INTERPOLATED: 4.0}
 """How much larger the variance of such a box is than that of a detected one."""
 
 
 def fill_and_smooth(sequence: FaceSequence, window: int = 9) -> FaceSequence:
-    """The sequence with a smoothed box on every frame from its first to its last.
+    """Fill and smooth a sequence, so that it has a box on every frame from first to last.
 
-    Centre and logarithm of size follow a constant-velocity model each. Boxes still hold every
-    box that was seen (see `widen`); new ones have score 0 and provenance INTERPOLATED. `window`,
-    odd, in frames, says how steady: as for the filters of `smooth`.
+    Parameters
+    ----------
+    sequence : FaceSequence
+    window : int
+        How smooth, in frames, odd: as for the filters of `smooth`.
+
+    Returns
+    -------
+    FaceSequence
+        Boxes still contain every detected box (`widen`); new ones have score 0 and provenance
+        INTERPOLATED.
+
+    Notes
+    -----
+    Rauch, Tung and Striebel, 1965. The centre and the logarithms of the sides follow a
+    constant-velocity model each.
     """
     known = to_curves(sequence.boxes).astype(np.float64)
     missing = np.setdiff1d(
@@ -45,7 +58,7 @@ def fill_and_smooth(sequence: FaceSequence, window: int = 9) -> FaceSequence:
     curves = np.zeros((len(certainty), 4))
     curves[sequence.frames - sequence.first] = known
     smoothed = most_likely_path(curves, certainty, window / WINDOWS_PER_MEMORY)
-    # A speed must not carry a face far through a long gap: it stays near where it was seen.
+    # A speed must not carry a face far through a long gap: it stays near its known boxes.
     low, high = known.min(axis=0), known.max(axis=0)
     smoothed = np.clip(smoothed, 2 * low - high, 2 * high - low)
     filled = sequence.with_boxes(

@@ -1,4 +1,4 @@
-"""Boxes that move without trembling, and cover no less."""
+"""Boxes that move smoothly and cover no less."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Doubles = NDArray[np.float64]
 
 
 def _savitzky_golay(curve: Doubles, window: int) -> Doubles:
-    from scipy.signal import savgol_filter  # a third of the command's start, for this filter only
+    from scipy.signal import savgol_filter  # slow to import: a third of the start-up
 
     smoothed: Doubles = savgol_filter(curve, window, polyorder=2, axis=0, mode="mirror")
     return smoothed
@@ -35,13 +35,27 @@ SMOOTHERS: dict[str, Callable[[Doubles, int], Doubles]] = {
 
 
 def smooth(sequence: FaceSequence, method: str = "gaussian", window: int = 9) -> FaceSequence:
-    """The sequence with smoothed boxes that still hold every box that was seen.
+    """Smooth the boxes of a sequence so that they still contain every detected box.
 
-    Centre and logarithm of size are filtered with a symmetric window (odd, in frames; reflected
-    at both ends), so that boxes neither lag nor lead. Where a side then cuts into a DETECTED or
-    LOW_SCORE box it is moved out again, together with the frames around it, so that the veil
-    does not flicker. Fill the gaps first: frames are taken to be one apart. method: a key of
-    SMOOTHERS; UsageError otherwise.
+    Parameters
+    ----------
+    sequence : FaceSequence
+        Without gaps: frames are taken to be one apart.
+    method : str
+        A key of SMOOTHERS.
+    window : int
+        Length of the filter in frames, odd.
+
+    Raises
+    ------
+    UsageError
+        For an unknown method.
+
+    Notes
+    -----
+    Centre and logarithms of the sides are filtered with a symmetric window, reflected at both ends,
+    so that boxes neither lag nor lead. Where a side then cuts into a DETECTED or LOW_SCORE box it
+    is moved out again, together with the frames around it, so that the veil does not flicker.
     """
     if method not in SMOOTHERS:
         raise UsageError(f"no smoothing is called {method!r}; use one of {', '.join(SMOOTHERS)}")

@@ -1,4 +1,4 @@
-"""An extension ends where a face that was really seen explains what is there."""
+"""Extensions end where a detected face explains what is there."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from faceveil.boxes import share_of_smaller, sizes
 from faceveil.faces import FaceSequence, Floats, Ints, Provenance
 
 SHARED_PART = 0.6
-"""How much of the smaller box must lie in the other for both to show one face."""
+"""How much of the smaller box must lie in the other for both to be around one face."""
 MOST_TIMES_LARGER = 3.0
 """The largest ratio of the areas of two boxes around one face."""
 
 
 def trim(sequences: Sequence[FaceSequence]) -> list[FaceSequence]:
-    """Cut extended boxes off from where they meet a detected box of another sequence.
+    """Cut off extended boxes from where they meet a detected box of another sequence.
 
-    A face glimpsed for one frame (half hidden, say) is extended over the face that was there
-    before and after. Where that face was itself detected, it is followed by a sequence of its
-    own, which decides about it; an extension only guesses. Boxes that were seen or lie between
-    seen ones are never cut.
+    A face detected in a single frame (half hidden, say) is extended over the face that was there
+    before and after. Where that face was itself detected it has a sequence of its own, which
+    decides about it; an extension is only a guess. Detected boxes, and boxes between detected ones,
+    are never cut off.
     """
     frames, boxes, owner = _detected(sequences)
     trimmed = []
@@ -55,7 +55,7 @@ def _detected(sequences: Sequence[FaceSequence]) -> tuple[Ints, Floats, Ints]:
 
 
 def _same_face(box: Floats, others: Floats) -> NDArray[np.bool_]:
-    """bool [n]: which of other boxes [n, 4] show the face of a box [4]."""
+    """bool [n]: which of other boxes [n, 4] are around the face of a box [4]."""
     ratio = sizes(box) / sizes(others)
     alike = np.maximum(ratio, 1 / ratio) <= np.sqrt(MOST_TIMES_LARGER)
     return np.asarray(alike & (share_of_smaller(box, others) >= SHARED_PART))

@@ -1,4 +1,4 @@
-"""Boxes moved outwards where smoothing has cut into what was seen."""
+"""Boxes moved outwards where smoothing has cut into detected boxes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from faceveil.faces import FaceSequence, Floats, Provenance
 
 
 def widen(boxes: Floats, sequence: FaceSequence, window: int) -> Floats:
-    """Smoothed boxes [n, 4] of a sequence, moved outwards until they hold its boxes seen.
+    """Smoothed boxes [n, 4] of a sequence, moved outwards until they contain its detected boxes.
 
-    The largest deficit in the window around each frame, averaged over the same window, is
-    never less than the deficit of the frame itself.
+    Each side moves by the largest deficit in the window around its frame, averaged over the same
+    window, which is never less than the deficit of the frame itself.
     """
     seen = (sequence.provenance == Provenance.DETECTED) | (
         sequence.provenance == Provenance.LOW_SCORE

@@ -1,4 +1,4 @@
-"""Shot transitions, found while the frames go by."""
+"""Cuts and returns from black, found in the thumbnails of successive frames."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ FAINT_CHANGE, FAINT_LIKENESS = 18.0, 0.4
 LEAST_BRIGHTNESS_CHANGE = 4.0
 BLACK = 32
 
-# Two shots of one place are alike: their cut changes the thumbnail by 8 grey levels and more, but
-# at least twice as much as any frame near it, and for good. Movement within a shot has no such
-# step, a flash goes away again, and a lamp that is switched on keeps the structure.
+# Two shots of one place are alike: a cut between them changes the thumbnail by 8 grey levels or
+# more, at least twice as much as any frame near it, and for good. Movement within a shot has no
+# such step, a flash goes away again, and a lamp that is switched on keeps the structure.
 LEAST_STEP, TIMES_AROUND, LASTING, STEP_LIKENESS = 8.0, 2.5, 0.8, 0.8
 AROUND = 4
 """Frames before and after a step that it is compared with."""
@@ -30,26 +30,31 @@ _NO_TIME = FrameTimecode(0, fps=25.0)
 
 
 class ShotDetector:
-    """Finds cuts on the very frame where the new shot starts, and returns from black.
+    """Detects cuts on the frame where the new shot starts, and returns from black.
 
-    The change of content is PySceneDetect's ContentDetector (mean change of hue, saturation and
-    brightness). A change counts as a transition when the structure of the picture, the
+    Notes
+    -----
+    The change of content is that of PySceneDetect's ContentDetector (mean change of hue, saturation
+    and brightness). A change counts as a transition when the structure of the picture, the
     correlation of its luma, is lost as well: a flash or a fade keeps it. There is no minimum shot
-    length, because a missed cut may join two people whereas a false one only splits a sequence,
-    which its identity joins again. Dissolves are not found.
+    length: a missed cut may join two people, whereas a false one only splits a sequence, which its
+    identity joins again. Dissolves are not detected.
 
-    It looks only at the thumbnails, so that a video on disk and detections from a batch job give
-    the same shots.
+    Only thumbnails are compared, so that a video on disk and the detections of a batch job have the
+    same shots.
     """
 
     def __init__(self) -> None:
         self._previous: _Seen | None = None
 
     def push(self, thumbnail: Image | None) -> bool:
-        """Whether this frame starts a new shot; never the first.
+        """Return whether this frame starts a new shot; the first frame never does.
 
-        thumbnail: uint8 [27, 48, 3] RGB, or None where the frame could not be read: then the next
-        frame is compared with the last one known.
+        Parameters
+        ----------
+        thumbnail : ndarray of uint8 [27, 48, 3] or None
+            RGB; None where the frame could not be read. The next frame is then compared with the
+            last one that could.
         """
         if thumbnail is None:
             return False
@@ -62,10 +67,10 @@ class ShotDetector:
 
 
 def is_step(thumbnails: Image) -> bool:
-    """Whether the middle one of uint8 [2 * AROUND + 1, 27, 48, 3] RGB starts a new shot.
+    """Whether the middle one of thumbnails uint8 [2 * AROUND + 1, 27, 48, 3] RGB starts a new shot.
 
-    This sees cuts between shots of one place, which `ShotDetector` takes for movement, since it
-    knows what comes after.
+    Knowing the frames that follow, it finds cuts between shots of one place, which `ShotDetector`
+    takes for movement.
     """
     before, after = thumbnails[AROUND - 1], thumbnails[AROUND]
     step = _difference(before, after)
@@ -104,7 +109,7 @@ class _Seen:
 
 
 def _is_transition(before: _Seen, after: _Seen) -> bool:
-    """Whether two frames belong to different shots. What is cheap is asked first."""
+    """Whether two frames belong to different shots. The cheap tests come first."""
     if cv2.norm(before.grey, after.grey, cv2.NORM_L1) < LEAST_BRIGHTNESS_CHANGE * after.grey.size:
         return False  # noise in the dark changes hue and saturation, which mean nothing there
     if not _has_changed(before.picture, after.picture, FAINT_CHANGE):

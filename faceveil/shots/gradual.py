@@ -1,4 +1,4 @@
-"""Whether a picture turns into another one: dissolves and wipes, seen in thumbnails."""
+"""Dissolves and wipes, found in thumbnails: one picture turns into another."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from faceveil.luma import luma
 HALF_LENGTHS = (3, 4, 6, 8, 11)
 """Frames from the middle of a transition to its ends."""
 REST = 3
-"""Frames before and after it in which little happens."""
+"""Frames before and after a transition in which little changes."""
 REACH = HALF_LENGTHS[-1] + REST
 
 # Measured on dissolves and wipes of 6 to 20 frames and on what lies between them: people passing
-# close to the camera, pans. A change that is not even faint is none.
+# close to the camera, pans. A change below the faint limits is no transition.
 FAINT_CHANGE, FAINT_OUTSIDE, FAINT_UNREST, FAINT_LIKENESS = 18.0, 0.2, 0.75, 0.65
 CLEAR_CHANGE, CLEAR_OUTSIDE, CLEAR_UNREST, CLEAR_LIKENESS = 26.0, 0.12, 0.55, 0.6
 MOST_DOUBT = 0.95
@@ -45,7 +45,7 @@ class Change:
 
     @property
     def is_clear(self) -> bool:
-        """Whether it is a transition without asking further."""
+        """Whether it is a transition beyond doubt."""
         return (
             self.change >= CLEAR_CHANGE
             and self.outside <= CLEAR_OUTSIDE
@@ -55,18 +55,18 @@ class Change:
 
 
 def differ(before: Image, after: Image) -> bool:
-    """Whether two thumbnails, as the ends of a transition, are a faint change at least.
+    """Whether two thumbnails differ enough to be the ends of a transition.
 
-    Takes a microsecond, where `change_at` takes many: ask this first.
+    This takes a microsecond, `change_at` takes many.
     """
     return cv2.norm(before, after, cv2.NORM_L1) >= FAINT_CHANGE * before.size
 
 
 def change_at(thumbnails: Image) -> Change | None:
-    """The change around the frame in the middle of uint8 [2 * REACH + 1, 27, 48, 3].
+    """The change around the middle one of thumbnails uint8 [2 * REACH + 1, 27, 48, 3] RGB.
 
-    None where it cannot be a transition of any length. A pan or somebody passing by brings values
-    that neither end has, and goes on before or after.
+    None where it cannot be a transition of any length. A pan, or a person who passes by, brings
+    values that neither end has, and the picture changes before or after it as well.
     """
     frames = thumbnails.reshape(len(thumbnails), -1, 3)
     changes = [_change(frames, half) for half in HALF_LENGTHS]

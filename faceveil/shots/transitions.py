@@ -1,27 +1,25 @@
-"""Shot transitions of every kind: cuts and fades at once, dissolves and wipes with a look ahead."""
+"""Shot transitions of every kind: cuts and fades, and with look-ahead dissolves and wipes."""
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from faceveil.errors import WeightsError
 from faceveil.faces import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, Floats, Image
 from faceveil.shots.cuts import AROUND, BLACK, ShotDetector, is_step
 from faceveil.shots.gradual import HALF_LENGTHS, REACH, Change, change_at, differ
 
 Item = TypeVar("Item")
 Confirm = Callable[[Image], Floats]
-"""Thumbnails RGB uint8 [100, 27, 48, 3] in, float32 [100] out: how likely each ends a shot."""
+"""Thumbnails RGB uint8 [100, 27, 48, 3] in; out float32 [100], how likely each ends a shot."""
 
 WINDOW = 100
 LIKELY = 0.5
 NEAR = 8
-"""Frames around a change in which the network must see a transition."""
+"""Frames around a change in which `Confirm` must find a transition."""
 SAME_TRANSITION = 12
 SAME_FADE = 16
 LONGEST_CHANGE = 24
@@ -31,22 +29,30 @@ _HELD = 256
 
 
 class Shots(Protocol):
-    """Says for each frame, in order, whether it starts a new shot; at once or some frames later."""
+    """Decides for each frame, in order, whether it starts a new shot; possibly some frames late."""
 
     def push(self, thumbnail: Image | None) -> Sequence[bool]:
-        """Take the next frame's thumbnail, RGB uint8 [27, 48, 3], None where it is unknown.
+        """Take the thumbnail of the next frame.
 
-        Returns the answers that are known now, in order of the frames.
+        Parameters
+        ----------
+        thumbnail : ndarray of uint8 [27, 48, 3] or None
+            RGB; None where it is unknown.
+
+        Returns
+        -------
+        sequence of bool
+            Whether each frame decided by now starts a new shot, in order, none twice.
         """
         ...
 
     def finish(self) -> Sequence[bool]:
-        """The answers for the frames that are left, after the last one."""
+        """Return the decisions for the frames that are left, after the last one."""
         ...
 
 
 class EveryFrame:
-    """Shots for unrelated pictures: each is a shot of its own, so no sequence joins two."""
+    """Shots of unrelated pictures: each is a shot of its own, so that no sequence joins two."""
 
     def push(self, thumbnail: Image | None) -> Sequence[bool]:
         return (True,)
@@ -56,16 +62,21 @@ class EveryFrame:
 
 
 class TransitionDetector:
-    """The union of what `ShotDetector` finds, of steps between shots of one place
-    (`shots.is_step`), and of gradual transitions.
+    """Detects cuts, fades, steps between shots of one place, dissolves and wipes.
 
-    A dissolve or a wipe leads from one still picture to another, and every pixel of it lies
-    between the two (`gradual.change_at`). Where that is clear, a shot starts in its middle. Where
-    it is not, `confirm` is asked (TransNetV2, see `transnet`): so rarely that the network's 0.8
-    seconds for 100 frames come to little. Without `confirm` only clear ones count. A fade through
-    black is one transition: the new shot starts where the picture returns.
+    Parameters
+    ----------
+    confirm : callable, optional
+        Decides doubtful dissolves and wipes (`transnet.TransNet`). Without it only clear ones
+        count. It is called so rarely that its cost, 0.8 s for 100 frames, hardly matters.
 
-    Answers come `DELAY` frames late; memory does not grow.
+    Notes
+    -----
+    The union of `cuts.ShotDetector`, of `cuts.is_step` and of gradual transitions. A dissolve or a
+    wipe leads from one still picture to another, and each of its pixels lies between the two
+    (`gradual.change_at`): the new shot starts in its middle. A fade through black is one
+    transition: the new shot starts where the picture returns. Decisions come `DELAY` frames late;
+    memory does not grow.
     """
 
     def __init__(self, confirm: Confirm | None = None) -> None:
@@ -73,28 +84,25 @@ class TransitionDetector:
         self._cuts = ShotDetector()
         self._frames = np.zeros((_HELD, THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, 3), np.uint8)
         self._count = 0
-        self._told = 0
+        self._decided = 0
         self._starts: deque[int] = deque()
         self._open: list[tuple[int, Change]] = []
         self._gradual: deque[tuple[int, Change]] = deque()
 
     def push(self, thumbnail: Image | None) -> list[bool]:
-        """Take the next frame's thumbnail, uint8 [27, 48, 3] RGB or None where it is unknown.
-
-        Returns for the frames that are decided now, in order, whether they start a new shot.
-        """
+        """Take the thumbnail of the next frame and return new decisions; see `Shots`."""
         number = self._count
         self._frames[number % _HELD] = self._frame(number - 1) if thumbnail is None else thumbnail
         self._count += 1
         if self._cuts.push(thumbnail):
             self._add_cut(number)
-        self._look_for_step(number - AROUND)
-        self._look_for_change(number - REACH)
+        self._find_step(number - AROUND)
+        self._find_change(number - REACH)
         self._decide(number - WINDOW // 2)
         return self._answers(self._count - DELAY)
 
     def finish(self) -> list[bool]:
-        """The answers for the frames that are left, after the last one."""
+        """Return the decisions for the frames that are left, after the last one."""
         self._close_change()
         self._decide(self._count)
         return self._answers(self._count)
@@ -113,13 +121,13 @@ class TransitionDetector:
                 self._starts.pop()
         self._starts.append(number)
 
-    def _look_for_step(self, number: int) -> None:
+    def _find_step(self, number: int) -> None:
         if number >= AROUND and number not in self._starts:
             index = np.arange(number - AROUND, number + AROUND + 1) % _HELD
             if is_step(self._frames[index]):
                 self._insert(number)
 
-    def _look_for_change(self, middle: int) -> None:
+    def _find_change(self, middle: int) -> None:
         if middle < REACH:
             return
         held, at = self._frames, middle % _HELD
@@ -134,8 +142,10 @@ class TransitionDetector:
             self._close_change()
 
     def _close_change(self) -> None:
-        """Of neighbouring frames that may be the middle of a transition, the middle one of the
-        likeliest is."""
+        """Of neighbouring frames that may be the middle of a transition, pick the likeliest.
+
+        Of several that are equally likely it is the middle one.
+        """
         if self._open:
             least = min(change.doubt for _, change in self._open)
             likeliest = [one for one in self._open if one[1].doubt <= least + SAME_DOUBT]
@@ -143,7 +153,7 @@ class TransitionDetector:
             self._open.clear()
 
     def _decide(self, known: int) -> None:
-        """Settle the changes up to a frame."""
+        """Decide about the changes up to a frame."""
         while self._gradual and self._gradual[0][0] <= known:
             middle, change = self._gradual.popleft()
             if any(abs(start - middle) <= SAME_TRANSITION for start in self._starts):
@@ -162,17 +172,19 @@ class TransitionDetector:
 
     def _answers(self, end: int) -> list[bool]:
         answers = []
-        for number in range(self._told, end):
+        for number in range(self._decided, end):
             starts = bool(self._starts) and self._starts[0] == number
-            if starts and len(self._starts) > 0:
+            if starts:
                 self._starts.popleft()
             answers.append(starts)
-        self._told = max(self._told, end)
+        self._decided = max(self._decided, end)
         return answers
 
 
-def mark(items: Iterable[tuple[Item, Image | None]], shots: Shots) -> Iterator[tuple[Item, bool]]:
-    """Items that come with their thumbnails, each with whether it starts a new shot, in order."""
+def mark_shots(
+    items: Iterable[tuple[Item, Image | None]], shots: Shots
+) -> Iterator[tuple[Item, bool]]:
+    """Yield (item, whether it starts a new shot) from (item, thumbnail), in order."""
     waiting: deque[Item] = deque()
     for item, thumbnail in items:
         waiting.append(item)
@@ -180,41 +192,3 @@ def mark(items: Iterable[tuple[Item, Image | None]], shots: Shots) -> Iterator[t
             yield waiting.popleft(), starts
     for starts in shots.finish():
         yield waiting.popleft(), starts
-
-
-class TransNet:
-    """TransNetV2 (Souček and Lokoč, 2020), loaded when it is first asked and fetched where it is
-    not cached. Where its weights cannot be had, it says so once, and nothing is confirmed."""
-
-    def __init__(self, threads: int = 1) -> None:
-        self._threads = threads
-        self._run: Confirm | None = None
-
-    def __call__(self, thumbnails: Image) -> Floats:
-        if self._run is None:
-            try:
-                self._run = _open(self._threads)
-            except WeightsError as error:
-                logging.getLogger(__name__).warning(
-                    "faint dissolves and wipes are taken for none, without TransNetV2: %s", error
-                )
-                self._run = _nothing
-        return self._run(thumbnails)
-
-
-def _open(threads: int) -> Confirm:
-    from faceveil.weights.session import Runtime, open_session
-    from faceveil.weights.store import locate
-
-    path = locate("transnetv2", "shots").files["model"]
-    session = open_session(path, Runtime(threads=threads))
-
-    def confirm(thumbnails: Image) -> Floats:
-        answer: Floats = session.run({"frames": thumbnails[None]}, ["single"])[0][0]
-        return answer
-
-    return confirm
-
-
-def _nothing(thumbnails: Image) -> Floats:
-    return np.zeros(len(thumbnails), np.float32)

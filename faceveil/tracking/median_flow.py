@@ -18,25 +18,38 @@ from faceveil.faces import Floats, Image
 
 POINTS_A_SIDE = 8
 FACE_SIZE = 48.0
-"""Longer side in pixels that a face is shrunk to (small ones stay as they are)."""
+"""Faces with a longer side than this, in pixels, are reduced to it."""
 MARGIN = 1.0
-"""What is looked at around the box, in box sizes to each side: the farthest it can move at once."""
+"""Width of the surroundings on each side, in box sizes: the farthest a face can move at once."""
 WINDOW = 13
 LEVELS = 2
 MOST_ASTRAY = 1.0
-"""Pixels, at FACE_SIZE, that a point may end from where it started, there and back."""
+"""How many pixels, at FACE_SIZE, a point followed there and back may end from its start."""
 LEAST_KEPT = 0.4
 LEAST_LIKENESS = 0.6
 MOST_GROWTH = 1.08
 LEAST_INSIDE = 0.3
 
 
-def follow(pictures: Iterable[Image], box: Floats) -> Floats:
-    """Boxes float32 [k, 4] of a face in the pictures after the first, until it is lost.
+def follow_box(pictures: Iterable[Image], box: Floats) -> Floats:
+    """Follow a face through pictures until it is lost.
 
-    pictures: grey uint8 [H, W], all of one size, the first being the one `box` float32 [4] lies
-    in. k is less than their number minus one when the pixels can no longer be followed, look
-    unlike from one picture to the next, or leave the picture.
+    Parameters
+    ----------
+    pictures : iterable of ndarray of uint8 [H, W]
+        Grey pictures of one size; `box` lies in the first.
+    box : ndarray of float32 [4]
+        Pixels of the pictures.
+
+    Returns
+    -------
+    ndarray of float32 [k, 4]
+        The boxes in the pictures after the first. There are fewer boxes than pictures when the
+        pixels cannot be followed any more, change too much or leave the picture.
+
+    Notes
+    -----
+    Kalal, Mikolajczyk and Matas, "Forward-Backward Error", 2010.
     """
     found = []
     before: Image | None = None
@@ -52,7 +65,7 @@ def follow(pictures: Iterable[Image], box: Floats) -> Floats:
 
 
 def step(before: Image, after: Image, box: Floats) -> Floats | None:
-    """Where the face in `box` [4] of one grey picture is in the next; None where it is lost."""
+    """The box [4] in the next grey picture of the face in `box`; None where it is lost."""
     side = sides(box)
     size = np.array(before.shape[::-1], np.float32)
     low = np.clip(np.floor(box[:2] - MARGIN * side), 0, size).astype(int)
@@ -93,7 +106,7 @@ def _points(box: Floats, shape: tuple[int, ...]) -> Floats:
 
 
 def _flow(first: Image, second: Image, points: Floats) -> tuple[Floats, Floats]:
-    """The points that are followed there and back, and where they went, float32 [m, 2] each."""
+    """The points that could be followed there and back, and their ends, float32 [m, 2] each."""
     if not len(points):
         return points, points
     there, seen = _lucas_kanade(first, second, points)

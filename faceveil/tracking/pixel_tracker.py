@@ -1,4 +1,4 @@
-"""Tracking over a source of frames: which pictures are read again, and at what size."""
+"""Tracking over a source of frames: the pictures that are needed are read again, reduced."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from faceveil.faces import FaceSequence, Image, Ints
 from faceveil.media.frames import FrameSource
 from faceveil.media.reduced import grey
 from faceveil.progress import Progress
-from faceveil.tracking.track import TrackOptions, shrink_factor, track
+from faceveil.tracking.track import TrackOptions, shrink_factor, track_sequences
 
 
 @dataclass(frozen=True, slots=True)
 class PixelTracker:
-    """Follows the ends of sequences and gaps in them through the pixels of their source."""
+    """Follows faces through the pixels of a source, at the ends and in the gaps of sequences."""
 
     source: FrameSource
     options: TrackOptions
@@ -25,23 +25,23 @@ class PixelTracker:
     progress: Progress
 
     def __call__(
-        self, sequences: Sequence[FaceSequence], shot_starts: Ints, looked: NDArray[np.bool_]
+        self, sequences: Sequence[FaceSequence], shot_starts: Ints, analysed: NDArray[np.bool_]
     ) -> list[FaceSequence]:
-        """The sequences with the boxes that were found; see track.track."""
+        """Return the sequences with more boxes; see `track.track_sequences`."""
         source = self.source
         problems = list(source.problems)
-        tracked = track(
+        tracked = track_sequences(
             sequences,
             shot_starts,
-            len(looked),
+            len(analysed),
             self._pictures,
             (source.width, source.height),
             self.options,
             rate=source.rate,
-            looked=looked,
+            analysed=analysed,
             workers=self.workers,
         )
-        source.problems[:] = problems  # not all of it was read this time
+        source.problems[:] = problems  # not all frames were read this time
         return tracked
 
     def _pictures(self, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, Image]]:

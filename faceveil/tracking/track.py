@@ -1,4 +1,4 @@
-"""The ends of sequences, and the gaps in them, followed by pixels in a second look at the video."""
+"""The ends of sequences and the gaps in them, followed by pixels in a second pass of the video."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from faceveil.boxes import from_curves, iou, to_curves
 from faceveil.errors import UsageError
 from faceveil.faces import FaceSequence, Floats, Image, Ints, Provenance
 from faceveil.parallel import ordered_map
-from faceveil.tracking.median_flow import follow
+from faceveil.tracking.median_flow import follow_box
 
 FRAMES_WITHOUT_RATE = 25
 MOST_FRAMES = 60
-"""Their pictures are held in memory: half a megabyte each."""
+"""The pictures of so many frames are held in memory: half a megabyte each."""
 HEIGHT = 540
 ARRIVED_IOU = 0.3
 TOGETHER_IOU = 0.3
@@ -31,8 +31,17 @@ Pictures = Callable[[NDArray[np.bool_]], Iterable[tuple[int, Image]]]
 class TrackOptions:
     """How far faces are followed by their pixels.
 
-    seconds: from each end of a sequence and into gaps from both sides. least_gap: gaps of fewer
-    missing frames are left to interpolation. Raises UsageError for numbers that make no sense.
+    Attributes
+    ----------
+    seconds : float
+        How far from each end of a sequence, and into gaps from both sides; up to 10.
+    least_gap : int
+        Gaps of fewer missing frames are left to interpolation.
+
+    Raises
+    ------
+    UsageError
+        For values out of range.
     """
 
     seconds: float = 2.0
@@ -40,19 +49,21 @@ class TrackOptions:
 
     def __post_init__(self) -> None:
         if not 0 < self.seconds <= 10:
-            raise UsageError(f"tracking for {self.seconds} seconds is not within 0 and 10")
+            raise UsageError(
+                f"tracking must last more than 0 and at most 10 seconds, not {self.seconds}"
+            )
         if self.least_gap < 1:
             raise UsageError(f"least_gap must be 1 or more, not {self.least_gap}")
 
     def frames(self, rate: Fraction | float | None) -> int:
-        """The same in frames, at most `MOST_FRAMES`."""
+        """Return `seconds` in frames at a frame rate, at most `MOST_FRAMES`."""
         frames = round(self.seconds * rate) if rate else FRAMES_WITHOUT_RATE
         return min(max(frames, 1), MOST_FRAMES)
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """Follow one box from its frame on (direction 1) or back (-1), `count` frames far."""
+    """Follow one box for `count` frames, forwards (direction 1) or backwards (-1)."""
 
     sequence: int
     frame: int
@@ -61,11 +72,11 @@ class _Job:
 
     @property
     def ready(self) -> int:
-        """The frame at which all its pictures have been seen."""
+        """The frame with which all pictures of the job have been read."""
         return self.frame + max(self.direction * self.count, 0)
 
 
-def track(
+def track_sequences(
     sequences: Sequence[FaceSequence],
     shot_starts: Ints,
     frame_count: int,
@@ -74,22 +85,46 @@ def track(
     options: TrackOptions | None = None,
     *,
     rate: Fraction | float | None = None,
-    looked: NDArray[np.bool_] | None = None,
+    analysed: NDArray[np.bool_] | None = None,
     workers: int = 2,
 ) -> list[FaceSequence]:
-    """The sequences with boxes added where pixels can be followed: at both ends within the shot
-    (provenance EXTENDED) and in gaps (INTERPOLATED).
+    """Add boxes to sequences where their pixels can be followed.
 
-    `size` is the width and height of the frames, whose pictures may be smaller (see
-    `shrink_factor`). `looked` bool [frame_count] says in which frames faces were looked for
-    (default: all); where nobody looked between two boxes, there is no gap. Through a gap, tracks
-    from both sides are blended where they meet; one that comes out elsewhere than at the box on
-    the other side counts for its first half. The pictures needed are read once, in order, and
-    held for `options.frames(rate)` frames.
+    Parameters
+    ----------
+    sequences : sequence of FaceSequence
+    shot_starts : ndarray of int32 [s]
+        The first frame of each shot.
+    frame_count : int
+        Bounds the last shot.
+    pictures : callable
+        Yields the frame numbers and grey pictures of the frames of a mask, in order. They are read
+        once and held for `options.frames(rate)` frames.
+    size : (int, int)
+        Width and height of the frames; the pictures may be smaller (`shrink_factor`).
+    options : TrackOptions, optional
+    rate : Fraction or float, optional
+        Frames per second.
+    analysed : ndarray of bool [frame_count], optional
+        The frames in which faces were detected, by default all. Where no frame between two boxes
+        was analysed there is no gap.
+    workers : int
+        Number of threads.
+
+    Returns
+    -------
+    list of FaceSequence
+        With boxes added at both ends within the shot (provenance EXTENDED) and in gaps
+        (INTERPOLATED).
+
+    Notes
+    -----
+    Through a gap, tracks from both sides are blended where they meet. Only the first half counts of
+    a track that does not arrive at the box on the other side.
     """
     options = options or TrackOptions()
     reach = options.frames(rate)
-    jobs = list(_jobs(sequences, shot_starts, frame_count, reach, options.least_gap, looked))
+    jobs = list(_jobs(sequences, shot_starts, frame_count, reach, options.least_gap, analysed))
     if not jobs:
         return list(sequences)
     found: dict[tuple[int, int, int], Floats] = {}
@@ -105,7 +140,7 @@ def track(
 
 
 def shrink_factor(height: int) -> int:
-    """The whole factor by which to shrink pictures of this height, to about 540 lines."""
+    """Return the whole factor by which pictures of this height shrink to about 540 lines."""
     return max(1, round(height / HEIGHT))
 
 
@@ -115,10 +150,10 @@ def _jobs(
     frame_count: int,
     reach: int,
     least_gap: int,
-    looked: NDArray[np.bool_] | None,
+    analysed: NDArray[np.bool_] | None,
 ) -> Iterator[_Job]:
     ends = np.append(shot_starts[1:], frame_count) - 1
-    looks = np.cumsum(np.ones(frame_count, bool) if looked is None else looked)
+    count_until = np.cumsum(np.ones(frame_count, bool) if analysed is None else analysed)
     for index, sequence in enumerate(sequences):
         back = min(reach, sequence.first - int(shot_starts[sequence.shot]))
         ahead = min(reach, int(ends[sequence.shot]) - sequence.last)
@@ -128,7 +163,7 @@ def _jobs(
             yield _Job(index, sequence.last, 1, ahead)
         for at in np.flatnonzero(np.diff(sequence.frames) > least_gap).tolist():
             left, right = int(sequence.frames[at]), int(sequence.frames[at + 1])
-            if looks[right - 1] > looks[left]:
+            if count_until[right - 1] > count_until[left]:
                 count = min(reach, right - left)
                 yield _Job(index, left, 1, count)
                 yield _Job(index, right, -1, count)
@@ -137,7 +172,7 @@ def _jobs(
 def _with_pictures(
     jobs: list[_Job], frame_count: int, pictures: Pictures, reach: int
 ) -> Iterator[tuple[_Job, list[Image]]]:
-    """Each job with its pictures, that of its box first, as soon as they have all been read."""
+    """Each job with its pictures, the one of its box first, as soon as all have been read."""
     wanted = np.zeros(frame_count + 1, np.int32)
     for job in jobs:
         wanted[job.ready - job.count] += 1
@@ -164,7 +199,7 @@ def _follow(
         return np.zeros((0, 4), np.float32)
     height, width = pictures[0].shape
     scale = np.array([width / size[0], height / size[1]] * 2, np.float32)
-    return np.asarray(follow(pictures, box * scale) / scale, np.float32)
+    return np.asarray(follow_box(pictures, box * scale) / scale, np.float32)
 
 
 def _added(
@@ -214,7 +249,7 @@ def _bridge(
 
 
 def _arrived(track: Floats, span: int, goal: Floats) -> Floats:
-    """The boxes of a track before the other side; the first half of one that goes astray."""
+    """The boxes of a track before the other side; only half of them where it does not arrive."""
     if len(track) < span:
         return track
     return track[: span - 1 if iou(track[span - 1], goal) >= ARRIVED_IOU else span // 2]

@@ -77,7 +77,7 @@ def found(recognizer, similarity):
     """Two sequences of one person or of two, by a recogniser."""
     return Found(
         frame_count=30,
-        looked_at=30,
+        analysed_frames=30,
         models=Models("any", recognizer, "sha256:0", 0.5),
         shot_starts=np.zeros(1, np.int32),
         unknown_frames=np.zeros(0, np.int32),

@@ -5,7 +5,7 @@ import pytest
 
 from faceveil.faces import Provenance
 from faceveil.sequence.doubt import is_doubtful
-from faceveil.sequence.finish import finish
+from faceveil.sequence.finish import finish_sequences
 from faceveil.sequence.options import SequenceOptions
 from testkit.synthetic_people import HEIGHT, WIDTH, Face, build, sequence, still_box
 
@@ -31,7 +31,7 @@ def test_few_and_unclear_looks_are_in_doubt():
 def test_the_doubtful_is_veiled_where_it_was_seen_only(score, seen, span):
     options = SequenceOptions()
     built = build(FRAMES, lambda t: [Face(300, 300, score=score)] if t in seen else [])
-    (only,), log = finish(built, options, FRAMES, WIDTH, HEIGHT)
+    (only,), log = finish_sequences(built, options, FRAMES, WIDTH, HEIGHT)
     assert (only.first, only.last) == span
     assert len(log) == len(seen) and (log.sequence == 0).all()
 
@@ -39,7 +39,7 @@ def test_the_doubtful_is_veiled_where_it_was_seen_only(score, seen, span):
 @pytest.mark.parametrize(("score", "seen"), [(0.75, [30]), (0.65, [28, 29, 30])])
 def test_a_confident_or_repeated_look_is_followed_on(score, seen):
     built = build(FRAMES, lambda t: [Face(300, 300, score=score)] if t in seen else [])
-    (only,), _ = finish(built, SequenceOptions(), FRAMES, WIDTH, HEIGHT)
+    (only,), _ = finish_sequences(built, SequenceOptions(), FRAMES, WIDTH, HEIGHT)
     assert only.first < seen[0] and only.last > seen[-1]
 
 
@@ -55,7 +55,7 @@ def test_pixels_of_the_doubtful_are_not_followed_and_the_order_stays():
         return list(sequences)
 
     built = build(FRAMES, faces)
-    sequences, log = finish(built, SequenceOptions(), FRAMES, WIDTH, HEIGHT, track=track)
+    sequences, log = finish_sequences(built, SequenceOptions(), FRAMES, WIDTH, HEIGHT, track=track)
     assert [sequence.first for sequence in given] == [10]
     assert len(sequences) == 2 and sequences[0].first == 5
     for frame, box, index in zip(log.frames, log.boxes, log.sequence, strict=True):

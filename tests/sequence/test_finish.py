@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceveil.faces import Provenance
-from faceveil.sequence.finish import finish
+from faceveil.sequence.finish import finish_sequences
 from faceveil.sequence.options import THESIS, SequenceOptions
 from faceveil.sequence.smooth import SMOOTHERS
 from testkit.synthetic_people import HEIGHT, WIDTH, Face, build
@@ -16,7 +16,7 @@ FRAMES = 120
 
 def finished(faces_at, cuts=(), options=None, frames=FRAMES):
     options = options or SequenceOptions()
-    return finish(build(frames, faces_at, cuts, options), options, frames, WIDTH, HEIGHT)
+    return finish_sequences(build(frames, faces_at, cuts, options), options, frames, WIDTH, HEIGHT)
 
 
 def holds(outer, inner):

@@ -8,10 +8,11 @@ import pytest
 
 from faceveil.errors import WeightsError
 from faceveil.faces import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH
-from faceveil.shots import transitions
+from faceveil.shots import transnet
 from faceveil.shots.cuts import ShotDetector
 from faceveil.shots.gradual import REACH, change_at
-from faceveil.shots.transitions import DELAY, EveryFrame, TransitionDetector, TransNet, mark
+from faceveil.shots.transitions import DELAY, EveryFrame, TransitionDetector, mark_shots
+from faceveil.shots.transnet import TransNet
 
 SHAPE = THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, 3
 
@@ -40,7 +41,7 @@ def wipe(before, after, count):
 
 
 def starts(frames, confirm=None):
-    marked = list(mark(enumerate_thumbnails(frames), TransitionDetector(confirm)))
+    marked = list(mark_shots(enumerate_thumbnails(frames), TransitionDetector(confirm)))
     assert [number for number, _ in marked] == list(range(len(frames)))
     return [number for number, new_shot in marked if new_shot]
 
@@ -152,7 +153,7 @@ def test_without_its_weights_transnet_says_so_once_and_confirms_nothing(monkeypa
     def missing(threads):
         raise WeightsError("no registry")
 
-    monkeypatch.setattr(transitions, "_open", missing)
+    monkeypatch.setattr(transnet, "_open", missing)
     network = TransNet()
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
@@ -161,7 +162,7 @@ def test_without_its_weights_transnet_says_so_once_and_confirms_nothing(monkeypa
 
 
 def test_each_still_is_a_shot_of_its_own():
-    assert list(mark(enumerate_thumbnails([None] * 3), EveryFrame())) == [
+    assert list(mark_shots(enumerate_thumbnails([None] * 3), EveryFrame())) == [
         (0, True),
         (1, True),
         (2, True),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceveil.boxes import iou
-from faceveil.tracking.median_flow import follow, step
+from faceveil.tracking.median_flow import follow_box, step
 from testkit.flow_pictures import BACKGROUND, HEIGHT, WIDTH, boxes, draw, texture
 
 TIME = np.arange(30)
@@ -22,14 +22,14 @@ MOTIONS = {
 @pytest.mark.parametrize("name", MOTIONS)
 def test_known_motion_is_followed(name):
     truth = MOTIONS[name]
-    found = follow(map(draw, truth), truth[0])
+    found = follow_box(map(draw, truth), truth[0])
     assert found.shape == (29, 4)
     assert iou(found, truth[1:]).min() > 0.75
 
 
 def test_a_face_that_leaves_the_picture_is_followed_out_of_it_and_no_farther():
     truth = boxes(160 + 8 * TIME, 120, 50)
-    found = follow(map(draw, truth), truth[0])
+    found = follow_box(map(draw, truth), truth[0])
     assert 17 <= len(found) < 23  # its right edge leaves after 17 frames, all of it after 24
     assert iou(found, truth[1 : 1 + len(found)]).min() > 0.6
 
@@ -37,7 +37,7 @@ def test_a_face_that_leaves_the_picture_is_followed_out_of_it_and_no_farther():
 def test_a_face_that_vanishes_is_given_up():
     box = boxes(160.0, 120, 50)
     pictures = [draw(box)] * 4 + [texture(9, WIDTH, HEIGHT)] * 4
-    assert len(follow(pictures, box)) == 3
+    assert len(follow_box(pictures, box)) == 3
 
 
 def test_nothing_is_followed_where_there_is_nothing_to_see():
@@ -51,4 +51,4 @@ def test_boxes_outside_the_picture_or_too_small_are_no_error(box):
 
 
 def test_one_picture_gives_no_box():
-    assert follow([BACKGROUND], boxes(160.0, 120, 50)).shape == (0, 4)
+    assert follow_box([BACKGROUND], boxes(160.0, 120, 50)).shape == (0, 4)

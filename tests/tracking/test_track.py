@@ -11,7 +11,7 @@ from faceveil.boxes import iou
 from faceveil.errors import UsageError
 from faceveil.faces import FaceSequence, Provenance
 from faceveil.sequence.interpolate import interpolate
-from faceveil.tracking.track import MOST_FRAMES, TrackOptions, shrink_factor, track
+from faceveil.tracking.track import MOST_FRAMES, TrackOptions, shrink_factor, track_sequences
 from testkit.flow_pictures import HEIGHT, WIDTH, boxes, draw
 
 COUNT = 60
@@ -38,7 +38,7 @@ def run(sequence, path=SWAYING, starts=(0,), seconds=1.0, rate=25, **more):
         wanted[:] = np.flatnonzero(mask).tolist()
         return ((number, draw(path[number])) for number in wanted)
 
-    (tracked,) = track(
+    (tracked,) = track_sequences(
         [sequence],
         np.array(starts, np.int32),
         len(path),
@@ -92,9 +92,9 @@ def test_a_gap_in_which_nobody_looked_is_left_to_interpolation():
     looked = np.zeros(COUNT, bool)
     looked[::10] = True
     sequence = seen(range(0, 60, 10))
-    assert run(sequence, looked=looked)[1] == list(range(50, 60))  # after its end only
+    assert run(sequence, analysed=looked)[1] == list(range(50, 60))  # after its end only
     missed = seen([0, 10, 30, 40, 50])
-    assert run(missed, looked=looked)[1] == [*range(10, 31), *range(50, 60)]
+    assert run(missed, analysed=looked)[1] == [*range(10, 31), *range(50, 60)]
 
 
 def test_a_track_that_goes_astray_counts_for_its_first_half():
@@ -116,7 +116,9 @@ def test_short_gaps_and_whole_shots_need_no_picture():
         calls.append(mask)
         return []
 
-    out = track([seen(range(last + 1))], np.array([0]), last + 1, pictures, (WIDTH, HEIGHT))
+    out = track_sequences(
+        [seen(range(last + 1))], np.array([0]), last + 1, pictures, (WIDTH, HEIGHT)
+    )
     assert len(out[0]) == last + 1
     assert not calls
 
@@ -127,7 +129,7 @@ def test_a_picture_that_is_missing_ends_the_track():
     def pictures(mask):
         return ((n, draw(SWAYING[n])) for n in np.flatnonzero(mask).tolist() if n not in (15, 40))
 
-    (tracked,) = track(
+    (tracked,) = track_sequences(
         [sequence], np.array([0]), COUNT, pictures, (WIDTH, HEIGHT), TrackOptions(0.6), rate=25
     )
     assert tracked.frames.tolist() == list(range(16, 40))
@@ -140,7 +142,7 @@ def test_smaller_pictures_give_boxes_of_the_frame():
     def pictures(mask):
         return ((number, draw(SWAYING[number])) for number in np.flatnonzero(mask).tolist())
 
-    (tracked,) = track([large], np.array([0]), COUNT, pictures, (2 * WIDTH, 2 * HEIGHT))
+    (tracked,) = track_sequences([large], np.array([0]), COUNT, pictures, (2 * WIDTH, 2 * HEIGHT))
     assert iou(tracked.boxes, 2 * SWAYING[tracked.frames]).min() > 0.7
 
 

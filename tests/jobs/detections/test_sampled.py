@@ -124,7 +124,7 @@ def test_decides_as_if_every_frame_was_looked_at(scene):
     sampled = follow(fill(scene.both_passes(), scene.frames))
     check_same(sampled, every)
     assert not len(sampled.unknown_frames)
-    assert sampled.looked_at <= 22 + 3 * STEP
+    assert sampled.analysed_frames <= 22 + 3 * STEP
 
 
 def test_the_refine_pass_looks_between_looks_that_disagree_and_nowhere_else():
