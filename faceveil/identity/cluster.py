@@ -1,12 +1,12 @@
-"""Facial sequences -> identities: which sequences show the same person.
+"""Clustering of facial sequences into identities: which of them show the same person.
 
-Agglomerative clustering with average linkage: the two clusters whose samples resemble each other
-most on average are merged first, until none resemble each other enough. Two sequences that share
-a frame are two people, so clusters holding such a pair never merge (DESIGN policy 4).
+Agglomerative clustering with average linkage: the two clusters whose samples are most similar on
+average are merged first, until no two are similar enough. Two sequences that share a frame are two
+people, so clusters with such a pair never merge ("cannot-link").
 
-Joining two clusters never makes either of them more similar to a third. Two facts follow that
-keep hours of video cheap: clusters can only form inside the connected components of the graph
-of similar pairs, and a similarity once computed stays an upper bound.
+Merging two clusters never makes either of them more similar to a third. Two facts follow that keep
+hours of video cheap: clusters can only form inside the connected components of the graph of similar
+pairs, and a similarity once computed stays an upper bound.
 """
 
 from __future__ import annotations
@@ -33,13 +33,32 @@ def cluster(
     merge_similarity: float | None = None,
     min_face_size: float = MIN_FACE_SIZE,
 ) -> Ints:
-    """The identity of each sequence: int32 [n], numbered from 0 by first appearance.
+    """Group sequences by person.
 
-    A sequence without a trustworthy sample (no feature, the face always under `min_face_size`
-    pixels on its shorter side or never clear) is an identity of its own. Takes O(n D) memory.
-    Clusters that are alike from `merge_similarity` on average are one person; None is what the
-    usual recogniser needs. The order of the sequences does not matter. Raises InputError for
-    features of different recognisers.
+    Parameters
+    ----------
+    sequences : sequence of FaceSequence [n]
+        In any order.
+    merge_similarity : float, optional
+        Clusters whose average cosine reaches it are one person; by default the threshold of the
+        default recogniser.
+    min_face_size : float
+        Samples of faces with a shorter side, in pixels, are not trusted.
+
+    Returns
+    -------
+    ndarray of int32 [n]
+        The identity of each sequence, numbered from 0 by first appearance. A sequence without a
+        trusted sample is an identity of its own.
+
+    Raises
+    ------
+    InputError
+        For features of different recognisers.
+
+    Notes
+    -----
+    Takes O(n D) memory.
     """
     if not sequences:
         return np.zeros(0, np.int32)
@@ -67,7 +86,7 @@ def cluster(
 
 
 def _canonical_order(sequences: Sequence[FaceSequence]) -> NDArray[np.intp]:
-    """By first frame, then last frame, then place: the same whatever the order of the input."""
+    """By first frame, last frame and place, so that the order of the input does not matter."""
     boxes = np.array([sequence.boxes[0] for sequence in sequences])
     first = np.array([sequence.first for sequence in sequences])
     last = np.array([sequence.last for sequence in sequences])
@@ -83,7 +102,7 @@ def _blocks(count: int) -> Iterator[slice]:
 def _components(
     means: Floats, known: NDArray[np.bool_], similarity: float
 ) -> list[NDArray[np.intp]]:
-    """The groups (of two rows or more) that are linked by similar pairs."""
+    """The groups of two rows or more that are linked by similar pairs."""
     rows = np.flatnonzero(known)
     vectors = means[rows]
     label = np.arange(len(rows), dtype=np.int32)
@@ -112,7 +131,7 @@ class _Clusters:
     conflicts: list[set[int]]
 
     def merge_all(self, similarity: float) -> NDArray[np.intp]:
-        """Merge until nothing reaches `similarity`; intp [n]: the row each row ended in."""
+        """Merge until no pair reaches `similarity`; returns intp [n], the final row of each row."""
         count = len(self.means)
         self.alive = np.ones(count, np.bool_)
         version = [0] * count

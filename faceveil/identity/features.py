@@ -1,7 +1,7 @@
 """Features kept on request, in a file of their own, so that people can be chosen by photo later.
 
-They are biometric data (DESIGN policy 6): the file is readable by its owner only; delete it as
-soon as the choice is made.
+They are biometric data: the file is readable by its owner only. Delete it as soon as the choice is
+made.
 """
 
 from __future__ import annotations
@@ -25,9 +25,19 @@ _OWNER_ONLY = 0o600
 
 
 def write_features(sequences: Sequence[FaceSequence], digest: str, path: Path) -> None:
-    """Write the feature samples of sequences [n] as .npz.
+    """Write the feature samples of sequences as .npz.
 
-    digest: of the input they belong to. Raises OutputError when it cannot be written.
+    Parameters
+    ----------
+    sequences : sequence of FaceSequence
+    digest : str
+        Digest of the input they belong to.
+    path : Path
+
+    Raises
+    ------
+    OutputError
+        When the file cannot be written.
     """
     content = BytesIO()
     size = max((sequence.features.shape[1] for sequence in sequences), default=0)
@@ -44,15 +54,18 @@ def write_features(sequences: Sequence[FaceSequence], digest: str, path: Path) -
 
 
 def read_features(sequences: Sequence[FaceSequence], digest: str, path: Path) -> list[FaceSequence]:
-    """The sequences [n] of an analysis with their features.
+    """Return the sequences of an analysis with the features of a file.
 
-    Raises InputError when the file is not one of ours, or belongs to another input or analysis.
+    Raises
+    ------
+    InputError
+        When the file was not written by `write_features`, or belongs to another input or analysis.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             stored = {name: file[name] for name in ("digest", "counts", *_COLUMNS)}
     except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
-        raise InputError(f"{path}: is no file of features ({error})") from error
+        raise InputError(f"{path}: is not a file of features ({error})") from error
     if str(stored["digest"]) != digest or len(stored["counts"]) != len(sequences):
         raise InputError(f"{path}: belongs to another input or analysis; analyse again")
     ends = np.cumsum(stored["counts"])

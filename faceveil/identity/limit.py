@@ -1,7 +1,7 @@
-"""A selection limited in time: it counts within ranges of frames, everyone is veiled outside.
+"""A selection limited in time: it holds within ranges of frames, everyone is veiled outside.
 
 A facial sequence that crosses the border of a range is split there, so that the part outside is
-veiled to the frame and the part inside keeps its decision.
+veiled from exactly that frame on and the part inside keeps its decision.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def limit(analysis: Analysis, times: Sequence[FrameRange]) -> Analysis:
 
 
 def _outside(decision: Decision) -> Decision:
-    """A decision that was to veil stays, with its reason; one to keep does not count here."""
+    """A decision to veil stays, with its reason; a decision to keep does not hold here."""
     if decision.veil:
         return decision
     return Decision(True, "outside the times of the selection, where everyone is veiled")
@@ -67,8 +67,8 @@ def split_at(
     """Cut each sequence [n] where it crosses a border; the others stay as they are.
 
     Parts follow each other in order of time, in the place of the sequence they come from. A
-    detection goes to the part that holds its frame, to none (-1: it must be veiled) where that
-    part lies on the other side of a border.
+    detection goes to the part that holds its frame, or to none (-1, which is always veiled) where
+    that part lies on the other side of a border.
     """
     borders = np.array(sorted({b for item in times for b in (item.first, item.end)}), np.int64)
     parts: list[FaceSequence] = []
@@ -89,7 +89,7 @@ def split_at(
 
 
 def within(frames: NDArray[np.integer], times: Sequence[FrameRange]) -> NDArray[np.bool_]:
-    """bool [n]: which frames lie in any of the ranges."""
+    """Return bool [n]: which frames lie in any of the ranges."""
     inside = np.zeros(len(frames), np.bool_)
     for item in times:
         inside |= (frames >= item.first) & (frames < item.end)
@@ -123,7 +123,7 @@ def _part(sequence: FaceSequence, rows: slice) -> FaceSequence:
 def _part_of(
     detections: DetectionLog, starts: NDArray[np.int64], first_part: NDArray[np.int64]
 ) -> Ints:
-    """int32 [m]: the last part, of the sequence that took a detection, that begins before it."""
+    """int32 [m]: for each detection the last part of its sequence that begins at or before it."""
     part_of = detections.sequence.copy()
     taken = np.flatnonzero(part_of >= 0)
     owner, frames = detections.sequence[taken], detections.frames[taken]

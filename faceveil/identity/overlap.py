@@ -1,4 +1,4 @@
-"""Which facial sequences are seen at the same time, and so are two people (DESIGN policy 4)."""
+"""Which facial sequences share a frame, and so are two people ("cannot-link")."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from faceveil.faces import FaceSequence, Ints, Provenance
 
 
 def overlapping_pairs(sequences: Sequence[FaceSequence]) -> Ints:
-    """int32 [m, 2]: the pairs of sequences (by index, i < j) that share a frame.
+    """Return int32 [m, 2]: the pairs of sequences (indices i < j) that share a frame.
 
-    Boxes that were only extended do not count: the extension of one sequence may reach over the
-    start of the next one of the same face.
+    Extended boxes do not count: the extension of one sequence may reach over the start of the next
+    one of the same face.
     """
     seen = [sequence.frames[sequence.provenance != Provenance.EXTENDED] for sequence in sequences]
     index = np.array([i for i, frames in enumerate(seen) if len(frames)], np.int32)

@@ -1,4 +1,4 @@
-"""Photos of known people -> the features that sequences are compared with."""
+"""References: photos of known people, and the features that sequences are compared with."""
 
 from __future__ import annotations
 
@@ -16,19 +16,28 @@ from faceveil.identity.templates import CLEAR_SCORE, MIN_FACE_SIZE, normalise
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
 BYSTANDER_SIZE = 0.5
-"""A face under this part of the largest one's size stands in the background of a photo."""
+"""A face smaller than this share of the largest one is in the background of a photo."""
 
 SAME_PERSON_SIMILARITY = 0.2
-"""Photos of one person that resemble the others less than this show somebody else."""
+"""A photo less similar than this to the other photos of its person shows a different person."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class References:
     """Known people, as columns.
 
-    names: one per person; features float32 [m, D], L2-normalised, one per photo; person int32
-    [m]: whose photo it is; photos: where each came from. Features never appear in its repr
-    (DESIGN policy 6).
+    Features never appear in the repr.
+
+    Attributes
+    ----------
+    names : tuple of str [p]
+        One a person.
+    features : ndarray of float32 [m, D]
+        One a photo, L2-normalised.
+    person : ndarray of int32 [m]
+        The person each photo shows, an index of `names`.
+    photos : tuple of PurePath [m]
+        Where each photo came from.
     """
 
     names: tuple[str, ...]
@@ -45,26 +54,41 @@ class References:
 
 
 def load_references(paths: Sequence[Path], analyzer: Callable[[Image], FrameFaces]) -> References:
-    """The people shown by photos and folders of photos (see `photos_by_person`).
+    """Read the photos of known people.
 
-    `analyzer` finds the faces of an RGB picture uint8 [H, W, 3]. A photo shows one person: other
-    faces must be smaller than half its size (they are ignored). Raises InputError, naming the
-    photo and what to do, for a photo that is unreadable, shows no face or several, or a face too
-    small or too unclear to be recognised, and for photos of one person that show two.
+    A photo shows one person. Faces smaller than half that person's face are ignored.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Photos and folders of photos; see `photos_by_person`.
+    analyzer : callable
+        Detects and recognises the faces of a picture, RGB uint8 [H, W, 3].
+
+    Returns
+    -------
+    References
+
+    Raises
+    ------
+    InputError
+        For a photo that is unreadable, shows no face or several, or a face too small or too unclear
+        to be recognised, and for photos of one person that show two. The message names the photo
+        and what to do.
     """
     return describe(photos_by_person(paths), lambda photo: analyzer(_picture(photo)))
 
 
 def describe(
-    people: Mapping[str, Sequence[PurePath]], look: Callable[[PurePath], FrameFaces]
+    people: Mapping[str, Sequence[PurePath]], detect: Callable[[PurePath], FrameFaces]
 ) -> References:
-    """The people named in `people`, by the photos of each; `look` finds the faces in a photo.
+    """Return the references of people by name, given the photos of each.
 
-    Raises InputError as `load_references` does.
+    `detect` returns the faces of a photo. Raises InputError as `load_references` does.
     """
     rows: list[Floats] = []
     for name, photos in people.items():
-        features = np.stack([_photo_feature(photo, look(photo)) for photo in photos])
+        features = np.stack([_photo_feature(photo, detect(photo)) for photo in photos])
         _check_same_person(name, photos, features)
         rows.append(features)
     person = np.repeat(np.arange(len(people)), [len(photos) for photos in people.values()])
@@ -77,12 +101,17 @@ def describe(
 
 
 def photos_by_person(paths: Sequence[Path]) -> Mapping[str, Sequence[Path]]:
-    """Whose photos lie where.
+    """Return the photos of each person by name.
 
-    A photo is a person named by the file's stem. A folder of photos is one person named by the
-    folder. A folder of folders is one person for each of them. Where two share a name, the
-    folder they lie in is put before it. Raises InputError for a path that does not exist and a
-    folder that holds no photos, or both photos and folders of photos.
+    A photo is a person named after the file, a folder of photos a person named after the folder. A
+    folder of such folders is one person for each. Where two have the same name, the name of the
+    parent folder is put before it.
+
+    Raises
+    ------
+    InputError
+        For a path that does not exist, and for a folder that holds no photos, or both photos and
+        folders of photos.
     """
     people: dict[str, list[Path]] = {}
     for path in dict.fromkeys(paths):
@@ -148,14 +177,14 @@ def _photo_feature(photo: PurePath, found: FrameFaces) -> Floats:
     several = int((size >= BYSTANDER_SIZE * size[main]).sum())
     if several > 1:
         raise InputError(
-            f"reference photo {photo} shows {several} faces of like size, so it is not clear who "
-            "is meant; crop it to the one person"
+            f"reference photo {photo} shows {several} faces of similar size, so it is not clear "
+            "who is meant; crop it to the one person"
         )
     shorter = float(sides(faces.boxes[main]).min())
     if shorter < MIN_FACE_SIZE:
         raise InputError(
             f"the face in reference photo {photo} is {shorter:.0f} pixels wide, too "
-            f"small to recognise anybody by; use a photo where it has {MIN_FACE_SIZE:.0f} pixels "
+            f"small to be recognised; use a photo where it has {MIN_FACE_SIZE:.0f} pixels "
             "at the very least, better 100"
         )
     feature = faces.features[main : main + 1]

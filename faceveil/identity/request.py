@@ -1,4 +1,4 @@
-"""Whom a user wants veiled, as the user says it: photos, points, identity numbers, times.
+"""What a user asks for: people by photos, points or identity numbers, and times.
 
 A request can be checked before any network is opened; with an analyzer it becomes a `Selection`.
 """

@@ -1,9 +1,9 @@
-"""Who is veiled: everyone, nobody, only the selected, or all but the selected.
+"""Which sequences are veiled: all, none, those of selected people, or all but those.
 
 People are selected by photos, by points in the picture and by identity numbers. Whatever is
-uncertain is veiled (DESIGN policy 1), so the two directions differ on purpose: to stay visible
-under `keep`, a whole identity must match on average and no sequence of it may contradict; to be
-veiled under `only`, a resemblance of any of its sequences is enough.
+uncertain is veiled ("fail closed"), so the two directions differ on purpose: to stay visible under
+`keep`, a whole identity must match on average and no sequence of it may contradict; to be veiled
+under `only`, it is enough that any of its sequences is similar.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.boxes import iou
 from faceveil.decisions import Decision, Mode, Point, SelectionRecord
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import FaceSequence, Floats, Ints
@@ -30,20 +31,34 @@ RIVAL_MARGIN = 0.05
 """How much better the best of two different people must match than the other."""
 
 SAME_FACE_OVERLAP = 0.3
-"""Intersection over union from which two boxes of one frame show one face, found twice."""
+"""Intersection over union from which two boxes of one frame are around one face."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Whom to veil.
+    """Who is veiled. References, points and identity numbers may be combined.
 
-    mode: "all", "none", "only" (the selected) or "keep" (all but the selected). People are
-    selected by references, points and identity numbers, any of them together. `accept` and
-    `uncertain` are the similarities (cosine) from which a face matches a reference and from which
-    it may match; between them it is veiled and listed for review; None is what the recogniser
-    needs. `times` are the ranges of frames within which the selection counts, everyone being veiled
-    outside (see `limit.limit`); without any, it counts always. Raises UsageError for a selection
-    that makes no sense.
+    Attributes
+    ----------
+    mode : {"all", "none", "only", "keep"}
+        Veil everyone, no one, only the selected people, or all but the selected people.
+    references : References, optional
+        People selected by photos.
+    points : tuple of Point
+        People selected by where they are seen.
+    identities : tuple of int
+        People selected by the identity numbers of an analysis.
+    accept, uncertain : float, optional
+        The cosines from which a face matches a reference and from which it may match; between them
+        it is veiled and listed for review. None takes the threshold of the recogniser.
+    times : tuple of FrameRange
+        Ranges of frames in which the selection holds; everyone is veiled outside (`limit.limit`).
+        Without any it always holds.
+
+    Raises
+    ------
+    UsageError
+        For a selection that contradicts itself.
     """
 
     mode: Mode = "all"
@@ -56,13 +71,15 @@ class Selection:
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):
-            raise UsageError(f"mode {self.mode!r} is none of {', '.join(get_args(Mode))}")
+            raise UsageError(
+                f"mode {self.mode!r} does not exist; use one of {', '.join(get_args(Mode))}"
+            )
         selected = bool(
             self.points or self.identities or (self.references and self.references.names)
         )
         if self.mode in ("only", "keep") and not selected:
             raise UsageError(
-                f"mode {self.mode!r} needs somebody: a photo, a point or an identity number"
+                f"mode {self.mode!r} needs a person: give a photo, a point or an identity number"
             )
         if self.mode in ("all", "none") and selected:
             raise UsageError(f"mode {self.mode!r} takes no photo, point or identity number")
@@ -71,8 +88,9 @@ class Selection:
         _check_thresholds(self.uncertain, self.accept)
 
     def thresholds(self, recognizer: str | None) -> Thresholds:
-        """Those given, and for what was left open those of the recogniser. Raises UsageError
-        where one given contradicts one that was not.
+        """Return the thresholds given, and the recogniser's own for those left open.
+
+        Raises UsageError where a given threshold contradicts one of the recogniser.
         """
         known = thresholds_of(recognizer)
         accept = known.accept if self.accept is None else self.accept
@@ -81,7 +99,7 @@ class Selection:
         return replace(known, accept=accept, uncertain=uncertain)
 
     def record(self, recognizer: str | None) -> SelectionRecord:
-        """What an analysis keeps of the selection; `recognizer` is that of the analysis."""
+        """Return what an analysis keeps of the selection; `recognizer` is that of the analysis."""
         thresholds = self.thresholds(recognizer)
         return SelectionRecord(
             mode=self.mode,
@@ -110,17 +128,34 @@ def decide_sequences(
     min_face_size: float = MIN_FACE_SIZE,
     recognizer: str | None = None,
 ) -> list[Decision]:
-    """One decision per sequence, given the identity int32 [n] of each, at all times.
+    """Decide on each sequence, without regard to `selection.times`.
 
-    recognizer made the features: its thresholds count where the selection gives none.
-    Sequences read back from an analysis hold no features: then points and identities decide
-    by identity alone. Raises InputError for a point where nobody is, an identity that does not
-    exist, and references made by another recogniser than the sequences' features.
+    Parameters
+    ----------
+    sequences : sequence of FaceSequence [n]
+        Those read from an analysis hold no features; points and identities then decide by identity
+        alone.
+    identities : ndarray of int32 [n]
+    selection : Selection
+    min_face_size : float
+        Samples of faces with a shorter side, in pixels, are not trusted.
+    recognizer : str, optional
+        The network that made the features: its thresholds hold where the selection gives none.
+
+    Returns
+    -------
+    list of Decision [n]
+
+    Raises
+    ------
+    InputError
+        For a point without a face, an identity that does not exist, and references made by another
+        recogniser than the features of the sequences.
     """
     if selection.mode == "all":
         return [Decision(True, "everyone is veiled")] * len(sequences)
     if selection.mode == "none":
-        return [Decision(False, "nobody is veiled")] * len(sequences)
+        return [Decision(False, "no one is veiled")] * len(sequences)
     thresholds = selection.thresholds(recognizer)
     evidence = _Evidence.gather(sequences, identities, selection, thresholds, min_face_size)
     if selection.mode == "only":
@@ -301,8 +336,9 @@ def _choose(
     identity: NDArray[np.intp],
     selection: Selection,
 ) -> tuple[dict[int, Point], dict[int, str]]:
-    """The sequences that were pointed at, and the chosen identities (by their place in `numbers`)
-    with the reason.
+    """The sequences at the points, and the selected identities with the reason.
+
+    Identities are given by their place in `numbers`.
     """
     unknown = sorted(set(selection.identities) - set(numbers.tolist()))
     if unknown:
@@ -348,8 +384,9 @@ def _resemblance(whole: Templates, selected: NDArray[np.bool_]) -> tuple[Floats,
 def one_place_at_a_time(
     sequences: Sequence[FaceSequence], identity: NDArray[np.integer], decisions: list[Decision]
 ) -> list[Decision]:
-    """Nobody is in two places at once: of two faces in one frame that match the same person, the
-    less similar identity is veiled (DESIGN policy 4), unless both boxes lie on one face.
+    """Veil the less similar of two identities that match one person in one frame ("cannot-link").
+
+    Two boxes around the same face are no contradiction.
     """
     matched = [i for i, decision in enumerate(decisions) if decision.person and not decision.veil]
     for a, b in overlapping_pairs([sequences[i] for i in matched]):
@@ -366,12 +403,6 @@ def one_place_at_a_time(
 
 
 def _same_face(one: FaceSequence, other: FaceSequence) -> bool:
-    """Whether the boxes of two sequences cover each other on most frames that they share."""
+    """Whether the boxes of two sequences overlap on most of the frames that they share."""
     _, a, b = np.intersect1d(one.frames, other.frames, assume_unique=True, return_indices=True)
-    first, second = one.boxes[a], other.boxes[b]
-    sides = np.minimum(first[:, 2:], second[:, 2:]) - np.maximum(first[:, :2], second[:, :2])
-    shared = sides.clip(min=0).prod(axis=1)
-    areas = (first[:, 2:] - first[:, :2]).prod(axis=1) + (second[:, 2:] - second[:, :2]).prod(
-        axis=1
-    )
-    return bool(np.median(shared / (areas - shared)) >= SAME_FACE_OVERLAP)
+    return bool(np.median(iou(one.boxes[a], other.boxes[b])) >= SAME_FACE_OVERLAP)

@@ -1,8 +1,8 @@
 """The mean feature of a face: what clustering and selection compare.
 
-Only trustworthy samples count: a feature was computed, the face was large enough for the
-recogniser, and the detector saw it clearly. Features of small, dark and blurred faces all resemble
-each other, whoever they are. A similarity is the cosine of two mean features, from -1 to 1.
+Only trusted samples count: those of a face that was large enough for the recogniser and detected
+with a clear score. Features of small, dark and blurred faces are similar to each other even where
+the people differ. A similarity is the cosine of two mean features, from -1 to 1.
 """
 
 from __future__ import annotations
@@ -18,18 +18,23 @@ from faceveil.errors import InputError
 from faceveil.faces import FaceSequence, Floats
 
 MIN_FACE_SIZE = 24.0
-"""Shorter side of a box in pixels, below which a feature is not trusted (DESIGN section 6)."""
+"""Shorter side of a box in pixels below which a feature is not trusted."""
 
 CLEAR_SCORE = 0.85
-"""Detector's score below which a feature is not trusted, whatever the score to accept a face."""
+"""Score below which a feature is not trusted, whatever score the detector accepts a face at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Templates:
     """Quality-weighted sums of features, as columns.
 
-    sums float32 [n, D], weights float32 [n]; a weight of 0 means that nothing trustworthy was
-    seen. Features never appear in its repr (DESIGN policy 6).
+    Features never appear in the repr.
+
+    Attributes
+    ----------
+    sums : ndarray of float32 [n, D]
+    weights : ndarray of float32 [n]
+        0 where there was no trusted sample.
     """
 
     sums: Floats
@@ -37,7 +42,7 @@ class Templates:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """bool [n]: which rows hold at least one trustworthy sample."""
+        """bool [n]: which rows have at least one trusted sample."""
         return self.weights > 0
 
     @property
@@ -53,7 +58,7 @@ class Templates:
         return normalise(self.sums)
 
     def grouped(self, group: NDArray[np.intp], count: int) -> Templates:
-        """The templates of `count` groups, given the group of each row (intp [n])."""
+        """Return the templates of `count` groups, given the group of each row, intp [n]."""
         sums = np.zeros((count, self.sums.shape[1]), np.float32)
         np.add.at(sums, group, self.sums)
         weights = np.bincount(group, self.weights, minlength=count).astype(np.float32)
@@ -61,7 +66,7 @@ class Templates:
 
 
 def normalise(rows: Floats) -> Floats:
-    """Rows of float32 [n, D] scaled to length 1; rows of zeros stay zeros."""
+    """Return the rows of float32 [n, D] scaled to length 1; rows of zeros stay zeros."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     scaled: Floats = (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     return scaled
@@ -70,10 +75,19 @@ def normalise(rows: Floats) -> Floats:
 def sequence_templates(
     sequences: Sequence[FaceSequence], min_face_size: float = MIN_FACE_SIZE
 ) -> Templates:
-    """One template per sequence, over its trustworthy samples, weighted by their quality.
+    """Return one template a sequence: its trusted samples, weighted by their quality.
 
-    Raises InputError when the features have different lengths: then they come from different
-    recognisers and cannot be compared.
+    Parameters
+    ----------
+    sequences : sequence of FaceSequence [n]
+    min_face_size : float
+        Samples of faces with a shorter side, in pixels, are not trusted.
+
+    Raises
+    ------
+    InputError
+        When features have different lengths: they come from different recognisers and cannot be
+        compared.
     """
     sizes = {sequence.features.shape[1] for sequence in sequences if sequence.features.size}
     if len(sizes) > 1:
@@ -92,13 +106,13 @@ def sequence_templates(
 
 
 def recognisable(sequence: FaceSequence, min_face_size: float) -> NDArray[np.bool_]:
-    """bool [n]: the frames where the face was seen large and clearly enough to recognise it."""
+    """bool [n]: the frames in which the face is large and clear enough to be recognised."""
     large: NDArray[np.bool_] = sides(sequence.boxes).min(axis=1) >= min_face_size
     return large & (sequence.scores >= np.float32(CLEAR_SCORE))
 
 
 def _trusted_quality(sequence: FaceSequence, min_face_size: float) -> Floats:
-    """float32 [k]: the weight of each sample, 0 where it is not trustworthy."""
+    """float32 [k]: the weight of each sample, 0 where it is not trusted."""
     if not sequence.features.size:
         return np.zeros(0, np.float32)
     row = np.searchsorted(sequence.frames, sequence.feature_frames).clip(max=len(sequence) - 1)

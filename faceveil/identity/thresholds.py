@@ -1,4 +1,4 @@
-"""How alike two faces must be: each recogniser has a scale of its own, written in the manifest."""
+"""How similar two faces must be: each recogniser has its own scale, given in the manifest."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ from functools import lru_cache
 from faceveil.weights.manifest import load_manifest
 
 USUAL_RECOGNIZER = "arcface-mobilefacenet"
-"""Whose thresholds count for a recogniser that the manifest does not know."""
+"""Its thresholds hold for recognisers that the manifest does not list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Cosines of a recogniser's features: from `accept` on a face matches a reference, from
-    `uncertain` on it may match; clusters that are alike from `merge` on average are one person.
+    """Cosines of the features of a recogniser.
+
+    Attributes
+    ----------
+    accept : float
+        From here on a face matches a reference.
+    uncertain : float
+        From here on it may match.
+    merge : float
+        Clusters with this cosine on average are one person.
     """
 
     accept: float
@@ -24,7 +32,7 @@ class Thresholds:
 
 @lru_cache(maxsize=64)
 def thresholds_of(recognizer: str | None) -> Thresholds:
-    """Those of the recogniser of that name (`Models.recognizer`); None is the usual one."""
+    """Return the thresholds of a recogniser by name (`Models.recognizer`); None is the default."""
     networks = load_manifest()
     network = networks.get(recognizer or USUAL_RECOGNIZER)
     if network is None or network.role != "recognizer":

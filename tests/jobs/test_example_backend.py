@@ -167,7 +167,7 @@ def test_what_cannot_be_answered_says_why(url, made, s3_url, example):
     form = urllib.request.Request(f"{url}/choices", b"mode=keep")
     assert refusal(ask, form) == (400, "post JSON to /choices")
     code, reason = refusal(post, url, {"mode": "keep", "frame": FRAME, "x": 1, "y": 1})
-    assert (code, "nobody is in frame 5" in reason) == (409, True)
+    assert (code, "there is no face in frame 5" in reason) == (409, True)
     nobody = example.Backend(JobClient(made.bucket.bucket, endpoint_url=s3_url), "no-such-job")
     with serving(example.handler_of(nobody)) as other:
         assert "there is no such job" in refusal(ask, f"{other}/job")[1]
