@@ -13,7 +13,8 @@ from pathlib import Path
 
 from faceveil.aws.clients import events_client, s3_client
 from faceveil.aws.transform_limits import DEFAULT_CONTENT_TYPE
-from faceveil.errors import FaceveilError, UsageError
+from faceveil.cli.program import run_program
+from faceveil.errors import UsageError
 from faceveil.local_transform import event, server
 from faceveil.local_transform.model import unpacked
 from faceveil.local_transform.parameters import STRATEGIES, TransformJob
@@ -22,7 +23,8 @@ from faceveil.progress import choose_progress
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
-EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+PROGRAM = "batch_transform"
+EXIT_FAILED = 1
 
 DESCRIPTION = """\
 Run a SageMaker Batch Transform job on this machine: start the server, wait until it is healthy,
@@ -46,14 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     # SIGTERM must stop the server, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return run(options)
-    except FaceveilError as error:
-        say(str(error))
-        return error.exit_code
-    except KeyboardInterrupt:
-        say("interrupted; finished answers are kept, --resume does the rest")
-        return EXIT_INTERRUPTED
+    return run_program(
+        PROGRAM,
+        lambda: run(options),
+        interrupted="finished answers are kept, --resume does the rest",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -242,7 +241,7 @@ def _variable(text: str) -> tuple[str, str]:
 
 def say(line: str) -> None:
     """Print a line to standard error."""
-    print(f"batch_transform: {line}", file=sys.stderr)
+    print(f"{PROGRAM}: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

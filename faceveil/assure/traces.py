@@ -127,7 +127,7 @@ class TraceLog:
             raise OutputError(
                 f"{gettempdir()}: what verification needs cannot be stored there "
                 f"({error.strerror}); free space, choose another folder with TMPDIR, or use "
-                "--verify off"
+                "--verify-frames off"
             ) from error
 
     def __iter__(self) -> Iterator[Trace]:

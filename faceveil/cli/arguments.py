@@ -1,26 +1,64 @@
-"""Arguments that several commands share, and how their texts are read."""
+"""Arguments that several commands share: each function adds one group, so all read alike."""
 
 from __future__ import annotations
 
 import argparse
-from fractions import Fraction
 from pathlib import Path
+from typing import TypeAlias
+
+from faceveil.cli import parsing
+from faceveil.cli.program import EXIT_CODES
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Group: TypeAlias = "argparse._ActionsContainer"
+
+
+def add_command(
+    commands: Commands, name: str, operands: str, summary: str, description: str = ""
+) -> argparse.ArgumentParser:
+    """Add a command with its help; `operands` follow its name in the line of usage."""
+    return commands.add_parser(
+        name,
+        help=summary,
+        usage=f"%(prog)s {operands} [options]".replace("  ", " "),
+        description=description or f"{summary[0].upper()}{summary[1:]}.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_input(parser: argparse.ArgumentParser) -> None:
+    """The frames that are analysed, and what is kept of their faces."""
+    parser.add_argument("input", type=Path, help="a video file or a folder of frames")
+    parser.add_argument(
+        "--stills",
+        action="store_true",
+        help="the input is a folder of unrelated pictures: each keeps its name, and faces are not "
+        "followed from one to the next",
+    )
+    parser.add_argument(
+        "--features",
+        type=Path,
+        metavar="NPZ",
+        help="save the features of the faces (biometric data!), to choose by photo later",
+    )
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Who is veiled."""
+    """Which people are veiled."""
     group = parser.add_argument_group(
-        "who is veiled", "Everyone, unless --keep… names who stays visible or --only… who is veiled"
+        "people", "Everyone is veiled, unless --keep… or --only… names people."
     )
-    for mode, what in (("keep", "leave visible"), ("only", "veil only")):
-        add_photos(group, mode, what)
+    for mode, effect in (("keep", "leave {} visible"), ("only", "veil only {}")):
+        add_photos(group, mode, effect)
         group.add_argument(
             f"--{mode}-at",
-            type=_point,
+            type=parsing.point,
             action="append",
             default=[],
             metavar="FRAME:X,Y",
-            help=f"{what} the person at this place of this frame (0-based), in every shot",
+            help=effect.format("the person at this place of this frame (0-based)")
+            + ", in every shot",
         )
         group.add_argument(
             f"--{mode}-identity",
@@ -28,17 +66,17 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
             action="append",
             default=[],
             metavar="N",
-            help=f"{what} this identity of analysis.json",
+            help=effect.format("this identity of analysis.json"),
         )
-    group.add_argument("--nobody", action="store_true", help="veil nobody")
+    group.add_argument("--nobody", action="store_true", help="leave everyone visible")
     group.add_argument(
         "--between",
-        type=_between,
+        type=parsing.between,
         action="append",
         default=[],
         metavar="START-END",
-        help="the choice counts only here, all are veiled outside: frames (300-600, without 600) "
-        "or times (1:20-1:35.5; of a video with a varying frame rate, name frames)",
+        help="apply the choice only here, and veil everyone elsewhere: frames (300-600, without "
+        "600) or times (1:20-1:35.5; name frames where the frame rate varies)",
     )
     group.add_argument(
         "--accept",
@@ -50,77 +88,208 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         "--uncertain",
         type=float,
         metavar="COSINE",
-        help="similarity from which a face may match; up to --accept it is veiled and listed",
+        help="similarity from which a face may match: up to --accept it is veiled and listed",
     )
 
 
-def add_photos(group: argparse._ArgumentGroup, mode: str, what: str) -> None:
-    """`--keep` or `--only`, which say what to do with a person known by photos."""
+def add_photos(group: Group, mode: str, effect: str) -> None:
+    """`--keep` or `--only`: people known by their photos. `effect` takes them at its {}."""
     group.add_argument(
         f"--{mode}",
         type=Path,
         action="append",
         default=[],
         metavar="PHOTOS",
-        help=f"{what} this person: a photo, or a folder of photos of one person",
+        help=effect.format("this person") + ": a photo, or a folder of photos of one person",
+    )
+
+
+def add_networks(parser: argparse.ArgumentParser) -> None:
+    """The networks that detect and recognise, and what they run on."""
+    group = parser.add_argument_group("networks")
+    group.add_argument(
+        "--detector",
+        default="union",
+        metavar="NAME",
+        help="union (default), mtcnn, centerface, dlib-hog, rekognition, an .onnx file (like "
+        "CenterFace or SCRFD), or a folder: MXNet checkpoints, one of InsightFace's packs",
+    )
+    group.add_argument(
+        "--profile",
+        default="default",
+        metavar="NAME",
+        help="how thoroughly the union searches each frame: fast, default or high-recall",
+    )
+    group.add_argument(
+        "--recognizer",
+        default="arcface-mobilefacenet",
+        metavar="NAME",
+        help="a name of `faceveil weights list`, an .onnx file, one of InsightFace's packs, or "
+        "none: faces are not recognised, so photos cannot choose people",
+    )
+    group.add_argument(
+        "--min-face-size", type=float, metavar="PIXELS", help="ignore faces smaller than this"
+    )
+    group.add_argument(
+        "--accept-licence",
+        action="store_true",
+        help="use networks whose licence forbids commercial use",
+    )
+    group.add_argument(
+        "--provider",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="onnxruntime provider: cuda, coreml, cpu (default: the fastest available)",
+    )
+    group.add_argument(
+        "--workers",
+        type=parsing.positive,
+        metavar="N",
+        help="frames analysed at once (default: one a core)",
+    )
+    group.add_argument(
+        "--threads", type=parsing.positive, default=1, metavar="N", help="threads a network uses"
+    )
+
+
+def add_following(parser: argparse.ArgumentParser) -> None:
+    """How faces are followed from frame to frame."""
+    group = parser.add_argument_group("following faces")
+    group.add_argument(
+        "--sampling",
+        choices=("every", "adaptive"),
+        default="every",
+        help="analyse every frame (default), or only as many as needed: one in 4 to 12 where "
+        "little happens, more where faces come, go or move fast, always both sides of a cut",
+    )
+    group.add_argument(
+        "--tracking",
+        choices=("on", "off"),
+        default="on",
+        help="follow faces by their pixels for up to 2 seconds where they are not detected",
+    )
+    group.add_argument("--thesis", action="store_true", help="use the 2022 thesis's parameters")
+    group.add_argument("--distance", help="how faces are matched: motion or thesis")
+    group.add_argument(
+        "--join-gap",
+        type=int,
+        metavar="FRAMES",
+        help="join sequences of one person up to this far apart in a shot",
+    )
+    group.add_argument("--interpolation", metavar="NAME", help="pchip, linear, cubic, akima …")
+    group.add_argument(
+        "--smoothing", metavar="NAME", help="gaussian, savitzky_golay …, rts (fills gaps too), none"
+    )
+    group.add_argument("--smoothing-window", type=int, metavar="FRAMES", help="an odd number")
+    group.add_argument(
+        "--extension", type=int, metavar="FRAMES", help="extend each sequence at both ends"
+    )
+    group.add_argument(
+        "--min-length",
+        type=int,
+        metavar="FRAMES",
+        help="drop shorter sequences that hold no detected face",
+    )
+
+
+def add_rendering(parser: argparse.ArgumentParser) -> None:
+    """What the output looks like, and what is written beside it."""
+    group = parser.add_argument_group("output")
+    add_style(group)
+    group.add_argument(
+        "--draw-boxes",
+        action="store_true",
+        help="draw boxes instead of veils: kept blue, veiled red, dashed where interpolated",
+    )
+    group.add_argument(
+        "--contact-sheet", type=Path, metavar="PNG", help="write a picture, one row per identity"
+    )
+    group.add_argument(
+        "--report", type=Path, metavar="JSON", help="write counts, times and digests"
+    )
+    group.add_argument(
+        "--analysis",
+        dest="analysis_output",
+        type=Path,
+        metavar="JSON",
+        help="write what was found and decided",
+    )
+    add_encoding(group)
+    group.add_argument(
+        "--rate",
+        type=parsing.rate,
+        metavar="FPS",
+        help="frames per second of a video made from pictures: 25 or 30000/1001",
+    )
+
+
+def add_style(group: Group) -> None:
+    """What a veil looks like."""
+    group.add_argument(
+        "--veil",
+        default="round",
+        metavar="STYLE",
+        help="round (default), square, pixelate, solid, or upper (top of the face only)",
+    )
+    group.add_argument(
+        "--margin", type=float, metavar="SHARE", help="added on each side, as a share of the box"
+    )
+
+
+def add_encoding(group: Group) -> None:
+    """How a video is encoded."""
+    group.add_argument("--crf", type=float, help="x264 quality: 18 (default) is visually lossless")
+    group.add_argument("--preset", help="x264 preset: faster encoding or smaller files")
+
+
+def add_verification(parser: argparse.ArgumentParser) -> None:
+    """How the output is verified before it is published."""
+    group = parser.add_argument_group(
+        "verification",
+        "Before the output is published, every veil is compared with the input, and the networks\n"
+        "search the output for faces. If one shows, the output is kept as OUTPUT.unverified and\n"
+        "the command fails.",
+    )
+    group.add_argument(
+        "--verify-frames",
+        type=parsing.verify_frames,
+        default="sampled",
+        metavar="WHICH",
+        help="the frames that the networks search: sampled (default: every 30th, and at least one "
+        "of each sequence), every, a number N for every Nth, or off: nothing is verified",
+    )
+    add_crops(group)
+    add_on_violation(group)
+
+
+def add_on_violation(group: Group) -> None:
+    """What happens when the output shows a face that must be veiled."""
+    group.add_argument(
+        "--on-violation",
+        choices=("fail", "report"),
+        default="fail",
+        help="when a face shows: fail (default), or publish the output and only report the face",
+    )
+
+
+def add_crops(group: Group) -> None:
+    """Where pictures of what verification finds are saved."""
+    group.add_argument(
+        "--crops",
+        type=Path,
+        metavar="FOLDER",
+        help="save pictures of what verification finds (confidential: they show faces)",
     )
 
 
 def add_progress(parser: argparse.ArgumentParser) -> None:
     """How a command tells how far it is."""
-    group = parser.add_argument_group("talking")
+    group = parser.add_argument_group("messages")
     group.add_argument(
         "--progress",
         choices=("auto", "bar", "json", "none"),
         default="auto",
-        help="auto (default): a bar on a terminal; json: a line a second on standard error",
+        help="auto (default): a bar on a terminal; json: one line a second on standard error",
     )
-    group.add_argument("--quiet", action="store_true", help="only errors")
-
-
-def _point(text: str) -> tuple[int, float, float]:
-    try:
-        frame, place = text.split(":")
-        x, y = place.split(",")
-        return int(frame), float(x), float(y)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not FRAME:X,Y, such as 1500:640,300"
-        ) from None
-
-
-def _between(text: str) -> tuple[Fraction, Fraction, bool]:
-    """Start, end, and whether they are seconds rather than frames."""
-    start, _, end = text.partition("-")
-    try:
-        if ":" in text:
-            return _seconds(start), _seconds(end), True
-        return Fraction(int(start)), Fraction(int(end)), False
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither FRAME-FRAME, such as 300-600, nor TIME-TIME, such as 1:20-1:35.5"
-        ) from None
-
-
-def _seconds(text: str) -> Fraction:
-    """Of [hours:]minutes:seconds."""
-    parts = [Fraction(part) for part in text.split(":")]
-    if not 2 <= len(parts) <= 3 or any(part < 0 for part in parts):
-        raise ValueError(text)
-    return sum((part * 60**place for place, part in enumerate(reversed(parts))), Fraction())
-
-
-def positive(text: str) -> int:
-    """A whole number from 1 on."""
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return value
-
-
-def person(text: str) -> tuple[str, Path]:
-    """NAME=PHOTOS."""
-    name, equals, photos = text.partition("=")
-    if not name or not equals or not photos:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PHOTOS, such as Ann=photos/ann/")
-    return name, Path(photos)
+    group.add_argument("--quiet", action="store_true", help="print errors only")

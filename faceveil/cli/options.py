@@ -1,19 +1,19 @@
-"""The options of commands as the objects of the library: who is veiled, by which networks, how."""
+"""The options of commands as the objects of the library."""
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from faceveil.assure.verify import EVERY
-from faceveil.decisions import Mode, Point
+from faceveil.decisions import Point
 from faceveil.detect.analyzer import AnalyzerOptions
 from faceveil.frame_range import FrameRange
 from faceveil.identity.request import SelectionRequest, TimeSpan
 from faceveil.media.frames import EncodeOptions
+from faceveil.progress import choose_progress
 from faceveil.rendering import VerifyOptions
 from faceveil.sampling.adaptive import SamplingOptions
 from faceveil.sequence.options import THESIS, SequenceOptions
@@ -22,7 +22,7 @@ from faceveil.veils.styles import VeilStyle
 
 
 def request_of(options: Namespace) -> SelectionRequest:
-    """Whom the options ask to veil. Raises UsageError where they contradict each other."""
+    """The people to veil. Raises UsageError where the options contradict each other."""
     return SelectionRequest(
         keep=tuple(options.keep),
         only=tuple(options.only),
@@ -42,13 +42,20 @@ def _span(between: tuple[Fraction, Fraction, bool]) -> FrameRange | TimeSpan:
     return TimeSpan(start, end) if in_seconds else FrameRange(int(start), int(end))
 
 
-def mode_of(options: Namespace) -> Mode | None:
-    """The mode the options ask for, None where they say nothing."""
-    mode = request_of(options).mode
-    return None if mode == "all" else mode
+def analysis_options_of(options: Namespace) -> dict[str, Any]:
+    """The arguments that `pipeline.veil` and `pipeline.analyse_and_decide` share."""
+    return {
+        "networks": analyzer_options_of(options),
+        "sequences": sequence_options_of(options),
+        "sampling": sampling_of(options),
+        "tracking": tracking_of(options),
+        "workers": options.workers,
+        "progress": choose_progress(options.progress, options.quiet),
+    }
 
 
 def analyzer_options_of(options: Namespace) -> AnalyzerOptions:
+    """The networks, and what they run on."""
     return AnalyzerOptions(
         detector=options.detector,
         recognizer=options.recognizer,
@@ -60,20 +67,30 @@ def analyzer_options_of(options: Namespace) -> AnalyzerOptions:
     )
 
 
+def every_of(options: Namespace) -> int | None:
+    """Every how many frames the networks verify the output; None where verification is off."""
+    chosen: int | str = options.verify_frames
+    if isinstance(chosen, int):
+        return chosen
+    return EVERY if chosen == "sampled" else None
+
+
 def verify_options_of(options: Namespace) -> VerifyOptions | None:
     """How the output is verified; None where that is switched off."""
-    if options.verify == "off":
+    every = every_of(options)
+    if every is None:
         return None
     return VerifyOptions(
-        every=1 if options.verify == "every" else EVERY,
-        publish_violations=options.accept_violations,
+        every=every,
+        publish_violations=options.on_violation == "report",
         crops=options.crops,
         networks=analyzer_options_of(options),
     )
 
 
 def sequence_options_of(options: Namespace) -> SequenceOptions:
-    given = _given(
+    """How faces are followed."""
+    changed = given(
         options,
         "distance",
         "join_gap",
@@ -83,32 +100,29 @@ def sequence_options_of(options: Namespace) -> SequenceOptions:
         "extension",
         "min_length",
     )
-    return replace(THESIS if options.thesis else SequenceOptions(), **given)
+    return replace(THESIS if options.thesis else SequenceOptions(), **changed)
 
 
 def sampling_of(options: Namespace) -> SamplingOptions | None:
-    """None for every frame."""
+    """How few frames are analysed; None analyses every frame."""
     return SamplingOptions() if options.sampling == "adaptive" else None
 
 
 def tracking_of(options: Namespace) -> TrackOptions | None:
-    """None where nothing is to be tracked; the thesis did not."""
+    """How faces are followed by their pixels; None where they are not, as in the thesis."""
     return TrackOptions() if options.tracking == "on" and not options.thesis else None
 
 
 def style_of(options: Namespace) -> VeilStyle:
-    return VeilStyle(name=options.veil, **_given(options, "margin"))
+    """What a veil looks like."""
+    return VeilStyle(name=options.veil, **given(options, "margin"))
 
 
 def encode_options_of(options: Namespace) -> EncodeOptions:
-    return EncodeOptions(**_given(options, "crf", "preset", "rate"))
+    """How a video is encoded."""
+    return EncodeOptions(**given(options, "crf", "preset", "rate"))
 
 
-def _given(options: Namespace, *names: str) -> dict[str, Any]:
-    """The options that were set, for dataclasses that know their own defaults."""
+def given(options: Namespace, *names: str) -> dict[str, Any]:
+    """The options that were set, by name, for dataclasses that know their own defaults."""
     return {name: value for name in names if (value := getattr(options, name)) is not None}
-
-
-def say(options: Namespace, text: str) -> None:
-    if not options.quiet and options.progress != "json":
-        print(text, file=sys.stderr)

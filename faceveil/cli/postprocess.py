@@ -7,109 +7,164 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceveil.errors import FaceveilError, UsageError
+from faceveil.cli.arguments import Commands, add_command
+from faceveil.cli.program import EXIT_CODES, run_program
+from faceveil.errors import UsageError
 
 if TYPE_CHECKING:
-    from faceveil.jobs.job_run import Count
+    from faceveil.jobs.job_run import Count, JobRun
 
-EXIT_INTERRUPTED = 130
+PROGRAM = "faceveil-postprocess"
 ARRAY_INDEX = "AWS_BATCH_JOB_ARRAY_INDEX"
 BATCH_JOB = "AWS_BATCH_JOB_ID"
 
 DESCRIPTION = """\
 Post-process a job of s3://BUCKET/jobs/JOB/: analyse its detections, veil its frames.
 
-  faceveil-postprocess run talk-1 --bucket media     all of it, here; what is done is not done again
+  faceveil-postprocess run talk-1 --bucket media     all of it, on this machine; finished work is
+                                                     not repeated
   faceveil-postprocess chunk --bucket B --job ID     one chunk: a child of an AWS Batch array job
-  faceveil-postprocess finish --bucket B --job ID    the end of a job whose chunks are all there
+  faceveil-postprocess finish --bucket B --job ID    the end of a job whose chunks are complete
   faceveil-postprocess process                       as a SageMaker Processing Job: from
                                                      /opt/ml/processing/input to …/output
-"""
 
-EXIT_CODES = """\
-exit codes:
-  0 done, or somebody else is at it   2 wrong usage   3 bad input   4 a face would stay visible
-  5 something cannot be written   6 a network's weights cannot be had   130 interrupted
+The exit code is 0, too, when another worker is processing the job.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code (see EXIT_CODES)."""
+    """Run the command; returns the exit code (see `program.EXIT_CODES`)."""
     options = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
-    try:
-        outcome = run(options)
-    except FaceveilError as problem:
-        print(f"faceveil-postprocess: {problem}", file=sys.stderr)
-        return problem.exit_code
-    except KeyboardInterrupt:
-        print("faceveil-postprocess: interrupted; run it again to go on", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    print(f"faceveil-postprocess: {outcome}", file=sys.stderr)
-    return 0
+
+    def work() -> int:
+        print(f"{PROGRAM}: {run(options)}", file=sys.stderr)
+        return 0
+
+    return run_program(PROGRAM, work, interrupted="run it again to continue")
+
+
+def run(options: argparse.Namespace, count: Count | None = None) -> str:
+    """Run the command that was chosen; returns how it ended.
+
+    Parameters
+    ----------
+    options
+        What `build_parser` parsed.
+    count
+        Told what is counted while the job runs, as by a `JobRun`.
+
+    Raises
+    ------
+    FaceveilError
+        Where the job, its bucket or its frames cannot be used.
+    """
+    outcome: str = options.func(options, count)
+    return outcome
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The commands and their options."""
+    """Build the commands; `options.func(options, count)` runs the one that was chosen."""
     parser = argparse.ArgumentParser(
-        prog="faceveil-postprocess",
+        prog=PROGRAM,
         description=DESCRIPTION,
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    run = commands.add_parser("run", help="all of a job")
-    run.add_argument("job_id", nargs="?", metavar="JOB")
-    chunk = commands.add_parser("chunk", help="one chunk of a job")
-    chunk.add_argument(
-        "--index", type=int, help=f"which (default: ${ARRAY_INDEX}, that of the array job)"
-    )
-    finish = commands.add_parser("finish", help="the end of a job")
-    for command in (run, chunk, finish):
-        command.add_argument("--job", metavar="ID", help="the job's id")
-        command.add_argument("--bucket", help="default: $FACEVEIL_BUCKET")
-    process = commands.add_parser("process", help="a SageMaker Processing Job")
-    process.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input"))
-    process.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_run_parser(commands)
+    _add_chunk_parser(commands)
+    _add_finish_parser(commands)
+    _add_process_parser(commands)
     return parser
 
 
-def run(options: argparse.Namespace, count: Count | None = None) -> str:
-    """Do what the options say; gives how it ended. count: as of a JobRun. Raises FaceveilError."""
-    if options.command == "process":
-        from faceveil.jobs.steps.processing_job import process
+def _add_run_parser(commands: Commands) -> None:
+    parser = add_command(commands, "run", "[JOB]", "all of a job")
+    parser.add_argument("job_id", nargs="?", metavar="JOB")
+    _add_job(parser)
+    parser.set_defaults(func=run_job)
 
-        return process(options.input, options.output)
+
+def run_job(options: argparse.Namespace, count: Count | None) -> str:
+    """`faceveil-postprocess run`."""
     from faceveil.jobs import state_machine
     from faceveil.jobs.failure import clear_failure
-    from faceveil.jobs.settings import Settings
+
+    job_run = _job_run(options, count)
+    clear_failure(job_run.bucket, job_run.job.id)
+    return state_machine.run_whole_job(job_run)
+
+
+def _add_chunk_parser(commands: Commands) -> None:
+    parser = add_command(commands, "chunk", "--job ID", "one chunk of a job")
+    parser.add_argument(
+        "--index", type=int, help=f"its number (default: ${ARRAY_INDEX}, set in an array job)"
+    )
+    _add_job(parser)
+    parser.set_defaults(func=run_chunk)
+
+
+def run_chunk(options: argparse.Namespace, count: Count | None) -> str:
+    """`faceveil-postprocess chunk`."""
+    from faceveil.jobs import state_machine
+
+    text = os.environ.get(ARRAY_INDEX, "") if options.index is None else str(options.index)
+    if not text.isdecimal():
+        raise UsageError(f"no chunk named: give --index; ${ARRAY_INDEX} is set in array jobs only")
+    return state_machine.render_one_chunk(_job_run(options, count), int(text))
+
+
+def _add_finish_parser(commands: Commands) -> None:
+    parser = add_command(commands, "finish", "--job ID", "the end of a job")
+    _add_job(parser)
+    parser.set_defaults(func=run_finish)
+
+
+def run_finish(options: argparse.Namespace, count: Count | None) -> str:
+    """`faceveil-postprocess finish`."""
+    from faceveil.jobs import state_machine
     from faceveil.jobs.steps.analyse import load_analysed
+
+    job_run = _job_run(options, count)
+    return state_machine.finish_here(job_run, load_analysed(job_run))
+
+
+def _add_process_parser(commands: Commands) -> None:
+    parser = add_command(commands, "process", "", "a SageMaker Processing Job")
+    parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input"))
+    parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
+    parser.set_defaults(func=run_process)
+
+
+def run_process(options: argparse.Namespace, count: Count | None) -> str:
+    """`faceveil-postprocess process`; nothing is counted."""
+    from faceveil.jobs.steps.processing_job import process
+
+    return process(options.input, options.output)
+
+
+def _add_job(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--job", metavar="ID", help="the job's id")
+    parser.add_argument("--bucket", help="default: $FACEVEIL_BUCKET")
+
+
+def _job_run(options: argparse.Namespace, count: Count | None) -> JobRun:
+    """The job that the options name. Raises UsageError where they name none."""
+    from dataclasses import replace
+
+    from faceveil.jobs.settings import Settings
 
     settings = Settings.of()
     if options.bucket:
         settings = replace(settings, bucket=options.bucket)
     job_id = options.job or getattr(options, "job_id", None)
     if not job_id:
-        raise UsageError("which job? Give its id with --job")
-    index = _index(options.index) if options.command == "chunk" else 0
-    job_run = settings.run(job_id, owner=os.environ.get(BATCH_JOB), count=count)
-    if options.command == "chunk":
-        return state_machine.render_one_chunk(job_run, index)
-    if options.command == "finish":
-        return state_machine.finish_here(job_run, load_analysed(job_run))
-    clear_failure(job_run.bucket, job_run.job.id)
-    return state_machine.run_whole_job(job_run)
-
-
-def _index(given: int | None) -> int:
-    text = os.environ.get(ARRAY_INDEX, "") if given is None else str(given)
-    if not text.isdecimal():
-        raise UsageError(f"which chunk? Give --index; ${ARRAY_INDEX} is set in array jobs only")
-    return int(text)
+        raise UsageError("no job named: give its id with --job")
+    return settings.run(job_id, owner=os.environ.get(BATCH_JOB), count=count)
 
 
 if __name__ == "__main__":

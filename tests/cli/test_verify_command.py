@@ -108,12 +108,12 @@ def test_an_older_output_is_not_touched_by_one_that_fails(video, analysis, broke
 
 def test_violations_are_accepted_when_told(video, analysis, broken, tmp_path):
     words = ["render", video, analysis, tmp_path / "o.mp4", "--report", tmp_path / "r.json"]
-    assert run(*words, "--accept-violations") == 0
+    assert run(*words, "--on-violation", "report") == 0
     assert names(tmp_path) == ["o.mp4", "r.json"]
     assert report_of(tmp_path / "r.json")["verification"]["violations"]
 
 
-@pytest.mark.parametrize("word", ["--verify=off", "--draw-boxes", "--nobody"])
+@pytest.mark.parametrize("word", ["--verify-frames=off", "--draw-boxes", "--nobody"])
 def test_where_nothing_is_to_be_verified_nobody_looks(word, video, analysis, broken, tmp_path):
     words = ["render", video, analysis, tmp_path / "o.mp4", "--report", tmp_path / "r.json"]
     assert run(*words, word) == 0
@@ -124,12 +124,12 @@ def test_where_nothing_is_to_be_verified_nobody_looks(word, video, analysis, bro
 
 def test_every_frame_is_looked_at_when_told(video, analysis, tmp_path):
     words = ["render", video, analysis, tmp_path / "o.mp4", "--report", tmp_path / "r.json"]
-    assert run(*words, "--verify", "every") == 0
+    assert run(*words, "--verify-frames", "every") == 0
     assert report_of(tmp_path / "r.json")["verification"]["looked_at"] == COUNT
 
 
 def test_people_whom_nobody_chose_may_be_seen(video, analysis, tmp_path):
-    words = ["render", video, analysis, tmp_path / "o.mp4", "--verify", "every"]
+    words = ["render", video, analysis, tmp_path / "o.mp4", "--verify-frames", "every"]
     assert run(*words, "--only-identity", 0) == 0
 
 
@@ -200,14 +200,14 @@ def test_the_command_finds_a_veil_removed_by_hand(video, analysis, tmp_path, cap
 
 def test_the_command_recognises_people_without_the_input(video, analysis, tmp_path, capsys):
     features = ["--features", video.with_name("features.npz")]
-    assert run("verify", video, analysis, "--every", 4, *features) == 4
+    assert run("verify", video, analysis, "--verify-frames", 4, *features) == 4
     assert "a veiled person recognised" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("verify", "{video}", "{analysis}", "--every", "0"), 2, "every 0"),
+        (("verify", "{video}", "{analysis}", "--verify-frames", "off"), 2, "nothing would be"),
         (("verify", "{out}/no.mp4", "{analysis}"), 3, "no.mp4"),
         (("verify", "{video}", "{analysis}", "--input", "{other}"), 3, "another input"),
         (("verify", "{other}", "{analysis}"), 3, "frames can be read"),

@@ -9,7 +9,7 @@ import pytest
 
 from faceveil import pipeline
 from faceveil.assure.verify import verify
-from faceveil.cli import commands
+from faceveil.cli import render
 from faceveil.errors import UsageError
 from faceveil.faces import DetectionLog, FrameFaces, Models
 from faceveil.identity import thresholds as module
@@ -145,11 +145,11 @@ class Frames(list):
 def test_photos_by_another_recognizer_than_the_analysis_s_are_refused(monkeypatch):
     analysis = pipeline.decide(found("dlib-resnet", 0.1), SOURCE)
     usual = SimpleNamespace(models=Models("any", "arcface-mobilefacenet", "sha256:0", 0.5))
-    monkeypatch.setattr(commands, "build_analyzer", lambda options: usual)
-    monkeypatch.setattr(commands, "analyzer_options_of", lambda options: None)
+    monkeypatch.setattr("faceveil.detect.analyzer.build_analyzer", lambda options: usual)
+    monkeypatch.setattr("faceveil.cli.options.analyzer_options_of", lambda options: None)
     request = SelectionRequest(keep=(Path("ann.jpg"),))
     with pytest.raises(UsageError, match="--recognizer dlib-resnet"):
-        commands._selection(request, analysis, Namespace(features=Path("f.npz")))
+        render._selection(request, analysis, Namespace(features=Path("f.npz")))
 
 
 def test_a_threshold_given_alone_must_fit_the_recognizer_s_other(strict):

@@ -75,7 +75,7 @@ def test_the_cloud_veils_as_the_command_does(bucket, s3_url, tmp_path, shared_da
     assert json.loads(made.place.read("report.json"))["verification"]["looked_at"] > 0
 
     local = tmp_path / "local"
-    options = ["--keep", str(photo), "--tracking", "off", "--verify", "off", "--quiet"]
+    options = ["--keep", str(photo), "--tracking", "off", "--verify-frames", "off", "--quiet"]
     assert main(["veil", str(frames), str(local), *options]) == 0
     expected = {path.name: path.read_bytes() for path in local.iterdir()}
     veiled = made.objects("veiled/")

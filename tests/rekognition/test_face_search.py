@@ -243,7 +243,7 @@ def test_the_command_writes_what_render_takes(
     assert set(provenances.tolist()) >= {Provenance.DETECTED, Provenance.INTERPOLATED}
     assert found.parameters["face_search"]["people"] == [photo.stem]
     output = tmp_path / "out.mp4"
-    assert main(["render", str(video), str(analysis), str(output), "--verify", "off"]) == 0
+    assert main(["render", str(video), str(analysis), str(output), "--verify-frames", "off"]) == 0
     assert output.is_file()
     again = tmp_path / "again.json"
     write_analysis(found, again)
@@ -270,8 +270,8 @@ def test_wrong_usage(aws_credentials, video, tmp_path):
     with pytest.raises(UsageError, match="go together"):
         command(*files, "--keep", photo, "--sns-topic", "arn:aws:sns:eu-west-1:123456789012:t")
     with pytest.raises(UsageError, match="within 0 and 100"):
-        command(*files, "--keep", photo, "--accept", "70")
+        command(*files, "--keep", photo, "--min-similarity", "70")
     with pytest.raises(OutputError, match="no such folder"):
         command(video, tmp_path / "none" / "a.json", "--bucket", "my-bucket", "--keep", photo)
-    with pytest.raises(UsageError, match="which bucket"):
+    with pytest.raises(UsageError, match="no bucket named"):
         command(video, tmp_path / "a.json", "--keep", photo)

@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+import argparse
+from pathlib import Path
 
-from faceveil.cli.aws.submit import rate_of
+from faceveil.cli import parsing
+from faceveil.cli.arguments import Commands, add_command, add_encoding
+from faceveil.cli.aws.deployment import add_dry_run
 from faceveil.errors import InputError, UsageError
-from faceveil.jobs.steps.assemble import assemble_pictures
-from faceveil.media.folder import FolderSource
-from faceveil.media.frames import EncodeOptions
-from faceveil.media.publish import check_destination
-from faceveil.media.video_sink import CONTAINERS
+
+DESCRIPTION = """\
+Make a video of veiled frames: with the audio, subtitles and times of the video that they were
+split from (--source), or silent at --rate frames per second.
+
+  faceveil aws assemble talk-1/veiled/ out.mp4 --source talk.mp4
+"""
 
 
-def assemble(options: Namespace) -> int:
-    """Write the video; the exit code."""
+def add_assemble_parser(verbs: Commands) -> None:
+    """Add `assemble` to the verbs."""
+    parser = add_command(
+        verbs, "assemble", "FRAMES OUTPUT", "make a video of veiled frames", DESCRIPTION
+    )
+    parser.add_argument("frames", type=Path, help="a folder of veiled frames")
+    parser.add_argument("output", type=Path, help="a video file (.mp4, .mov, .mkv)")
+    parser.add_argument(
+        "--source", type=Path, metavar="VIDEO", help="the video that the frames were split from"
+    )
+    parser.add_argument(
+        "--rate",
+        type=parsing.rate,
+        metavar="FPS",
+        help="frames per second, without --source: 25 or 30000/1001",
+    )
+    add_encoding(parser)
+    add_dry_run(parser)
+    parser.set_defaults(func=run_assemble)
+
+
+def run_assemble(options: argparse.Namespace) -> int:
+    """`faceveil aws assemble`: write the video."""
+    from faceveil.cli.options import encode_options_of
+    from faceveil.jobs.steps.assemble import assemble_pictures
+    from faceveil.media.folder import FolderSource
+    from faceveil.media.publish import check_destination
+    from faceveil.media.video_sink import CONTAINERS
+
     if (options.source is None) == (options.rate is None):
-        raise UsageError("when is each frame shown? Give either --source VIDEO or --rate FPS")
+        raise UsageError("the frames have no times: give either --source VIDEO or --rate FPS")
     if options.output.suffix.lower() not in CONTAINERS:
         raise UsageError(f"{options.output}: a video is written as one of {', '.join(CONTAINERS)}")
     if options.source is not None and not options.source.is_file():
@@ -24,9 +56,7 @@ def assemble(options: Namespace) -> int:
     frames = FolderSource(options.frames)
     for path in filter(None, (options.frames, options.source)):
         check_destination(options.output, path)
-    given = {"crf": options.crf, "preset": options.preset}
-    given["rate"] = None if options.rate is None else rate_of(options.rate)
-    encode = EncodeOptions(**{name: value for name, value in given.items() if value is not None})
+    encode = encode_options_of(options)
     when = f"at the times of {options.source}" if options.source else f"at {encode.rate} a second"
     if options.dry_run:
         print(f"would write {options.output} of {frames.frame_count} frames, {when}")

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from faceveil.aws.ecr import DOCKER_MANIFEST, pushed_manifest, registry_password
-from faceveil.cli.aws.deployment import read_outputs
+from faceveil.cli.arguments import Commands, add_command
+from faceveil.cli.aws.deployment import add_dry_run, read_outputs
 from faceveil.errors import InputError, OutputError, UsageError
 from faceveil.files import replace_file
+
+DESCRIPTION = """\
+Build the images of the server and of post-processing in a checkout, push them to ECR, and write
+their digests as images.auto.tfvars for Terraform.
+
+  terraform output -json > outputs.json
+  faceveil aws build-images --outputs outputs.json --tfvars images.auto.tfvars
+  faceveil aws build-images --no-push                   only build, with podman or docker
+  faceveil aws build-images --gpu …                     a server for ml.g4dn and ml.g5 instances
+
+The images are stored in Docker's format (manifest v2, schema 2), which is read back after the push:
+SageMaker refuses OCI's.
+"""
 
 DOCKERFILE = "Dockerfile"
 IMAGES = ("server", "postprocess")
@@ -50,7 +64,7 @@ class Engine:
     dry_run: bool
 
     def run(self, *words: str, given: str | None = None) -> str:
-        """What a command prints, whose own messages are shown. Raises OutputError."""
+        """Return what a command prints. Raises OutputError when it fails."""
         command = [self.name, *words]
         print(shlex.join(command), file=sys.stdout if self.dry_run else sys.stderr)
         if self.dry_run:
@@ -68,26 +82,62 @@ class Engine:
         return done.stdout
 
 
-def build_images(options: Namespace) -> int:
-    """Build both images, push them, and write their digests.
+def add_build_images_parser(verbs: Commands) -> None:
+    """Add `build-images` to the verbs."""
+    parser = add_command(verbs, "build-images", "", "build and push the images", DESCRIPTION)
+    parser.add_argument(
+        "--checkout",
+        type=Path,
+        default=Path(),
+        metavar="FOLDER",
+        help="a checkout of faceveil (default: this folder)",
+    )
+    parser.add_argument(
+        "--engine", choices=tuple(BUILD_OPTIONS), help="default: the first one installed"
+    )
+    parser.add_argument("--tag", help="default: the time; a tag is used once")
+    parser.add_argument("--no-push", action="store_true", help="only build")
+    parser.add_argument(
+        "--gpu", action="store_true", help="the server on NVIDIA's CUDA base image (not measured)"
+    )
+    parser.add_argument(
+        "--build-option",
+        action="append",
+        default=[],
+        metavar="OPTION",
+        help="passed to the engine's build: --build-option=--no-cache; may be repeated",
+    )
+    for image in IMAGES:
+        parser.add_argument(
+            f"--{image}-repository", metavar="ADDRESS", help="default: of --outputs"
+        )
+    parser.add_argument("--tfvars", type=Path, metavar="FILE", help="default: standard output")
+    parser.add_argument(
+        "--outputs", type=Path, metavar="JSON", help="what `terraform output -json` printed"
+    )
+    add_dry_run(parser)
+    parser.set_defaults(func=run_build_images)
 
-    Returns
-    -------
-    int
-        The exit code.
+
+def run_build_images(options: argparse.Namespace) -> int:
+    """`faceveil aws build-images`: build both images, push them, and write their digests.
 
     Raises
     ------
     InputError
-        The checkout is none.
+        `--checkout` is not a checkout of faceveil.
     UsageError
         No engine is on this machine, or no repository is named.
     OutputError
         A command of the engine failed, ECR does not answer, or SageMaker would refuse the image.
     """
+    from faceveil.aws.ecr import registry_password
+
     dockerfile = options.checkout / DOCKERFILE
     if not dockerfile.is_file():
-        raise InputError(f"{dockerfile}: is not there: --checkout is a checkout of faceveil")
+        raise InputError(
+            f"{dockerfile}: there is no such file: name a checkout of faceveil with --checkout"
+        )
     engine = Engine(_engine(options), options.dry_run)
     tag = options.tag or f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
     repositories = {} if options.no_push else _repositories(options)
@@ -100,7 +150,9 @@ def build_images(options: Namespace) -> int:
     if options.no_push:
         return 0
     for registry in sorted({address.partition("/")[0] for address in repositories.values()}):
-        _log_in(engine, registry, next(a for a in repositories.values() if a.startswith(registry)))
+        # The password goes through standard input: no command line shows it.
+        password = None if options.dry_run else registry_password(_region(registry))
+        engine.run("login", "--username", "AWS", "--password-stdin", registry, given=password)
     for name in names.values():
         engine.run("push", *PUSH_OPTIONS[engine.name], name)
     digests = {
@@ -111,34 +163,31 @@ def build_images(options: Namespace) -> int:
     return 0
 
 
-def _engine(options: Namespace) -> str:
+def _engine(options: argparse.Namespace) -> str:
     for name in [options.engine] if options.engine else BUILD_OPTIONS:
         if shutil.which(name) or options.dry_run:
             return str(name)
-    raise UsageError(
-        f"images are built by {' or '.join(BUILD_OPTIONS)}, which is not on this machine"
-    )
+    raise UsageError(f"images are built by {' or '.join(BUILD_OPTIONS)}: install one of them")
 
 
-def _repositories(options: Namespace) -> dict[str, str]:
+def _repositories(options: argparse.Namespace) -> dict[str, str]:
     given = {image: getattr(options, f"{image}_repository") for image in IMAGES}
     outputs = read_outputs(options.outputs).get("repositories", {})
     found = {image: given[image] or outputs.get(image) for image in IMAGES}
     missing = [f"--{image}-repository" for image, address in found.items() if not address]
     if missing:
-        raise UsageError(f"push where? Give --outputs or {' and '.join(missing)}, or --no-push")
+        raise UsageError(
+            f"no repository to push to: give --outputs, {' and '.join(missing)}, or --no-push"
+        )
     for address in found.values():
         if not _ECR.fullmatch(address):
             raise UsageError(f"{address}: is not the address of an ECR repository")
     return found
 
 
-def _log_in(engine: Engine, registry: str, address: str) -> None:
-    """Raises OutputError where ECR gives no password, which no command line ever shows."""
-    match = _ECR.fullmatch(address)
-    assert match is not None
-    password = None if engine.dry_run else registry_password(match["region"])
-    engine.run("login", "--username", "AWS", "--password-stdin", registry, given=password)
+def _region(registry: str) -> str:
+    """The region in the host of a registry that `_ECR` matches."""
+    return registry.split(".")[3]
 
 
 def pushed_digest(repository: str, tag: str) -> str:
@@ -154,6 +203,8 @@ def pushed_digest(repository: str, tag: str) -> str:
     OutputError
         ECR does not answer, or the manifest is one that SageMaker refuses.
     """
+    from faceveil.aws.ecr import DOCKER_MANIFEST, pushed_manifest
+
     match = _ECR.fullmatch(repository)
     assert match is not None
     media_type, digest = pushed_manifest(match["region"], match["name"], tag)
@@ -166,7 +217,9 @@ def pushed_digest(repository: str, tag: str) -> str:
     return digest
 
 
-def _write(digests: dict[str, str], repositories: dict[str, str], options: Namespace) -> None:
+def _write(
+    digests: dict[str, str], repositories: dict[str, str], options: argparse.Namespace
+) -> None:
     text = tfvars({image: f"{repositories[image]}@{digest}" for image, digest in digests.items()})
     if options.tfvars is None or options.dry_run:
         print(text, end="")

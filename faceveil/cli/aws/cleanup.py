@@ -1,23 +1,43 @@
-"""`faceveil aws cleanup`: what a job leaves in the bucket is deleted, features first."""
+"""`faceveil aws cleanup`: delete what a job has left in the bucket, features first."""
 
 from __future__ import annotations
 
+import argparse
 import sys
-from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
 
-from faceveil.aws.s3 import S3Location
-from faceveil.cli.aws.deployment import checked_id, client_of, jobs_of, own_frames, uses
+from faceveil.cli.arguments import Commands, add_command
+from faceveil.cli.aws.deployment import (
+    add_deployment,
+    add_dry_run,
+    checked_id,
+    client_of,
+    jobs_of,
+    own_frames,
+    uses,
+)
 from faceveil.errors import InputError, UsageError
-from faceveil.jobs.client import JobClient
-from faceveil.jobs.job import Job, job_prefix, own_detections
-from faceveil.jobs.job_folder import JOB, UnknownJobError, load_job
-from faceveil.jobs.submission import ANNOUNCED, STARTED
 from faceveil.parallel import ordered_map
 
-KEPT = (JOB, STARTED, ANNOUNCED)
-"""Of jobs/<id>/: the id stays taken, since SageMaker gives the name of a transform job once."""
+if TYPE_CHECKING:
+    from faceveil.aws.s3 import S3Location
+    from faceveil.jobs.client import JobClient
+    from faceveil.jobs.job import Job
+
+DESCRIPTION = """\
+Delete what a job has left in the bucket, features first. Other jobs are not touched, and what
+another job still uses is not deleted.
+
+  faceveil aws cleanup talk-1 --features                detections, which hold biometric data
+  faceveil aws cleanup talk-1 --features --frames --results --yes
+
+job.json and the records of the start stay, so that the id is never used for another job:
+SageMaker accepts the name of a transform job once.
+"""
+
 RUNNING = ("detecting", "analysing", "rendering")
 READERS = 8
 
@@ -45,11 +65,29 @@ class _Part:
         )
 
 
-def cleanup(options: Namespace) -> int:
-    """Delete what the options name, after asking; the exit code."""
+def add_cleanup_parser(verbs: Commands) -> None:
+    """Add `cleanup` to the verbs."""
+    parser = add_command(
+        verbs, "cleanup", "JOB", "delete what a job has left in the bucket", DESCRIPTION
+    )
+    parser.add_argument("job", metavar="JOB")
+    for name, what in (
+        ("features", "detections/<id>/, which hold biometric data"),
+        ("frames", "frames/<id>/"),
+        ("results", "all of jobs/<id>/ but job.json: photos, veiled frames, report"),
+    ):
+        parser.add_argument(f"--{name}", action="store_true", help=f"delete {what}")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    add_deployment(parser)
+    add_dry_run(parser)
+    parser.set_defaults(func=run_cleanup)
+
+
+def run_cleanup(options: argparse.Namespace) -> int:
+    """`faceveil aws cleanup`: delete what the options name, after asking."""
     job_id = checked_id(options.job)
     if not (options.features or options.frames or options.results):
-        raise UsageError("what shall go? Name --features, --frames, --results, or several of them")
+        raise UsageError("nothing selected: pass --features, --frames or --results")
     client = client_of(options)
     _check_ended(client, job_id)
     parts = list(_parts(client, job_id, options))
@@ -73,8 +111,12 @@ def cleanup(options: Namespace) -> int:
     return 0
 
 
-def _parts(client: JobClient, job_id: str, options: Namespace) -> Iterator[_Part]:
-    """In the order in which they go."""
+def _parts(client: JobClient, job_id: str, options: argparse.Namespace) -> Iterator[_Part]:
+    """What is deleted, in this order."""
+    from faceveil.jobs.job import job_prefix, own_detections
+    from faceveil.jobs.job_folder import JOB
+    from faceveil.jobs.submission import ANNOUNCED, STARTED
+
     if options.features:
         place = client.bucket.folder(own_detections(job_id))
         yield _Part("detections with features", place)
@@ -82,10 +124,13 @@ def _parts(client: JobClient, job_id: str, options: Namespace) -> Iterator[_Part
         yield _Part("frames", client.bucket.folder(own_frames(job_id)))
     if options.results:
         place = client.bucket.folder(job_prefix(job_id))
-        yield _Part("photos, veiled frames and reports; job.json stays", place, KEPT)
+        kept = (JOB, STARTED, ANNOUNCED)
+        yield _Part("photos, veiled frames and reports; job.json stays", place, kept)
 
 
 def _check_ended(client: JobClient, job_id: str) -> None:
+    from faceveil.jobs.job_folder import UnknownJobError
+
     try:
         status = client.status(job_id)
     except UnknownJobError:
@@ -95,13 +140,12 @@ def _check_ended(client: JobClient, job_id: str) -> None:
 
 
 def _check_unused(client: JobClient, job_id: str, parts: list[_Part]) -> None:
-    """Raises InputError where another job that has not completed reads what would go."""
+    """Raise InputError where another job that has not ended still reads what would be deleted."""
     shared = [part for part in parts if not part.keep]
     if not shared:
         return
-    look: Callable[[str], Job | None] = lambda other: _job_of(client, other)  # noqa: E731
     others = [other for other in jobs_of(client) if other != job_id]
-    for job in ordered_map(look, others, READERS):
+    for job in ordered_map(partial(_job_of, client), others, READERS):
         if job is None:
             continue
         for part in shared:
@@ -112,6 +156,8 @@ def _check_unused(client: JobClient, job_id: str, parts: list[_Part]) -> None:
 
 
 def _job_of(client: JobClient, job_id: str) -> Job | None:
+    from faceveil.jobs.job_folder import load_job
+
     try:
         return load_job(client.bucket, job_id)
     except InputError:
@@ -120,5 +166,7 @@ def _job_of(client: JobClient, job_id: str) -> Job | None:
 
 def _confirmed(job_id: str) -> bool:
     if not sys.stdin.isatty():
-        raise UsageError("nobody is there to be asked: add --yes to delete without asking")
-    return input(f"Delete this of job {job_id}? [y/N] ").strip().lower() in ("y", "yes")
+        raise UsageError(
+            "no terminal to ask for confirmation on: add --yes to delete without asking"
+        )
+    return input(f"Delete these objects of job {job_id}? [y/N] ").strip().lower() in ("y", "yes")

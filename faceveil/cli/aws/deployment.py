@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import re
-from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import orjson
+from typing import TYPE_CHECKING, Any
 
 from faceveil.errors import InputError, UsageError
-from faceveil.jobs.client import JobClient
-from faceveil.jobs.job import JOBS, Job, read_job
+
+if TYPE_CHECKING:
+    from faceveil.jobs.client import JobClient
+    from faceveil.jobs.job import Job
 
 FRAMES = "frames/"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def add_deployment(parser: argparse.ArgumentParser) -> None:
+    """The options that name the deployment."""
+    group = parser.add_argument_group("the deployment")
+    group.add_argument("--bucket", help="default: of --outputs, or $FACEVEIL_BUCKET")
+    group.add_argument(
+        "--outputs", type=Path, metavar="JSON", help="what `terraform output -json` printed"
+    )
+
+
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """`--dry-run`."""
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would happen; change nothing"
+    )
 
 
 def read_outputs(path: Path | None) -> Mapping[str, Any]:
@@ -32,32 +49,36 @@ def read_outputs(path: Path | None) -> Mapping[str, Any]:
     if path is None:
         return {}
     try:
-        document = orjson.loads(path.read_bytes())
+        document = json.loads(path.read_bytes())
         outputs = {name: output["value"] for name, output in document.items()}
         nested = next(iter(outputs.values())) if len(outputs) == 1 else None
         return nested if isinstance(nested, dict) and "bucket" in nested else outputs
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: is not what `terraform output -json` prints: write it with "
             "`terraform output -json > outputs.json`"
         ) from error
 
 
-def client_of(options: Namespace) -> JobClient:
+def client_of(options: argparse.Namespace) -> JobClient:
     """The jobs of the deployment's bucket. Raises UsageError when no bucket is named."""
+    from faceveil.jobs.client import JobClient
+
     outputs = read_outputs(options.outputs)
     bucket = options.bucket or os.environ.get("FACEVEIL_BUCKET") or outputs.get("bucket")
     if not bucket:
-        raise UsageError("which bucket? Give --bucket or --outputs, or set FACEVEIL_BUCKET")
+        raise UsageError("no bucket named: give --bucket or --outputs, or set FACEVEIL_BUCKET")
     if not _BUCKET.fullmatch(bucket):
-        raise UsageError(f"{bucket!r} is no name of a bucket: give the name alone, as in my-bucket")
+        raise UsageError(
+            f"{bucket!r} is not the name of a bucket: give the name alone, as in my-bucket"
+        )
     return JobClient(bucket, bucket_owner=os.environ.get("FACEVEIL_BUCKET_OWNER") or None)
 
 
-def machines_of(options: Namespace) -> dict[str, Any]:
-    """`transform` of job.json: what options and environment ask for beside the deployment."""
+def transform_of(options: argparse.Namespace) -> dict[str, Any]:
+    """`transform` of job.json: the instances that options or environment name."""
     count = os.environ.get("FACEVEIL_INSTANCE_COUNT") or None
     if count is not None and (not count.isdecimal() or not int(count)):
         raise UsageError(f"FACEVEIL_INSTANCE_COUNT={count!r}: must be a whole number from 1 on")
@@ -69,9 +90,11 @@ def machines_of(options: Namespace) -> dict[str, Any]:
 
 
 def checked_id(job_id: str) -> str:
-    """A job id that can be one. Raises InputError otherwise."""
+    """Return the id of a job. Raises InputError for one that no job can have."""
+    from faceveil.jobs.job import read_job
+
     bare = {"version": 1, "id": job_id, "frames": {"prefix": FRAMES}}
-    return read_job(orjson.dumps(bare), f"job {job_id!r}").id
+    return read_job(json.dumps(bare).encode(), f"job {job_id!r}").id
 
 
 def own_frames(job_id: str) -> str:
@@ -81,6 +104,8 @@ def own_frames(job_id: str) -> str:
 
 def jobs_of(client: JobClient) -> list[str]:
     """The ids of all jobs of the bucket, one request per 1,000. Raises InputError."""
+    from faceveil.jobs.job import JOBS
+
     return list(client.bucket.folder(JOBS).folders())
 
 

@@ -1,29 +1,61 @@
-"""`faceveil aws download`: what a completed job has made, checked against its manifest."""
+"""`faceveil aws download`: the results of a completed job, checked against its manifest."""
 
 from __future__ import annotations
 
-from argparse import Namespace
+import argparse
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from faceveil.cli.aws.deployment import client_of
-from faceveil.cli.options import say
+from faceveil.cli import parsing
+from faceveil.cli.arguments import Commands, add_command, add_progress
+from faceveil.cli.aws.deployment import add_deployment, add_dry_run, client_of
+from faceveil.cli.messages import say
 from faceveil.errors import InputError, OutputError, UsageError
 from faceveil.files import file_digest, replace_file
-from faceveil.jobs.client import JobClient, Results
-from faceveil.jobs.job import job_prefix
-from faceveil.jobs.job_folder import ANALYSIS, MANIFEST, REPORT
-from faceveil.media.publish import temporary_beside
 from faceveil.parallel import ordered_map
 from faceveil.progress import choose_progress
 
+if TYPE_CHECKING:
+    from faceveil.jobs.client import JobClient, Results
+
+DESCRIPTION = """\
+Download the results of a completed job: DEST/veiled/, analysis.json, report.json and the video.
+
+Every frame is checked against its SHA-256 in the job's manifest. Files that are already there and
+intact are not downloaded again, so repeat the command after an interruption.
+"""
+
 VEILED = "veiled"
 TRIES = 2
-"""Fetches of an object whose content is not what the manifest says: it may have come broken."""
+"""Downloads of an object whose content is not what the manifest says: it may arrive broken."""
 
 
-def download(options: Namespace) -> int:
-    """Fetch what is not there already; the exit code."""
+def add_download_parser(verbs: Commands) -> None:
+    """Add `download` to the verbs."""
+    parser = add_command(
+        verbs, "download", "JOB DEST", "download the results of a job", DESCRIPTION
+    )
+    parser.add_argument("job", metavar="JOB")
+    parser.add_argument("destination", type=Path, metavar="DEST", help="a folder")
+    parser.add_argument(
+        "--workers",
+        type=parsing.positive,
+        default=16,
+        metavar="N",
+        help="files downloaded at once (16)",
+    )
+    add_deployment(parser)
+    add_dry_run(parser)
+    add_progress(parser)
+    parser.set_defaults(func=run_download)
+
+
+def run_download(options: argparse.Namespace) -> int:
+    """`faceveil aws download`: download what is not there already."""
+    from faceveil.jobs.job import job_prefix
+    from faceveil.jobs.job_folder import ANALYSIS, MANIFEST, REPORT
+
     client = client_of(options)
     results = client.results(options.job)
     places = _places(results, options.destination)
@@ -32,7 +64,7 @@ def download(options: Namespace) -> int:
     if options.dry_run:
         have = sum(_is_right(path, results.sha256[key]) for key, path in places.items())
         print(
-            f"would fetch {len(places) - have} of {len(places)} files, {REPORT}, {ANALYSIS} and "
+            f"would download {len(places) - have} of {len(places)} files, {REPORT}, {ANALYSIS} and "
             f"{MANIFEST}, from {folder.uri()} into {options.destination}"
         )
         return 0
@@ -41,12 +73,12 @@ def download(options: Namespace) -> int:
     for name in (REPORT, ANALYSIS, MANIFEST):
         replace_file(options.destination / name, folder.read(name))
     fetched = _fetch_all(client, results.sha256, places, options)
-    say(options, f"{options.destination}: {len(places)} files, {fetched} of them fetched now")
+    say(options, f"{options.destination}: {len(places)} files, {fetched} of them downloaded now")
     return 0
 
 
 def _places(results: Results, destination: Path) -> dict[str, Path]:
-    """Where each object goes. Raises InputError for a manifest with names that lead elsewhere."""
+    """The path of each object. Raises InputError for a name that leads out of the folder."""
     places: dict[str, Path] = {}
     for key in results.sha256:
         if key.startswith(results.output_prefix):
@@ -54,7 +86,7 @@ def _places(results: Results, destination: Path) -> dict[str, Path]:
         else:
             name = PurePosixPath(PurePosixPath(key).name)
         if ".." in name.parts or name.is_absolute() or "\\" in str(name):
-            raise InputError(f"{key}: this name would not stay in {destination}: not fetched")
+            raise InputError(f"{key}: this name leads out of {destination}: not downloaded")
         places[key] = destination / name
     return places
 
@@ -68,22 +100,25 @@ def _check_folder(destination: Path, places: Mapping[str, Path]) -> None:
         for path in sorted(frames.iterdir()):
             if path not in wanted and not path.name.startswith("."):
                 raise UsageError(
-                    f"{path}: is not of this job; choose another folder, so that frames are never "
-                    "mixed"
+                    f"{path}: does not belong to this job; choose another folder, so that the "
+                    "frames of two jobs are never mixed"
                 )
 
 
 def _make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise OutputError(f"{path}: cannot be made ({problem.strerror})") from problem
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be made ({error.strerror})") from error
 
 
 def _fetch_all(
-    client: JobClient, sha256: Mapping[str, str], places: Mapping[str, Path], options: Namespace
+    client: JobClient,
+    sha256: Mapping[str, str],
+    places: Mapping[str, Path],
+    options: argparse.Namespace,
 ) -> int:
-    """How many were fetched; the others were there and right."""
+    """Return how many were downloaded; the others were there and intact."""
 
     def fetch(key: str) -> bool:
         if _is_right(places[key], sha256[key]):
@@ -101,7 +136,10 @@ def _fetch_all(
 
 
 def _fetch(client: JobClient, key: str, path: Path, sha256: str) -> None:
-    """Fetch an object under a temporary name, check it, and rename it."""
+    """Download an object under a temporary name, check it, and rename it."""
+    from faceveil.jobs.job_folder import MANIFEST
+    from faceveil.media.publish import temporary_beside
+
     temporary = temporary_beside(path)
     try:
         for _ in range(TRIES):
@@ -109,13 +147,13 @@ def _fetch(client: JobClient, key: str, path: Path, sha256: str) -> None:
             if _is_right(temporary, sha256):
                 temporary.replace(path)
                 return
-    except OSError as problem:
-        raise OutputError(f"{path}: cannot be written ({problem.strerror})") from problem
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
     finally:
         temporary.unlink(missing_ok=True)
     raise InputError(
-        f"{client.bucket.uri(key)}: is not what the job has made (its SHA-256 differs from "
-        f"{MANIFEST}): it was changed since; repair it with `faceveil-postprocess run`"
+        f"{client.bucket.uri(key)}: was changed after the job had written it (its SHA-256 is not "
+        f"that of {MANIFEST}): repair it with `faceveil-postprocess run`"
     )
 
 

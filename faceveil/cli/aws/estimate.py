@@ -1,23 +1,50 @@
-"""`faceveil aws estimate`: what a video will take on each instance type."""
+"""`faceveil aws estimate`: the time and money a video takes on each instance type."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
-from argparse import Namespace
 from dataclasses import asdict
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from faceveil.cli import parsing
+from faceveil.cli.arguments import Commands, add_command
 from faceveil.errors import UsageError
-from faceveil.jobs.costs import job_costs as costs
-from faceveil.jobs.costs.job_costs import Load, Row
-from faceveil.jobs.costs.past_runs import read_runs
-from faceveil.jobs.costs.prices import Prices, prices_text, read_prices
-from faceveil.jobs.transforms.request import vcpus_of
-from faceveil.media.frames import FrameSource
-from faceveil.media.open import open_source
+
+if TYPE_CHECKING:
+    from faceveil.jobs.costs.job_costs import Load, Row
+    from faceveil.jobs.costs.prices import Prices
+    from faceveil.media.frames import FrameSource
+
+DESCRIPTION = """\
+Estimate what a video takes on each instance type: minutes and dollars of the transform job, of
+post-processing (Lambda or AWS Batch) and of S3.
+
+  faceveil aws estimate talk.mp4                                    measures this machine first
+  faceveil aws estimate --frames 108000 --size 1920x1080 --instance-count 1 --instance-count 8
+  faceveil aws estimate talk.mp4 --measured-fps ml.c5.xlarge=4.9    measured in a job of yours
+  faceveil aws estimate talk.mp4 --prices my-prices.toml --json
+
+Prices are data with a date and a region (prices.toml; --show-prices prints it), copied from public
+lists and not asked of AWS: check them before relying on them. Frames per second come from
+--measured-fps, else from a few frames of the video on this machine, else from our benchmark.
+--runs FILE first computes the cost of past runs (instance type and count, seconds, price) to the
+cent, and the exit code is 3 where a stated cost differs:
+
+  [[run]]
+  name = "ten hours on two"
+  instance_type = "ml.c5.xlarge"
+  instance_count = 2
+  seconds = 36000
+  hourly = 0.204      # default: the price table
+  stated = 4.08       # dollars; without it nothing is compared
+
+The 2022 thesis's tables 4.5-4.12 are such runs; their figures are not part of this package.
+"""
 
 COUNTS = (1, 4)
 MEASURED_FRAMES = 4
@@ -26,8 +53,52 @@ MEASURED_AMONG = 500
 """Frames from the start that those measured are spread over: a video may begin in the dark."""
 
 
-def estimate(options: Namespace) -> int:
-    """Print the estimate; the exit code."""
+def add_estimate_parser(verbs: Commands) -> None:
+    """Add `estimate` to the verbs."""
+    parser = add_command(
+        verbs,
+        "estimate",
+        "VIDEO | --frames N --size WxH",
+        "time and money on each instance type",
+        DESCRIPTION,
+    )
+    parser.add_argument("video", type=Path, nargs="?", help="a video file or a folder of frames")
+    parser.add_argument("--frames", type=parsing.positive, metavar="N", help="instead of a video")
+    parser.add_argument(
+        "--size",
+        type=parsing.size,
+        default=(1920, 1080),
+        metavar="WxH",
+        help="of --frames; default 1920x1080",
+    )
+    parser.add_argument("--format", choices=("jpeg", "png"), default="jpeg", help="as for `upload`")
+    parser.add_argument(
+        "--measured-fps",
+        action="append",
+        default=[],
+        metavar="[TYPE=]FPS",
+        help="frames per second of one vCPU, or of one instance of a type (may be repeated)",
+    )
+    parser.add_argument(
+        "--instance-count",
+        type=parsing.positive,
+        action="append",
+        metavar="N",
+        help="may be repeated; default 1 and 4",
+    )
+    parser.add_argument("--prices", type=Path, metavar="TOML", help="prices of your own")
+    parser.add_argument("--show-prices", action="store_true", help="print the prices and end")
+    parser.add_argument("--runs", type=Path, metavar="TOML", help="compute the cost of past runs")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(func=run_estimate)
+
+
+def run_estimate(options: argparse.Namespace) -> int:
+    """`faceveil aws estimate`: print the estimate."""
+    from faceveil.jobs.costs import job_costs as costs
+    from faceveil.jobs.costs.past_runs import read_runs
+    from faceveil.jobs.costs.prices import prices_text, read_prices
+
     if options.show_prices:
         print(prices_text(), end="")
         return 0
@@ -42,7 +113,7 @@ def estimate(options: Namespace) -> int:
     types = list(dict.fromkeys([*prices.transform, *measured]))
     for name in types:
         if name not in prices.transform:
-            raise UsageError(f"{name}: has no price: add it to a file for --prices")
+            raise UsageError(f"{name}: no price is known: add it to a file for --prices")
     rows = [
         costs.row(prices, load, name, count, costs.instance_speed(name, per_vcpu, measured))
         for name in types
@@ -55,15 +126,20 @@ def estimate(options: Namespace) -> int:
     return 0
 
 
-def _source(options: Namespace) -> FrameSource | None:
+def _source(options: argparse.Namespace) -> FrameSource | None:
+    from faceveil.media.open import open_source
+
     if (options.video is None) == (options.frames is None):
-        raise UsageError("of what? Name a video, or give --frames N and --size WxH")
+        raise UsageError("nothing to estimate: name a video, or give --frames N and --size WxH")
     return None if options.video is None else open_source(options.video)
 
 
-def _load(source: FrameSource | None, options: Namespace) -> Load:
+def _load(source: FrameSource | None, options: argparse.Namespace) -> Load:
+    from faceveil.jobs.costs.job_costs import Load
+
     if source is None:
-        return Load(options.frames, *_size(options.size), options.format)
+        width, height = options.size
+        return Load(options.frames, width, height, options.format)
     frames = source.frame_count
     if frames is None:
         print(f"{source.path}: counting its frames", file=sys.stderr)
@@ -71,17 +147,13 @@ def _load(source: FrameSource | None, options: Namespace) -> Load:
     return Load(frames, source.width, source.height, options.format)
 
 
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise UsageError(f"--size {text}: is no size such as 1920x1080")
-    return int(width), int(height)
-
-
 def _speed(
-    prices: Prices, load: Load, source: FrameSource | None, options: Namespace
+    prices: Prices, load: Load, source: FrameSource | None, options: argparse.Namespace
 ) -> tuple[float, dict[str, float], str]:
-    """Frames per second of one vCPU, those of whole instances, and where they come from."""
+    """Frames per second of one vCPU, those of whole instances, and their origin."""
+    from faceveil.jobs.costs import job_costs as costs
+    from faceveil.jobs.transforms.request import vcpus_of
+
     measured: dict[str, float] = {}
     per_vcpu: float | None = None
     for text in options.measured_fps:
@@ -108,7 +180,7 @@ def _rate(number: str, text: str) -> float:
     except ValueError:
         fps = 0.0
     if not 0 < fps < float("inf"):
-        raise UsageError(f"--measured-fps {text}: is no FPS or TYPE=FPS, such as ml.c5.xlarge=4.9")
+        raise UsageError(f"--measured-fps {text}: is not FPS or TYPE=FPS, such as ml.c5.xlarge=4.9")
     return fps
 
 
@@ -130,7 +202,9 @@ def measure(source: FrameSource) -> float:
 
 
 def table(prices: Prices, load: Load, rows: list[Row], origin: str) -> str:
-    """What people read."""
+    """Return the estimate as text for people."""
+    from faceveil.jobs.costs import job_costs as costs
+
     fastest = min(rows, key=lambda row: row.minutes)
     cheapest = min(rows, key=lambda row: row.total)
     lines = [
@@ -165,6 +239,8 @@ def _money(dollars: float) -> str:
 
 
 def _document(prices: Prices, load: Load, rows: list[Row], origin: str) -> dict[str, Any]:
+    from faceveil.jobs.costs import job_costs as costs
+
     gigabytes = costs.stored_gigabytes(prices, load)
     return {
         "frames": load.frames,

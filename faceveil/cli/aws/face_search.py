@@ -6,8 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceveil.cli.arguments import add_photos, add_progress, positive
-from faceveil.cli.aws.options import add_deployment, add_dry_run
+from faceveil.cli import parsing
+from faceveil.cli.arguments import Commands, add_command, add_photos, add_progress
+from faceveil.cli.aws.deployment import add_deployment, add_dry_run, client_of
+from faceveil.cli.messages import say
 from faceveil.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -15,31 +17,30 @@ if TYPE_CHECKING:
     from faceveil.rekognition.decisions import SearchMode, Wanted
     from faceveil.rekognition.video_analysis import Service
 
-FACE_SEARCH = """\
+DESCRIPTION = """\
 Find and follow the faces of a video with Amazon Rekognition's face search instead of our networks,
 and write an analysis that `faceveil render` takes.
 
   faceveil aws face-search talk.mp4 analysis.json --bucket my-bucket --keep photos/anchor/
   faceveil render talk.mp4 analysis.json out.mp4
 
-The photos become a collection of faces at Rekognition, and the video an object of the bucket, for
-the time of the search; both are deleted afterwards, also when it fails. AWS charges each minute of
-video and each photo. Rekognition does not look at every frame (in AWS's own example at two a
-second): between looks, faces are followed by their pixels, and one that is there for less may be
-missed, so let `render` verify its output, as it does by default.
+During the search, the photos are a collection of faces at Rekognition and the video is an object of
+the bucket; both are deleted afterwards, also when the search fails. AWS charges each minute of
+video and each photo. Rekognition does not analyse every frame (in AWS's own example two a second):
+between those, faces are followed by their pixels, and a face that appears for less may be missed,
+so let `render` verify its output, as it does by default.
 """
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `face-search` to the commands of `faceveil aws`."""
-    parser = commands.add_parser(
+def add_face_search_parser(verbs: Commands) -> None:
+    """Add `face-search` to the verbs."""
+    parser = add_command(
+        verbs,
         "face-search",
-        help="analyse a video with Amazon Rekognition's face search",
-        usage="faceveil aws face-search VIDEO ANALYSIS --keep PHOTOS [options]",
-        description=FACE_SEARCH,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "VIDEO ANALYSIS --keep PHOTOS",
+        "analyse a video with Amazon Rekognition's face search",
+        DESCRIPTION,
     )
-    parser.set_defaults(module=__name__, command="face_search")
     parser.add_argument("video", type=Path, help="an .mp4, .mov or .avi file of H.264")
     parser.add_argument("analysis", type=Path, help="the analysis.json to write")
     _add_people(parser)
@@ -49,49 +50,50 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--tracking",
         choices=("on", "off"),
         default="on",
-        help="follow faces by their pixels where Rekognition did not look or did not see them",
+        help="follow faces by their pixels where Rekognition did not detect them",
     )
-    parser.add_argument("--workers", type=positive, metavar="N", help="default: cores")
+    parser.add_argument("--workers", type=parsing.positive, metavar="N", help="default: one a core")
     add_dry_run(parser)
     add_progress(parser)
+    parser.set_defaults(func=run_face_search)
 
 
 def _add_people(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("who is veiled")
-    add_photos(group, "keep", "leave visible")
-    add_photos(group, "only", "veil only")
+    group = parser.add_argument_group("people")
+    add_photos(group, "keep", "leave {} visible")
+    add_photos(group, "only", "veil only {}")
     group.add_argument(
-        "--accept",
-        type=float,
+        "--min-similarity",
+        type=parsing.percent,
         default=95.0,
         metavar="PERCENT",
-        help="Rekognition's similarity from which a face matches, in most looks (default 95)",
+        help="Rekognition's similarity from which a face matches, in most frames (default 95)",
     )
     group.add_argument(
-        "--uncertain",
-        type=float,
+        "--uncertain-similarity",
+        type=parsing.percent,
         default=80.0,
         metavar="PERCENT",
-        help="from which it may match; up to --accept it is veiled and listed (default 80)",
+        help="similarity from which a face may match: up to --min-similarity it is veiled and "
+        "listed (default 80)",
     )
 
 
 def _add_service(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("Rekognition")
-    group.add_argument("--key", help="of the video, where it lies in the bucket already")
+    group.add_argument("--key", help="of the video, if it is in the bucket already")
     group.add_argument(
-        "--sns-topic", metavar="ARN", help="tell this topic, too, when the search has ended"
+        "--sns-topic", metavar="ARN", help="also notify this topic when the search has ended"
     )
     group.add_argument(
-        "--sns-role", metavar="ARN", help="the role with which Rekognition may publish there"
+        "--sns-role", metavar="ARN", help="the role with which Rekognition publishes there"
     )
 
 
-def face_search(options: argparse.Namespace) -> int:
-    """Search, write the analysis, and say what was found. Returns the exit code."""
+def run_face_search(options: argparse.Namespace) -> int:
+    """`faceveil aws face-search`: search, write the analysis, and say what was found."""
     from faceveil.analysis import write_analysis
-    from faceveil.cli.commands import summary
-    from faceveil.cli.options import say
+    from faceveil.assure.summary import summary
     from faceveil.identity.references import photos_by_person
     from faceveil.progress import choose_progress
     from faceveil.rekognition.video_analysis import open_video, search_video
@@ -123,7 +125,9 @@ def face_search(options: argparse.Namespace) -> int:
 
 def _photos(options: argparse.Namespace) -> list[Path]:
     if bool(options.keep) == bool(options.only):
-        raise UsageError("whom to search for? Name photos with --keep or with --only, not both")
+        raise UsageError(
+            "name photos of the people to search for with --keep or with --only, not both"
+        )
     photos: list[Path] = options.keep or options.only
     return photos
 
@@ -132,12 +136,11 @@ def _wanted(options: argparse.Namespace, names: tuple[str, ...]) -> Wanted:
     from faceveil.rekognition.decisions import Wanted
 
     mode: SearchMode = "keep" if options.keep else "only"
-    return Wanted(names, mode, options.accept / 100, options.uncertain / 100)
+    return Wanted(names, mode, options.min_similarity / 100, options.uncertain_similarity / 100)
 
 
 def _service(options: argparse.Namespace) -> Service:
     from faceveil.aws.clients import rekognition_client
-    from faceveil.cli.aws.deployment import client_of
     from faceveil.rekognition.search import Channel
     from faceveil.rekognition.video_analysis import Service
 

@@ -1,44 +1,138 @@
-"""`faceveil aws submit`: job.json, made of the options, starts the job."""
+"""`faceveil aws submit`: write job.json, which starts the job."""
 
 from __future__ import annotations
 
+import argparse
 import difflib
-from argparse import Namespace
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from faceveil.aws.clients import sagemaker_client
-from faceveil.cli.aws.deployment import checked_id, client_of, machines_of, own_frames
-from faceveil.cli.options import mode_of
+from faceveil.cli import parsing
+from faceveil.cli.arguments import (
+    Commands,
+    add_command,
+    add_encoding,
+    add_on_violation,
+    add_selection,
+    add_style,
+)
+from faceveil.cli.aws.deployment import (
+    add_deployment,
+    add_dry_run,
+    checked_id,
+    client_of,
+    own_frames,
+    transform_of,
+)
 from faceveil.errors import InputError, UsageError
-from faceveil.identity.references import photos_by_person
-from faceveil.jobs.client import JobClient
-from faceveil.jobs.job import job_prefix, read_job
-from faceveil.jobs.job_folder import JOB
-from faceveil.jobs.transforms.request import vcpus_of
-from faceveil.jobs.upload_note import UploadNote, read_upload_note
-from faceveil.media.s3_keys import list_frames
+
+if TYPE_CHECKING:
+    from faceveil.jobs.client import JobClient
+    from faceveil.jobs.upload_note import UploadNote
+
+DESCRIPTION = """\
+Write job.json, which starts the job whose frames were uploaded under this id.
+
+  faceveil aws submit talk-1                                  veil everyone
+  faceveil aws submit talk-1 --keep "Ann Lee"                 all but a person of `upload --person`
+  faceveil aws submit talk-1 --only photos/witness/           uploads photos of this machine
+  faceveil aws submit talk-1 --keep-at 1500:640,300 --video talk.mp4
+  faceveil aws submit talk-1 --frames archive/talk-1/ --rate 25     frames not sent by `upload`
+
+Submitting the same job again changes nothing; a different job under the same id is refused.
+"""
 
 VIDEO_SUFFIX = ".mp4"
 
 
-def submit(options: Namespace) -> int:
-    """Write job.json; the exit code. Nothing is written unless all of it makes sense."""
+def add_submit_parser(verbs: Commands) -> None:
+    """Add `submit` to the verbs."""
+    parser = add_command(
+        verbs, "submit", "JOB", "write job.json, which starts the job", DESCRIPTION
+    )
+    parser.add_argument("job", metavar="JOB", help="the id that the frames were uploaded for")
+    group = parser.add_argument_group("frames")
+    group.add_argument(
+        "--frames", metavar="PREFIX", help="the prefix of frames that `upload` did not send"
+    )
+    group.add_argument(
+        "--rate",
+        type=parsing.rate,
+        metavar="FPS",
+        help="frames per second of these frames: 25 or 30000/1001",
+    )
+    group.add_argument(
+        "--sampling",
+        choices=("every", "adaptive"),
+        default="every",
+        help="analyse every frame (default), or only as many as needed: a few first, and in a "
+        "second transform job those between, where they disagree",
+    )
+    add_selection(parser)
+    group = parser.add_argument_group("output")
+    add_style(group)
+    group.add_argument("--video", metavar="NAME", help="also make a video, jobs/<id>/NAME.mp4")
+    add_encoding(group)
+    _add_policies(parser)
+    _add_networks(parser)
+    group = parser.add_argument_group("transform job")
+    group.add_argument("--instance-type", metavar="TYPE", help="such as ml.c5.xlarge")
+    group.add_argument("--instance-count", type=parsing.positive, metavar="N")
+    add_deployment(parser)
+    add_dry_run(parser)
+    parser.set_defaults(func=run_submit)
+
+
+def _add_policies(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("verification and failures")
+    group.add_argument(
+        "--verify-frames",
+        choices=("sampled", "off"),
+        default="sampled",
+        help="the frames of the output that the networks search for faces: sampled (default: "
+        "every 30th, and at least one of each sequence), or off: nothing is verified",
+    )
+    add_on_violation(group)
+    group.add_argument(
+        "--on-failure",
+        choices=("refuse", "veil_unknown"),
+        default="refuse",
+        help="when the transform job or a frame fails: refuse (default), or veil the frames whole "
+        "that were not analysed",
+    )
+    group.add_argument(
+        "--delete-features",
+        action="store_true",
+        help="delete the detections, which hold features, when the job has succeeded",
+    )
+
+
+def _add_networks(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("networks", "Default: those of the deployment's model.")
+    group.add_argument("--detector", metavar="NAME")
+    group.add_argument("--recognizer", metavar="NAME")
+    group.add_argument("--accept-licence", action="store_true")
+
+
+def run_submit(options: argparse.Namespace) -> int:
+    """`faceveil aws submit`: write job.json, unless something in it does not fit."""
+    from faceveil.jobs.job import job_prefix, read_job
+    from faceveil.jobs.job_folder import JOB
+
     job_id = checked_id(options.job)
     client = client_of(options)
-    machines = machines_of(options)
-    check_instance_type(machines.get("instance_type"))
+    transform = transform_of(options)
+    check_instance_type(transform.get("instance_type"))
     brought = _brought(client, job_id, options)
     photos = _photos(brought, job_id, options)
     document = job_document(options, job_id, brought, photos) | (
-        {"transform": machines} if machines else {}
+        {"transform": transform} if transform else {}
     )
-    content = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    content = json.dumps(document, indent=2, ensure_ascii=False).encode()
     folder = client.bucket.folder(job_prefix(job_id))
     read_job(content, str(folder.uri(JOB)))
     if options.dry_run:
@@ -55,7 +149,10 @@ def submit(options: Namespace) -> int:
 
 
 def check_instance_type(instance_type: str | None) -> None:
-    """Raises UsageError for a type that SageMaker has no transform jobs on; AWS is not asked."""
+    """Raise UsageError for a type that transform jobs do not run on, without asking AWS."""
+    from faceveil.aws.clients import sagemaker_client
+    from faceveil.jobs.transforms.request import vcpus_of
+
     if instance_type is None:
         return
     shape: Any = sagemaker_client().meta.service_model.shape_for("TransformInstanceType")
@@ -69,10 +166,13 @@ def check_instance_type(instance_type: str | None) -> None:
     vcpus_of(instance_type)
 
 
-def _brought(client: JobClient, job_id: str, options: Namespace) -> UploadNote:
-    """What there is to veil. Raises InputError when the frames are not all there."""
+def _brought(client: JobClient, job_id: str, options: argparse.Namespace) -> UploadNote:
+    """The frames to veil. Raises InputError when some are missing."""
+    from faceveil.jobs.upload_note import UploadNote, read_upload_note
+    from faceveil.media.s3_keys import list_frames
+
     note = read_upload_note(client.bucket, job_id)
-    rate = None if options.rate is None else rate_of(options.rate)
+    rate: Fraction | None = options.rate
     if options.frames is not None:
         place = client.bucket.folder(options.frames)
         frames = list_frames(place)
@@ -82,9 +182,9 @@ def _brought(client: JobClient, job_id: str, options: Namespace) -> UploadNote:
     if note is None:
         started = any(place.pages())
         raise InputError(
-            f"{place.uri()}: the frames of job {job_id} are not all there: "
+            f"{place.uri()}: frames of job {job_id} are missing: "
             + ("run the same `faceveil aws upload` again, " if started else "upload them first, ")
-            + "or name with --frames where they lie"
+            + "or name their prefix with --frames"
         )
     found = len(list_frames(place))
     if found != note.frames:
@@ -97,39 +197,34 @@ def _brought(client: JobClient, job_id: str, options: Namespace) -> UploadNote:
     return replace(note, rate=rate or note.rate)
 
 
-def rate_of(text: str) -> Fraction:
-    """25, 29.97 or 30000/1001. Raises UsageError."""
-    try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction()
-    if not Fraction(1, 100) <= rate <= 1000:
-        raise UsageError(f"--rate {text}: is no rate such as 25 or 30000/1001")
-    return rate
+def _photos(brought: UploadNote, job_id: str, options: argparse.Namespace) -> dict[str, list[Path]]:
+    """Photos of this machine that the choice names, by the name of the person."""
+    from faceveil.identity.references import photos_by_person
 
-
-def _photos(brought: UploadNote, job_id: str, options: Namespace) -> dict[str, list[Path]]:
-    """Photos of this machine that the choice needs, by the name of the person."""
     chosen: list[Path] = options.keep or options.only
     paths = [path for path in chosen if str(path) not in brought.people]
     for path in paths:
         if not path.exists():
-            known = ", ".join(brought.people) or "nobody"
+            known = ", ".join(brought.people) or "none"
             raise InputError(
-                f"{path}: there is no such photo or folder, and nobody of this name was uploaded "
-                f"for {job_id} ({known})"
+                f"{path}: there is no such photo or folder, nor a person of this name among those "
+                f"uploaded for {job_id} ({known})"
             )
     people = {name.replace("/", " "): list(p) for name, p in photos_by_person(paths).items()}
     for name in people:
         if name in brought.people:
-            raise InputError(f"{name}: was uploaded for {job_id} already: choose by the name")
+            raise InputError(
+                f"{name}: a person of this name was uploaded for {job_id} already: choose by name"
+            )
     return people
 
 
 def job_document(
-    options: Namespace, job_id: str, brought: UploadNote, photos: Iterable[str] = ()
+    options: argparse.Namespace, job_id: str, brought: UploadNote, photos: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """What job.json says, but for the machines. photos: people whose photos come with it."""
+    """Return job.json without `transform`. photos: people whose photos are uploaded with it."""
+    from faceveil.cli.options import given
+
     frames: dict[str, Any] = {"prefix": brought.frames_prefix}
     if brought.rate is not None:
         frames["rate"] = str(brought.rate)
@@ -139,28 +234,33 @@ def job_document(
     if brought.source_video is not None:
         document["source_video"] = brought.source_video
     document["selection"] = _selection(options, job_id, brought, photos)
-    document["veil"] = {"style": options.veil} | _given(options, "margin")
+    document["veil"] = {"style": options.veil} | given(options, "margin")
     if options.video:
         document["output"] = {"video": _video(options, job_id)}
     elif options.crf is not None or options.preset:
         raise UsageError("--crf and --preset are for a video: add --video NAME")
     if options.sampling == "adaptive":
         document["sampling"] = {"mode": "adaptive"}
-    networks = _given(options, "detector", "recognizer")
+    networks = given(options, "detector", "recognizer")
     if options.accept_licence:
         networks["accept_licence"] = True
     if networks:
         document["networks"] = networks
-    document |= {"verification": options.verify, "on_failure": options.on_failure}
+    verified = options.verify_frames != "off"
+    document["verification"] = options.on_violation if verified else "off"
+    document["on_failure"] = options.on_failure
     if options.delete_features:
         document["retention"] = {"delete_features": True}
     return document
 
 
 def _selection(
-    options: Namespace, job_id: str, brought: UploadNote, photos: Iterable[str]
+    options: argparse.Namespace, job_id: str, brought: UploadNote, photos: Iterable[str]
 ) -> dict[str, Any]:
-    mode = mode_of(options) or "all"
+    from faceveil.cli.options import given, request_of
+    from faceveil.jobs.job import job_prefix
+
+    mode = request_of(options).mode
     keep = mode == "keep"
     selection: dict[str, Any] = {"mode": mode}
     named = [str(path) for path in (options.keep if keep else options.only)]
@@ -179,17 +279,16 @@ def _selection(
             {"seconds" if in_seconds else "frames": [_number(start), _number(end)]}
             for start, end, in_seconds in options.between
         ]
-    return selection | _given(options, "accept", "uncertain")
+    return selection | given(options, "accept", "uncertain")
 
 
 def _number(value: Fraction) -> int | float:
     return int(value) if value.denominator == 1 else float(value)
 
 
-def _video(options: Namespace, job_id: str) -> dict[str, Any]:
+def _video(options: argparse.Namespace, job_id: str) -> dict[str, Any]:
+    from faceveil.cli.options import given
+    from faceveil.jobs.job import job_prefix
+
     name = options.video if Path(options.video).suffix else options.video + VIDEO_SUFFIX
-    return {"key": f"{job_prefix(job_id)}{name}"} | _given(options, "crf", "preset")
-
-
-def _given(options: Namespace, *names: str) -> dict[str, Any]:
-    return {name: value for name in names if (value := getattr(options, name)) is not None}
+    return {"key": f"{job_prefix(job_id)}{name}"} | given(options, "crf", "preset")

@@ -1,42 +1,62 @@
-"""`faceveil aws watch`: a job until it has ended."""
+"""`faceveil aws watch`: follow a job until it has ended."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import sys
 import time
-from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from faceveil import errors
-from faceveil.assure.verification import Verification
-from faceveil.aws.clients import sagemaker_client
-from faceveil.cli.aws.deployment import client_of
-from faceveil.cli.commands import summary
-from faceveil.cli.options import say
+from faceveil.cli.arguments import Commands, add_command, add_progress
+from faceveil.cli.aws.deployment import add_deployment, client_of
+from faceveil.cli.messages import say
 from faceveil.errors import FaceveilError, UsageError
-from faceveil.jobs.client import JobClient, JobFailure, State, Status
-from faceveil.jobs.costs.job_costs import Load, run_cost
-from faceveil.jobs.costs.job_costs import postprocessing as postprocessing_cost
-from faceveil.jobs.costs.job_costs import requests as request_cost
-from faceveil.jobs.costs.prices import Prices, read_prices
-from faceveil.jobs.transforms.watch import Transform, TransformWatch
+
+if TYPE_CHECKING:
+    from faceveil.jobs.client import JobClient, JobFailure, State, Status
+    from faceveil.jobs.costs.prices import Prices
+    from faceveil.jobs.transforms.watch import Transform, TransformWatch
+
+DESCRIPTION = """\
+Follow a job until it has ended: its state, its progress, the time left, and the cost so far.
+
+The exit code is 0 when the job has completed, else that of its error: 3 bad input, 4 a face would
+stay visible, 5 the output cannot be written, 6 networks unavailable.
+"""
 
 LINE_SECONDS = 30.0
-"""Between two lines where there is no terminal whose line could be written again."""
+"""Between two lines where standard error is no terminal."""
 USUAL_SIZE = 1920, 1080
-"""What post-processing is reckoned with: a job says nothing of the size of its frames."""
+"""Width and height assumed for the cost of post-processing: job.json does not hold them."""
 PATIENCE_SECONDS = 120.0
 
 
-def watch(options: Namespace) -> int:
-    """Tell of the job until it has ended; 0 when it has completed.
+def add_watch_parser(verbs: Commands) -> None:
+    """Add `watch` to the verbs."""
+    parser = add_command(verbs, "watch", "JOB", "follow a job until it has ended", DESCRIPTION)
+    parser.add_argument("job", metavar="JOB")
+    parser.add_argument(
+        "--every", type=float, default=5.0, metavar="S", help="seconds between two queries (5)"
+    )
+    parser.add_argument("--prices", type=Path, metavar="TOML", help="as for `estimate`")
+    add_deployment(parser)
+    add_progress(parser)
+    parser.set_defaults(func=run_watch)
 
-    Raises an error of the kind that the job failed with.
-    """
+
+def run_watch(options: argparse.Namespace) -> int:
+    """`faceveil aws watch`. Raises an error of the kind that the job failed with."""
+    from faceveil.aws.clients import sagemaker_client
+    from faceveil.jobs.costs.prices import read_prices
+    from faceveil.jobs.transforms.watch import TransformWatch
+
     if options.every <= 0:
         raise UsageError(f"--every {options.every}: must be more than 0")
     client = client_of(options)
@@ -50,7 +70,10 @@ def watch(options: Namespace) -> int:
 
 
 def _results(client: JobClient, job_id: str) -> str:
-    """What came of a completed job, in the words of the local command."""
+    """The results of a completed job, in the words of the local command."""
+    from faceveil.assure.summary import summary
+    from faceveil.assure.verification import Verification
+
     lines = [summary(client.analysis(job_id))]
     verified = client.results(job_id).report["verification"]
     if verified is not None:
@@ -66,8 +89,7 @@ def _error(job_id: str, failure: JobFailure) -> FaceveilError:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A job at one moment, for people and programs. Seconds and dollars are None where nothing
-    can be said of them."""
+    """A job at one moment, for people and programs. None stands for what is not known yet."""
 
     job_id: str
     state: State
@@ -97,7 +119,7 @@ class Look:
 
 @dataclass(slots=True)
 class Watcher:
-    """Makes a Look of each status, with what the statuses before it tell of the speed."""
+    """Makes a Look of each status; the speed follows from the statuses before it."""
 
     transform: TransformWatch
     prices: Prices
@@ -106,7 +128,7 @@ class Watcher:
     _first: tuple[float, int] = (0.0, 0)
 
     def look(self, status: Status) -> None:
-        """Tell of a status."""
+        """Report a status."""
         done, total = _progress(status)
         now = time.monotonic()
         if status.state != self._state:
@@ -115,7 +137,7 @@ class Watcher:
         speed = (done - before) / (now - since) if done > before and now > since else None
         text = str(status)
         if status.state == "submitted" and _age(status) > PATIENCE_SECONDS:
-            text += ": nothing has started it yet: does the deployment have its images?"
+            text += ": not started yet: does the deployment have its images?"
         transform = self.transform.look()
         if transform is not None and status.state == "detecting":
             text += f" (transform job {transform.status})"
@@ -136,7 +158,11 @@ class Watcher:
         )
 
     def _dollars(self, status: Status, transform: Transform | None) -> float | None:
-        """Of instances by the time they have run, the rest by the share that is done."""
+        """Instances cost by the time they have run, the rest by the share that is done."""
+        from faceveil.jobs.costs.job_costs import Load, run_cost
+        from faceveil.jobs.costs.job_costs import postprocessing as postprocessing_cost
+        from faceveil.jobs.costs.job_costs import requests as request_cost
+
         if transform is None or transform.instance_type not in self.prices.transform:
             return None
         hourly = self.prices.transform[transform.instance_type]
@@ -151,7 +177,7 @@ class Watcher:
 
 
 def _progress(status: Status) -> tuple[int, int]:
-    """What is counted in this state: done, of how many."""
+    """What is done, of how many, in the unit of this state."""
     if status.chunks is not None:
         return status.chunks_rendered, status.chunks
     return status.frames_detected or 0, status.frames
@@ -167,7 +193,7 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def _teller(options: Namespace) -> Callable[[Look], None]:
+def _teller(options: argparse.Namespace) -> Callable[[Look], None]:
     if options.quiet or options.progress == "none":
         return lambda _: None
     if options.progress == "json":
@@ -177,7 +203,7 @@ def _teller(options: Namespace) -> Callable[[Look], None]:
 
 @dataclass(slots=True)
 class _Lines:
-    """One line that is written again, or a line now and then."""
+    """Rewrites one line on a terminal; elsewhere prints a line now and then."""
 
     rewrite: bool
     _told: float = float("-inf")
@@ -186,7 +212,7 @@ class _Lines:
     def __call__(self, look: Look) -> None:
         if self.rewrite:
             end = "\n" if look.ended else ""
-            # A line that wraps could not be written again.
+            # A line that wraps could not be overwritten.
             line = str(look) if look.ended else str(look)[: shutil.get_terminal_size().columns - 1]
             print(f"\r\x1b[K{line}", end=end, file=sys.stderr, flush=True)
             return

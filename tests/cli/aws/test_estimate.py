@@ -149,10 +149,13 @@ def test_runs_that_took_place_are_computed_to_the_cent(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "error", "said"),
     [
-        ((), UsageError, "of what?"),
-        (("--frames", 5, "--size", "big"), UsageError, "is no size"),
-        (("--frames", 5, "--measured-fps", "ml.c5.xlarge=quick"), UsageError, "no FPS or TYPE=FPS"),
-        (("--frames", 5, "--measured-fps", "ml.g9.xlarge=3"), UsageError, "has no price"),
+        ((), UsageError, "nothing to estimate"),
+        (
+            ("--frames", 5, "--measured-fps", "ml.c5.xlarge=quick"),
+            UsageError,
+            "is not FPS or TYPE=FPS",
+        ),
+        (("--frames", 5, "--measured-fps", "ml.g9.xlarge=3"), UsageError, "no price is known"),
         (("nowhere.mp4",), InputError, "there is no such file"),
         (("--frames", 5, "--prices", "nowhere.toml"), InputError, "cannot be read"),
     ],

@@ -66,8 +66,8 @@ def test_photos_that_are_not_mounted_are_named(inputs, tmp_path):
 @pytest.mark.parametrize(
     ("words", "question"),
     [
-        (["chunk", "--job", "x", "--bucket", "b"], "which chunk?"),
-        (["run", "--bucket", "b"], "which job?"),
+        (["chunk", "--job", "x", "--bucket", "b"], "no chunk named"),
+        (["run", "--bucket", "b"], "no job named"),
         (["run", "x"], "which bucket?"),
     ],
 )

@@ -1,0 +1,51 @@
+"""`faceveil analyse`: find and follow faces, and write analysis.json."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from faceveil.cli.arguments import (
+    Commands,
+    add_command,
+    add_following,
+    add_input,
+    add_networks,
+    add_progress,
+    add_selection,
+)
+
+
+def add_analyse_parser(commands: Commands) -> None:
+    """Add `analyse` to the commands."""
+    parser = add_command(
+        commands, "analyse", "INPUT ANALYSIS", "find and follow faces; write analysis.json"
+    )
+    add_input(parser)
+    parser.add_argument("analysis", type=Path, help="the file to write; it holds no features")
+    add_selection(parser)
+    add_networks(parser)
+    add_following(parser)
+    add_progress(parser)
+    parser.set_defaults(func=run_analyse)
+
+
+def run_analyse(options: argparse.Namespace) -> int:
+    """`faceveil analyse`: write analysis.json, and the features on request."""
+    from faceveil import pipeline
+    from faceveil.analysis import write_analysis
+    from faceveil.assure.summary import summary
+    from faceveil.cli.messages import say, say_problems
+    from faceveil.cli.options import analysis_options_of, request_of
+    from faceveil.identity.features import write_features
+    from faceveil.media.open import open_source
+
+    source = open_source(options.input, stills=options.stills)
+    analysis = pipeline.analyse_and_decide(
+        source, request_of(options), **analysis_options_of(options)
+    )
+    if options.features:
+        write_features(analysis.sequences, analysis.source.digest, options.features)
+    write_analysis(analysis, options.analysis)
+    say(options, summary(analysis))
+    return say_problems(source.path, source.problems)

@@ -1,0 +1,96 @@
+"""The texts of arguments as values. Each function raises ArgumentTypeError with an example."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from fractions import Fraction
+from pathlib import Path
+
+
+def point(text: str) -> tuple[int, float, float]:
+    """FRAME:X,Y."""
+    try:
+        frame, place = text.split(":")
+        x, y = place.split(",")
+        return int(frame), float(x), float(y)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not FRAME:X,Y, such as 1500:640,300") from None
+
+
+def between(text: str) -> tuple[Fraction, Fraction, bool]:
+    """Start, end, and whether they are seconds rather than frames."""
+    start, _, end = text.partition("-")
+    try:
+        if ":" in text:
+            return _seconds(start), _seconds(end), True
+        return Fraction(int(start)), Fraction(int(end)), False
+    except (ValueError, ZeroDivisionError):
+        raise ArgumentTypeError(
+            f"{text!r} is neither FRAME-FRAME, such as 300-600, nor TIME-TIME, such as 1:20-1:35.5"
+        ) from None
+
+
+def _seconds(text: str) -> Fraction:
+    """[hours:]minutes:seconds as seconds."""
+    parts = [Fraction(part) for part in text.split(":")]
+    if not 2 <= len(parts) <= 3 or any(part < 0 for part in parts):
+        raise ValueError(text)
+    return sum((part * 60**place for place, part in enumerate(reversed(parts))), Fraction())
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on."""
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return value
+
+
+def rate(text: str) -> Fraction:
+    """Frames per second: 25, 29.97 or 30000/1001."""
+    try:
+        value = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        value = Fraction()
+    if not Fraction(1, 100) <= value <= 1000:
+        raise ArgumentTypeError(f"{text!r} is not a frame rate, such as 25 or 30000/1001")
+    return value
+
+
+def size(text: str) -> tuple[int, int]:
+    """WIDTHxHEIGHT."""
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise ArgumentTypeError(f"{text!r} is not a size, such as 1920x1080")
+    return int(width), int(height)
+
+
+def person(text: str) -> tuple[str, Path]:
+    """NAME=PHOTOS."""
+    name, equals, photos = text.partition("=")
+    if not name or not equals or not photos:
+        raise ArgumentTypeError(f"{text!r} is not NAME=PHOTOS, such as Ann=photos/ann/")
+    return name, Path(photos)
+
+
+def verify_frames(text: str) -> int | str:
+    """Every how many frames the networks verify the output, or `sampled` or `off`."""
+    if text in ("sampled", "off"):
+        return text
+    try:
+        return 1 if text == "every" else positive(text)
+    except ArgumentTypeError:
+        raise ArgumentTypeError(
+            f"{text!r} is none of sampled, every, off and a number of frames, such as 10"
+        ) from None
+
+
+def percent(text: str) -> float:
+    """A number from 0 to 100."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise ArgumentTypeError(f"{text!r} is not a percentage from 0 to 100")
+    return value

@@ -1,0 +1,116 @@
+"""`faceveil render`: veil what an analysis says, without detecting again."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faceveil.cli.arguments import (
+    Commands,
+    add_command,
+    add_networks,
+    add_progress,
+    add_rendering,
+    add_selection,
+    add_verification,
+)
+from faceveil.errors import UsageError
+
+if TYPE_CHECKING:
+    from faceveil.analysis import Analysis
+    from faceveil.identity.request import SelectionRequest
+    from faceveil.identity.select import Selection
+
+
+def add_render_parser(commands: Commands) -> None:
+    """Add `render` to the commands."""
+    parser = add_command(
+        commands,
+        "render",
+        "INPUT ANALYSIS OUTPUT",
+        "veil what an analysis says, without detection; a choice made here replaces its own",
+    )
+    parser.add_argument("input", type=Path, help="the video or folder that was analysed")
+    parser.add_argument("analysis", type=Path, help="analysis.json, edited or not")
+    parser.add_argument("output", type=Path, help="a video file (.mp4, .mov, .mkv) or a folder")
+    add_selection(parser)
+    parser.add_argument(
+        "--features",
+        type=Path,
+        metavar="NPZ",
+        help="features saved by `analyse`: a new choice by photo needs them, and so does "
+        "verification to recognise the people who are veiled",
+    )
+    add_networks(parser)
+    add_rendering(parser)
+    add_verification(parser)
+    add_progress(parser)
+    parser.set_defaults(func=run_render)
+
+
+def run_render(options: argparse.Namespace) -> int:
+    """`faceveil render`. Raises VerificationError when the output shows a face."""
+    from dataclasses import replace
+
+    from faceveil import pipeline, rendering
+    from faceveil.analysis import read_analysis, write_analysis
+    from faceveil.cli.messages import say_rendered
+    from faceveil.cli.options import encode_options_of, request_of, style_of, verify_options_of
+    from faceveil.identity.features import read_features
+    from faceveil.media.open import open_sink, open_source
+    from faceveil.progress import choose_progress
+
+    analysis = read_analysis(options.analysis)
+    source = open_source(options.input, stills=analysis.source.kind == "stills")
+    analysis.check_source(source.digest())
+    sink = open_sink(options.output, source, encode_options_of(options))
+    style, request = style_of(options), request_of(options)
+    if options.features:
+        features = read_features(analysis.sequences, analysis.source.digest, options.features)
+        analysis = replace(analysis, sequences=features)
+    if request.mode != "all":
+        analysis = pipeline.decide_again(analysis, _selection(request, analysis, options))
+    if options.analysis_output:
+        write_analysis(analysis, options.analysis_output)
+    rendered = rendering.render(
+        source,
+        analysis,
+        sink,
+        style,
+        verification=verify_options_of(options),
+        boxes_only=options.draw_boxes,
+        contact_sheet=options.contact_sheet,
+        report=options.report,
+        workers=options.workers,
+        progress=choose_progress(options.progress, options.quiet),
+        check=False,
+    )
+    return say_rendered(options, rendered)
+
+
+def _selection(
+    request: SelectionRequest, analysis: Analysis, options: argparse.Namespace
+) -> Selection:
+    """The request with its photos represented by the recogniser of the analysis."""
+    from fractions import Fraction
+
+    from faceveil.cli.options import analyzer_options_of
+    from faceveil.detect.analyzer import build_analyzer
+
+    recognizer = analysis.models.recognizer if analysis.models else None
+    analyzer = None
+    if request.photos:
+        if not options.features:
+            raise UsageError(
+                "choosing by photo needs the features of the faces: analyse with --features "
+                "FILE, then render with the same; or choose by point or identity"
+            )
+        analyzer = build_analyzer(analyzer_options_of(options))
+        if recognizer not in (None, analyzer.models.recognizer):
+            raise UsageError(
+                f"the people of the analysis were recognised by {recognizer}: choose by photo "
+                f"with --recognizer {recognizer}, not {analyzer.models.recognizer}"
+            )
+    rate = analysis.source.rate
+    return request.resolve(analyzer, None if rate is None else Fraction(rate))

@@ -1,0 +1,132 @@
+"""`faceveil verify`: search an output for faces that it still shows."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faceveil.cli import parsing
+from faceveil.cli.arguments import (
+    Commands,
+    add_command,
+    add_crops,
+    add_networks,
+    add_progress,
+    add_style,
+)
+from faceveil.errors import UsageError
+
+if TYPE_CHECKING:
+    from faceveil.analysis import Analysis
+    from faceveil.media.frames import FrameSource
+
+DESCRIPTION = """\
+Verify an output again, also one that another program rendered: does a face show outside the veils,
+is a veiled person still recognised and, given the input, is every veil really in the picture?
+
+  faceveil verify out.mp4 analysis.json --input talk.mp4
+  faceveil verify out.mp4 analysis.json --verify-frames every --crops found/ --json found.json
+  faceveil verify out.mp4 analysis.json --veil solid --detector centerface
+
+The exit code is 4 when something shows. Without --input, the veils are not compared; without
+--features, people are not recognised. Name the veil's style unless it is the default.
+"""
+
+
+def add_verify_parser(commands: Commands) -> None:
+    """Add `verify` to the commands."""
+    parser = add_command(
+        commands,
+        "verify",
+        "OUTPUT ANALYSIS",
+        "search an output for faces that it still shows",
+        DESCRIPTION,
+    )
+    parser.add_argument("output", type=Path, help="what was rendered: a video file or a folder")
+    parser.add_argument("analysis", type=Path, help="the analysis.json it was rendered from")
+    parser.add_argument(
+        "--input",
+        type=Path,
+        metavar="INPUT",
+        help="the video or folder that was analysed: every veil of every frame is compared with it",
+    )
+    parser.add_argument(
+        "--features",
+        type=Path,
+        metavar="NPZ",
+        help="features saved by `analyse`, to recognise the people who are veiled",
+    )
+    parser.add_argument(
+        "--verify-frames",
+        type=parsing.verify_frames,
+        default="sampled",
+        metavar="WHICH",
+        help="the frames that the networks search: sampled (default: every 30th, and at least one "
+        "of each sequence), every, or a number N for every Nth",
+    )
+    parser.add_argument("--json", type=Path, metavar="JSON", help="write what was found")
+    add_crops(parser)
+    add_style(parser.add_argument_group("what was rendered"))
+    add_networks(parser)
+    add_progress(parser)
+    parser.set_defaults(func=run_verify)
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """`faceveil verify`. Raises VerificationError when the output shows a face."""
+    from dataclasses import replace
+
+    import orjson
+
+    from faceveil.analysis import read_analysis
+    from faceveil.assure.step import check_recognizer
+    from faceveil.assure.verify import verify
+    from faceveil.cli.messages import say
+    from faceveil.cli.options import analyzer_options_of, every_of, style_of
+    from faceveil.detect.analyzer import build_analyzer
+    from faceveil.files import replace_file
+    from faceveil.identity.features import read_features
+    from faceveil.media.open import open_source
+    from faceveil.progress import choose_progress
+    from faceveil.resources import usable_cores
+
+    every = every_of(options)
+    if every is None:
+        raise UsageError("--verify-frames off: nothing would be verified")
+    analysis = read_analysis(options.analysis)
+    output = open_source(options.output, stills=analysis.source.kind == "stills")
+    original = _original(analysis, options)
+    if options.features:
+        features = read_features(analysis.sequences, analysis.source.digest, options.features)
+        analysis = replace(analysis, sequences=features)
+    analyzer = build_analyzer(analyzer_options_of(options).detecting_once())
+    check_recognizer(analysis, analyzer)
+    verification = verify(
+        output,
+        analysis,
+        analyzer,
+        style_of(options),
+        original=original,
+        every=every,
+        workers=options.workers or usable_cores(),
+        crops=options.crops,
+        progress=choose_progress(options.progress, options.quiet),
+    )
+    if options.json:
+        content = orjson.dumps(verification.to_dict(), option=orjson.OPT_INDENT_2)
+        replace_file(options.json, content)
+    say(options, verification.summary())
+    verification.require(str(options.output))
+    return 0
+
+
+def _original(analysis: Analysis, options: argparse.Namespace) -> FrameSource | None:
+    """The input of the analysis, where it was named. Raises InputError for another one."""
+    from faceveil.media.open import open_source
+
+    if options.input is None:
+        return None
+    original = open_source(options.input, stills=analysis.source.kind == "stills")
+    analysis.check_source(original.digest())
+    return original

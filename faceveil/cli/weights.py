@@ -1,0 +1,76 @@
+"""`faceveil weights`: the networks, their licences, and the cache they are fetched into."""
+
+from __future__ import annotations
+
+import argparse
+
+from faceveil.cli.arguments import Commands, add_command
+
+
+def add_weights_parser(commands: Commands) -> None:
+    """Add `weights` and its actions to the commands."""
+    parser = add_command(commands, "weights", "ACTION", "list, fetch or verify the networks")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    listing = add_command(
+        actions, "list", "", "show each network, its licence, and where it comes from"
+    )
+    listing.set_defaults(func=run_list)
+
+    fetch = add_command(
+        actions,
+        "fetch",
+        "[NAME …]",
+        "download, check and convert networks (default: those that the default options need)",
+    )
+    fetch.add_argument("names", nargs="*", metavar="NAME")
+    fetch.add_argument(
+        "--accept-licence",
+        action="store_true",
+        help="fetch networks whose licence forbids commercial use",
+    )
+    fetch.set_defaults(func=run_fetch)
+
+    verify = add_command(actions, "verify", "[NAME …]", "compare the cached files with their hash")
+    verify.add_argument("names", nargs="*", metavar="NAME")
+    verify.set_defaults(func=run_verify)
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """`faceveil weights list`."""
+    from faceveil.weights import catalogue
+
+    for row in catalogue.list_networks():
+        network = row.network
+        use = "commercial use allowed" if network.commercial_use else "NO commercial use"
+        print(
+            f"{network.name}  ({network.role}, {row.state})\n"
+            f"    {network.summary}\n"
+            f"    licence   {network.licence} ({use})\n"
+            f"    trained   {network.training_data}\n"
+            f"    from      {network.source.kind} {network.source.location}"
+        )
+    return 0
+
+
+def run_fetch(options: argparse.Namespace) -> int:
+    """`faceveil weights fetch`."""
+    from faceveil.weights import catalogue
+
+    names = options.names or catalogue.DEFAULT_NETWORKS
+    fetched = catalogue.fetch(names, options.accept_licence, progress=print)
+    for located in fetched:
+        print(f"{located.network.name}: ready, {next(iter(located.files.values())).parent}")
+    return 0
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """`faceveil weights verify`; the exit code is that of WeightsError when a file is corrupt."""
+    from faceveil.errors import WeightsError
+    from faceveil.weights import catalogue
+
+    rows = catalogue.verify(options.names)
+    for row in rows:
+        print(f"{row.network.name}: {row.state}")
+    corrupt = any(row.state == "corrupt" for row in rows)
+    return WeightsError.exit_code if corrupt else 0
