@@ -1,4 +1,4 @@
-"""What an analysis found and decided, and its file, analysis.json (DESIGN section 4).
+"""What an analysis found and decided, and its file, analysis.json (docs/design.md).
 
 The file is for people and editors: every sequence with its boxes, provenance, identity, and which
 way each decision went and why. It holds no features. Its JSON Schema is analysis.schema.json.

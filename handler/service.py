@@ -34,7 +34,7 @@ class Service:
     options: ServiceOptions
 
     def answer(self, body: bytes) -> bytes:
-        """Detections JSON (DESIGN section 4) of the picture in `body`.
+        """Detections JSON (docs/design.md) of the picture in `body`.
 
         A picture that cannot be read, or an animation, is answered too, with an error and no faces:
         it must not fail a job of a million others, and post-processing must see it. `hidden` says

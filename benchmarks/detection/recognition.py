@@ -99,7 +99,7 @@ def report() -> str:
     lines += [
         *table(("picture, face height", *COLUMNS), rows),
         "",
-        "Expected (docs/design.md): an AUC of 1.000 at full size, a cosine of .40 as a good accept "
+        "Expected: an AUC of 1.000 at full size, a cosine of 0.40 as a good accept "
         "threshold, and no trust in faces under 24 pixels.",
     ]
     return "\n".join(lines) + "\n"

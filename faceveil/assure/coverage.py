@@ -1,4 +1,4 @@
-"""The coverage invariant (DESIGN policy 2): no accepted detection that must be veiled shows.
+"""The policy "coverage": no accepted detection that must be veiled shows.
 
 It compares two things that were made apart: what the detector said, before any filling, smoothing
 or pruning, and the boxes the renderer is about to veil.

@@ -1,4 +1,4 @@
-"""The step of every run that looks at the finished output before it is published (policy 5)."""
+"""The step of every run that looks at the finished output before it is published ("verify")."""
 
 from __future__ import annotations
 

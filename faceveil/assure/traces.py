@@ -68,7 +68,7 @@ class Tracer:
         return cls(plan, style, analysis.source.frame_count)
 
     def is_whole(self, number: int) -> bool:
-        """Whether all of the frame must be veiled (policy 1)."""
+        """Whether all of the frame must be veiled ("fail closed")."""
         return self.plan.whole(number) or number >= self.frame_count
 
     def regions(self, number: int, width: int, height: int) -> tuple[Geometry, Ints]:

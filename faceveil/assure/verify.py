@@ -1,4 +1,4 @@
-"""Verification (DESIGN policy 5): detector, recogniser and pixels look at the rendered output.
+"""The policy "verify": detector, recogniser and pixels look at the rendered output.
 
 Three questions, each able to catch what the others cannot. Is there a face under no veil? Is a
 veiled person still recognised? And, where the input is at hand, is every veil of the plan really

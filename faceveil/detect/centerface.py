@@ -22,7 +22,7 @@ _STRIDE = 4
 _MULTIPLE = 32
 _SMALLEST_SEEN = 20
 """Pixels a face should measure in the network's input: at 1080p and half size (faces of 40 pixels)
-it costs a quarter of full size and keeps nearly all of its recall (DESIGN section 6)."""
+it costs a quarter of full size and keeps nearly all of its recall."""
 _TILE = Tile()
 _SAME_IOU = 0.3
 

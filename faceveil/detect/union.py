@@ -1,7 +1,7 @@
 """The union of detectors: a face that any of them sees is a face (privacy needs recall).
 
-MTCNN alone covers 0.76 of the faces of a street clip; CenterFace finds most of the others
-(DESIGN section 6).
+MTCNN alone misses small and turned faces, most of which CenterFace finds
+(benchmarks/reports/quality.md compares them).
 """
 
 from __future__ import annotations

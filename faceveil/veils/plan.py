@@ -57,7 +57,7 @@ class VeilPlan:
         secret: anything not published with the output, the same on every run, such as the input's
         digest: whoever knows it could compute the noise and take it away.
         unknown_frames: frames whose detections are missing; those where no sequence, veiled or
-        not, has a box are veiled whole (policy 1).
+        not, has a box are veiled whole ("fail closed").
         """
         chosen = np.flatnonzero(veiled)
         picked = [sequences[index] for index in chosen.tolist()]

@@ -1,4 +1,4 @@
-"""Veils drawn into the stored samples of a frame, plane by plane (DESIGN policy 3).
+"""Veils drawn into the stored samples of a frame, plane by plane ("a veil cannot be undone").
 
 Work is done on the regions alone, so the cost follows the veiled area and not the frame. Each plane
 is veiled at its own resolution: a chroma sample is veiled when the region touches any part of it.
@@ -40,7 +40,7 @@ def veil_frame(planes: Planes, boxes: Floats, seeds: NDArray[np.int64], style: V
 
 
 def veil_whole(planes: Planes, seed: int, style: VeilStyle) -> None:
-    """Veil the whole frame in place: where nobody knows what it shows (policy 1)."""
+    """Veil the whole frame in place, where it is unknown what it shows ("fail closed")."""
     height, width = planes.planes[0].shape[:2]
     frame = np.array([0, 0, width, height], np.float64)
     for layer in _layers(planes, style):

@@ -1,4 +1,4 @@
-"""What a veil looks like: its options, and the samples that replace a face (DESIGN policy 3).
+"""What a veil looks like: its options, and the samples that replace a face.
 
 All that is measured of the picture is the mean brightness under the veil. Noise is laid over it in
 at most 8 x 8 cells, and only then are they enlarged. Cells that showed means of their own would
@@ -32,7 +32,7 @@ _DARKEST = 1 / 16
 
 @dataclass(frozen=True, slots=True)
 class VeilStyle:
-    """How faces are veiled. The defaults are policy 3's.
+    """How faces are veiled. The defaults are those of "a veil cannot be undone".
 
     name: "round" (ellipse with a soft edge), "square" (rectangle, smooth), "pixelate" (rectangle,
     visible cells), "solid" (rectangle of one colour) or "upper" (as square, over the upper part of

@@ -1,4 +1,4 @@
-"""Who is veiled is recognised in the output, or it is said that nobody could be (DESIGN policy 5).
+"""Who is veiled is recognised in the output, or the report says it was not checked ("verify").
 
 Real: S3 (SeaweedFS) and all steps. The network that looks at the output is made up: it sees Ann.
 """

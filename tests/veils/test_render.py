@@ -198,7 +198,7 @@ def test_noise_is_as_strong_as_the_style_says(name, brightness):
 
 
 def test_noise_does_not_vanish_in_the_dark():
-    """What is black must not stay what it was: policy 3 wants noise in every veil."""
+    """Black must not stay black: noise is in every veil ("a veil cannot be undone")."""
     frames = [np.zeros((HEIGHT, WIDTH), np.uint8) for _ in range(2)]
     box = np.array([[30, 20, 90, 80]], np.float32)
     for seed, frame in enumerate(frames):

@@ -1,4 +1,4 @@
-"""The manifest: all that DESIGN section 6 and policy 7 ask of a network is said, and checked."""
+"""The manifest says all that must be known of a network, licence included, and is checked."""
 
 import pytest
 
