@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import av
 import cv2
 import numpy as np
 from av import AudioFrame, Packet, VideoFrame, VideoStream
+from av.stream import Stream
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 from PIL import Image as Picture
@@ -33,6 +35,7 @@ from testkit.truth import ELLIPSE, GRID, Truth, grid_points
 RATE = 25
 AUDIO_RATE = 48000
 AUDIO_BLOCK = 1024
+VideoPacket: TypeAlias = "Packet[VideoStream]"
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ PASSING = Scene(
         Actor("biden", ((0, 0.92, 0.44, 0.34), (1, -0.15, 0.42, 0.36))),
     ),
 )
-"""Somebody walks past in front of somebody else and leaves the frame."""
+"""One person walks past in front of another and leaves the frame."""
 
 APPROACH = Scene(
     share=0.22,
@@ -76,7 +79,7 @@ APPROACH = Scene(
         Actor("obama2", ((0, 0.76, 0.56, 0.40), (1, 0.72, 0.55, 0.42)), light=0.85),
     ),
 )
-"""Somebody comes nearer; another one is there in another photo, larger and darker."""
+"""One person comes nearer; another is seen in another photo, larger and darker."""
 
 LEAVE_AND_RETURN = Scene(
     share=0.26,
@@ -94,9 +97,9 @@ LEAVE_AND_RETURN = Scene(
         ),
     ),
 )
-"""Somebody leaves the frame and comes back; another one is small and dark behind."""
+"""One person leaves the frame and comes back; another is small and dark behind."""
 
-EVERYBODY = Scene(
+EVERYONE = Scene(
     share=0.26,
     colours=((70, 80, 120), (165, 150, 135)),
     actors=(
@@ -107,7 +110,7 @@ EVERYBODY = Scene(
 )
 """Three people, one of them entering."""
 
-STANDARD = (PASSING, APPROACH, LEAVE_AND_RETURN, EVERYBODY)
+STANDARD = (PASSING, APPROACH, LEAVE_AND_RETURN, EVERYONE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +134,9 @@ class _Placed:
         alpha = self.cutout.levels[0][..., 3]
         x, y = np.moveaxis(np.floor(source).astype(np.intp), -1, 0)
         inside = (x >= 0) & (y >= 0) & (x < alpha.shape[1]) & (y < alpha.shape[0])
-        return inside & (alpha[np.where(inside, y, 0), np.where(inside, x, 0)] >= 128)
+        is_opaque = alpha[np.where(inside, y, 0), np.where(inside, x, 0)] >= 128
+        hidden: NDArray[np.bool_] = inside & is_opaque
+        return hidden
 
     def draw(self, picture: Image, index: int) -> None:
         """Lay the person over the picture, in place."""
@@ -172,7 +177,7 @@ class _Shot:
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """Frames made on demand, and the truth about them. Iterating gives RGB uint8 [H, W, 3]."""
+    """Frames made on demand, and the truth about them. Iteration yields RGB uint8 [H, W, 3]."""
 
     width: int
     height: int
@@ -276,7 +281,7 @@ def _place(
     time = np.linspace(0, 1, length)
     keys = np.array(actor.path)
     x, y, size = (np.interp(time, keys[:, 0], keys[:, column]) for column in (1, 2, 3))
-    # Nobody moves in a straight line: a step every 14 frames, and a slower sway.
+    # People do not move in a straight line: a step every 14 frames, and a slower sway.
     frames, phase = np.arange(length), random.uniform(0, 2 * np.pi, 2)
     y = y + 0.006 * np.sin(2 * np.pi * frames / 14 + phase[0])
     x = x + 0.005 * np.sin(2 * np.pi * frames / 45 + phase[1])
@@ -298,7 +303,8 @@ def _backdrop(width: int, height: int, scene: Scene, random: np.random.Generator
         )
     mix = np.clip(mix, 0, 1)[..., None]
     low, high = np.array(scene.colours, np.float32)
-    return np.rint(low + (high - low) * mix).astype(np.uint8)
+    backdrop: Image = np.rint(low + (high - low) * mix).astype(np.uint8)
+    return backdrop
 
 
 def write_frames(clip: Clip, folder: Path | str) -> None:
@@ -336,7 +342,7 @@ def write_video(clip: Clip, path: Path | str, audio: bool = True, repeat: int = 
             container.mux(tone.encode(None))
 
 
-def _encode(clip: Clip, video: VideoStream) -> list[Packet]:
+def _encode(clip: Clip, video: VideoStream) -> list[VideoPacket]:
     packets = []
     for number, picture in enumerate(clip):
         frame = VideoFrame.from_ndarray(picture, format="rgb24").reformat(
@@ -347,8 +353,10 @@ def _encode(clip: Clip, video: VideoStream) -> list[Packet]:
     return packets + video.encode(None)
 
 
-def _shifted(packet: Packet, video: VideoStream, frames: int) -> Packet:
+def _shifted(packet: VideoPacket, video: VideoStream, frames: int) -> Packet[Stream]:
     """A copy of a packet that many frames later: muxing empties the packet it is given."""
+    assert packet.pts is not None
+    assert packet.dts is not None
     copy = Packet(bytes(packet))
     offset = round(frames / RATE / packet.time_base)
     copy.stream, copy.time_base = video, packet.time_base

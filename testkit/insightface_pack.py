@@ -8,6 +8,7 @@ of its second. `BOXES` and `POINTS` are what it answers there, in strides.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -73,11 +74,11 @@ def detector(
 def _level(stride: int, anchors: int, landmarks: bool) -> list[onnx.NodeProto]:
     """From the mean colour of each cell to its scores, boxes and landmarks."""
 
-    def node(operator: str, inputs: list[str], output: str, **options: object) -> onnx.NodeProto:
+    def node(operator: str, inputs: list[str], output: str, **options: Any) -> onnx.NodeProto:
         names = [name if name in SHARED else f"{name}_{stride}" for name in inputs]
         return helper.make_node(operator, names, [f"{output}_{stride}"], **options)
 
-    window = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
+    window: dict[str, Any] = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
     nodes = [
         helper.make_node("AveragePool", [f"c{stride}"], [f"mean_{stride}"], **window),
         # the first anchor: 3 x - 2; the second: 1 - 6 |x - 0.5|
@@ -124,7 +125,8 @@ def recognizer() -> bytes:
 def _bytes(graph: onnx.GraphProto) -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.checker.check_model(model)
-    return model.SerializeToString()
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def write_pack(folder: Path) -> Path:

@@ -1,7 +1,11 @@
 """Fixtures: a bucket for jobs, what a job is started with, and `faceveil aws` over it."""
 
+from __future__ import annotations
+
 import threading
 import uuid
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,67 +17,74 @@ from faceveil.jobs.transforms.request import Machines
 
 
 @pytest.fixture
-def place(busy_bucket, s3_url):
+def place(busy_bucket: str, s3_url: str) -> S3Location:
     """The whole of a real bucket that all tests share: each job has an id of its own."""
     return S3Location.open(f"s3://{busy_bucket}", s3_url)
 
 
 @pytest.fixture
-def job_id():
+def job_id() -> str:
+    """An id that no other test uses."""
     return f"talk-{uuid.uuid4().hex[:8]}"
 
 
 class OnceNamed:
-    """moto's SageMaker, which keeps requests and runs nothing, but refuses a name that is taken, as
+    """moto's SageMaker, which keeps requests and runs nothing; it refuses a name that is taken, as
     AWS does and moto does not."""
 
-    def __init__(self, client):
+    def __init__(self, client: Any) -> None:
         self._client = client
-        self.created = []
+        self.created: list[str] = []
         self._one_at_a_time = threading.Lock()
 
-    def create_transform_job(self, **request):
+    def create_transform_job(self, **request: Any) -> None:
+        """Keep a transform job's request."""
         with self._one_at_a_time:
             if request["TransformJobName"] in self.created:
-                error = {"Code": "ResourceInUse", "Message": "Job name must be unique"}
-                raise ClientError({"Error": error}, "CreateTransformJob")
+                raise ClientError(
+                    {"Error": {"Code": "ResourceInUse", "Message": "Job name must be unique"}},
+                    "CreateTransformJob",
+                )
             self._client.create_transform_job(**request)
             self.created.append(request["TransformJobName"])
 
-    def describe_transform_job(self, **request):
+    def describe_transform_job(self, **request: Any) -> Any:
+        """The request as it was kept."""
         return self._client.describe_transform_job(**request)
 
 
 @pytest.fixture
-def sagemaker(moto_url, connect):
+def sagemaker(moto_url: str, connect: Callable[[str, str], Any]) -> OnceNamed:
+    """SageMaker, which keeps the requests for transform jobs."""
     return OnceNamed(connect("sagemaker", moto_url))
 
 
 @pytest.fixture
-def announced():
+def announced() -> list[Any]:
     """The events that were sent."""
     return []
 
 
 @pytest.fixture
-def submission(place, sagemaker, announced):
+def submission(place: S3Location, sagemaker: Any, announced: list[Any]) -> Submission:
+    """What the submit function is called with."""
     machines = Machines("faceveil-model", tags=(("faceveil:deployment", "test"),))
     return Submission(place, machines, lambda: sagemaker, announced.append)
 
 
 @pytest.fixture
-def aws_loud(busy_bucket, s3_url, monkeypatch):
-    """Runs `faceveil aws` against the real S3 of these tests; gives its exit code."""
+def aws_loud(busy_bucket: str, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Run `faceveil aws` against the real S3 of these tests. Returns its exit code."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
     monkeypatch.setenv("FACEVEIL_BUCKET", busy_bucket)
     return lambda *words: main(["aws", *map(str, words)])
 
 
 @pytest.fixture
-def aws(aws_loud):
-    """The same without a word about what went well."""
+def aws(aws_loud: Callable[..., int]) -> Callable[..., int]:
+    """The same with `--quiet` where a verb has it."""
 
-    def run(verb, *words):
+    def run(verb: str, *words: object) -> int:
         quiet = ["--quiet"] if verb in ("upload", "download", "watch") else []
         return aws_loud(verb, *words, *quiet)
 

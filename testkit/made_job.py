@@ -1,22 +1,26 @@
-"""A small job made up for tests: noise as frames, and two people whom no network ever saw.
+"""A small job made up for tests: noise as frames, and two people whom no network has seen.
 
-Ann is in frames 0-7, Bob in 4-11; from 14 on (two frames after Bob, by which sequences are
-extended) nobody is there, so those frames carry no veil.
+Ann is in frames 0-7, Bob in 4-11. Frames from 14 on (two after Bob, by which sequences are
+extended) show no one and carry no veil.
 """
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image as Picture
 
 from faceveil import pipeline
 from faceveil.aws.s3 import S3Location
-from faceveil.faces import FrameError, FrameFaces, Models
+from faceveil.faces import FrameError, FrameFaces, Image, Models
 from faceveil.jobs.detections.answers import UnknownFrames
 from faceveil.jobs.events import JobEvent
-from faceveil.jobs.job import own_detections, read_job
+from faceveil.jobs.job import Job, own_detections, read_job
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.steps.analyse import decide_selection
 from faceveil.media.folder import FolderSource
@@ -32,8 +36,8 @@ JOB_ID = "talk"
 PREFIX = f"jobs/{JOB_ID}/"
 
 
-def faces_at(number):
-    """FrameFaces of a frame: who is there, where, and what a recogniser would say."""
+def faces_at(number: int) -> FrameFaces:
+    """The faces of a frame, with the features that a recogniser would find."""
     rows = []
     if number in ANN:
         rows.append(((10 + number, 20, 42 + number, 60), (1, 0, 0, 0)))
@@ -52,16 +56,17 @@ def faces_at(number):
     )
 
 
-class NobodyFound:
-    """In place of the networks that look at the output: what they find is tested elsewhere."""
+class NoFaces:
+    """In place of the networks that verify the output, which are tested elsewhere."""
 
     models = MODELS
 
-    def __call__(self, image):
+    def __call__(self, image: Image) -> FrameFaces:
         return FrameFaces(image.shape[1], image.shape[0], MODELS)
 
 
-def write_frames(folder: Path, frames=FRAMES) -> Path:
+def write_frames(folder: Path, frames: int = FRAMES) -> Path:
+    """Write frames of noise, img0000001.png and so on. Returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
     for number in range(frames):
@@ -70,8 +75,8 @@ def write_frames(folder: Path, frames=FRAMES) -> Path:
     return folder
 
 
-def document(**fields):
-    """job.json of the made job, as plain data, with other fields put in."""
+def document(**fields: Any) -> dict[str, Any]:
+    """job.json of the made job, as plain data, with these further fields."""
     return {
         "version": 1,
         "id": JOB_ID,
@@ -97,8 +102,8 @@ class MadeJob:
     def detections(self) -> S3Location:
         return self.bucket.folder(own_detections("talk"))
 
-    def upload(self, frames=FRAMES, **fields):
-        """Frames, detections and job.json, as a transform job has left them."""
+    def upload(self, frames: int = FRAMES, **fields: Any) -> None:
+        """Write frames, detections and job.json, as a transform job leaves them."""
         source = write_frames(self.folder / "frames", frames)
         for number, path in enumerate(sorted(source.iterdir())):
             self.place.write(f"frames/{path.name}", path.read_bytes())
@@ -107,12 +112,19 @@ class MadeJob:
             self.detections.write(f"{path.name}.out", answer)
         self.submit(**fields)
 
-    def submit(self, **fields):
+    def submit(self, **fields: Any) -> None:
+        """Write job.json alone."""
         job = document(**fields)
         job["frames"].setdefault("digest", FolderSource(self.folder / "frames").digest())
         self.place.write("job.json", json.dumps(job).encode())
 
-    def run(self, owner="tester", bucket=None, analyzer=NobodyFound) -> JobRun:
+    def run(
+        self,
+        owner: str = "tester",
+        bucket: S3Location | None = None,
+        analyzer: Callable[[], Any] = NoFaces,
+    ) -> JobRun:
+        """What the steps of the job are called with."""
         bucket = bucket or self.bucket
         where = f"s3://{bucket.bucket}/{PREFIX}job.json"
         return JobRun(
@@ -124,34 +136,46 @@ class MadeJob:
             scratch=self.folder,
         )
 
-    def remove_all(self):
+    def remove_all(self) -> None:
         """Empty the bucket of jobs, for the next test that shares it."""
         for folder in ("jobs/", "detections/"):
             place = self.bucket.folder(folder)
             place.delete([item.name for page in place.pages(recursive=True) for item in page])
 
-    def objects(self, below="") -> dict[str, bytes]:
+    def objects(self, below: str = "") -> dict[str, bytes]:
         """Name and content of all objects of the job, or of those below a folder."""
         return _objects(self.place.folder(below) if below else self.place)
 
     def detected(self) -> dict[str, bytes]:
-        """Name and content of the job's detections, and of what was found in its photos."""
+        """Name and content of the job's detections, those of its photos included."""
         return _objects(self.detections)
 
     def results(self) -> dict[str, bytes]:
-        """What the job has made, in the end."""
+        """Name and content of the objects that the job has made."""
         given = ("frames/", "job.json", "source")
         return {k: v for k, v in self.objects().items() if not k.startswith(given)}
 
-    def rendered_here(self, missing=(), job=None) -> dict[str, bytes]:
-        """What the library makes of the same frames and detections in folders, with these frames'
-        detections missing: name and content of each veiled frame. job: None for job.json's."""
+    def rendered_here(
+        self, missing: Container[int] = (), job: Job | None = None
+    ) -> dict[str, bytes]:
+        """What the library makes of the same frames and detections in folders: name and content of
+        each veiled frame.
+
+        Parameters
+        ----------
+        missing
+            The frames whose detections are missing.
+        job
+            The job to do; by default that of job.json.
+        """
         source = FolderSource(self.folder / "frames")
         job = job or self.run().job
         unknown = FrameFaces(0, 0, error=FrameError("missing", "gone"))
+        frame_count = source.frame_count
+        assert frame_count is not None
         faces = (
             (number, unknown if number in missing else faces_at(number))
-            for number in range(source.frame_count)
+            for number in range(frame_count)
         )
         found = pipeline.follow(faces, job.sequences, size=(WIDTH, HEIGHT))
         analysis = decide_selection(job, found, source, None, UnknownFrames())

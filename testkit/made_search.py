@@ -4,23 +4,43 @@ It keeps collections and jobs as the real one does, pages its answers, and needs
 answers is of the documented shape (checked by rekognition_service); no picture is looked at.
 """
 
-import numpy as np
+from __future__ import annotations
 
-from testkit.servers.rekognition_service import Fault, RekognitionService, face_detail
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from faceveil.evaluation.truth import Truth
+from testkit.servers.rekognition_service import (
+    Answer,
+    Fault,
+    RekognitionService,
+    Request,
+    face_detail,
+)
 
 FACE_ID = "11111111-2222-3333-4444-555555555555"
 RATE = 25
 
 
-def look(milliseconds, index, box, size, matches=None, confidence=99.9):
+def look(
+    milliseconds: int,
+    index: int,
+    box: ArrayLike | None,
+    size: tuple[int, int],
+    matches: Mapping[str, float] | None = None,
+    confidence: float = 99.9,
+) -> Answer:
     """A PersonMatch: matches are the similarities in percent by ExternalImageId."""
-    person = {
+    person: dict[str, Any] = {
         "Index": index,
         "BoundingBox": {"Left": 0.1, "Top": 0.1, "Width": 0.5, "Height": 0.9},
     }
     if box is not None:
         person["Face"] = face_detail(box, *size, confidence=confidence)
-    answer = {"Timestamp": milliseconds, "Person": person}
+    answer: Answer = {"Timestamp": milliseconds, "Person": person}
     if matches is not None:
         answer["FaceMatches"] = [
             {
@@ -32,7 +52,12 @@ def look(milliseconds, index, box, size, matches=None, confidence=99.9):
     return answer
 
 
-def looks_at(truth, interval, matches, least_seen=0.3):
+def looks_at(
+    truth: Truth,
+    interval: int,
+    matches: Mapping[str, Mapping[str, float]],
+    least_seen: float = 0.3,
+) -> list[Answer]:
     """What Rekognition sees of a clip's truth, every `interval` frames.
 
     matches: the FaceMatches of each person of the truth, others have none.
@@ -53,15 +78,45 @@ def looks_at(truth, interval, matches, least_seen=0.3):
 
 
 class MadeRekognition(RekognitionService):
-    """looks: what a search answers. busy: how often it is asked before it has ended. status and
-    message: how it ends. unindexed: the UnindexedFaces of each photo; indexed: whether its face is.
+    """Keeps collections and searches.
+
+    Parameters
+    ----------
+    looks
+        What a search answers, one PersonMatch each.
+    size
+        Width and height of the video.
+    busy
+        How many times a search is in progress before it has ended.
+    status, message
+        How it ends.
+    options
+        Those of `RekognitionService`.
+
+    Attributes
+    ----------
+    indexed
+        Whether the face of a photo is indexed.
+    unindexed
+        The UnindexedFaces of each photo.
     """
 
-    def __init__(self, looks, size, *, busy=2, status="SUCCEEDED", message=None, **options):
+    def __init__(
+        self,
+        looks: Sequence[Answer],
+        size: tuple[int, int],
+        *,
+        busy: int = 2,
+        status: str = "SUCCEEDED",
+        message: str | None = None,
+        **options: Any,
+    ) -> None:
         self.looks, self.size = looks, size
         self.busy, self.status, self.message = busy, status, message
-        self.collections, self.jobs = {}, {}
-        self.indexed, self.unindexed = True, []
+        self.collections: dict[str, list[str]] = {}
+        self.jobs: dict[str, str] = {}
+        self.indexed = True
+        self.unindexed: list[Answer] = []
         super().__init__(
             CreateCollection=self.create,
             DeleteCollection=self.delete,
@@ -71,16 +126,16 @@ class MadeRekognition(RekognitionService):
             **options,
         )
 
-    def create(self, request):
+    def create(self, request: Request) -> Answer:
         self.collections[request["CollectionId"]] = []
         return {"StatusCode": 200, "FaceModelVersion": "7.0"}
 
-    def delete(self, request):
+    def delete(self, request: Request) -> Answer | Fault:
         if self.collections.pop(request["CollectionId"], None) is None:
             return Fault(400, "ResourceNotFoundException")
         return {"StatusCode": 200}
 
-    def index(self, request):
+    def index(self, request: Request) -> Answer:
         person = request["ExternalImageId"]
         self.collections[request["CollectionId"]].append(person)
         face = {
@@ -91,13 +146,13 @@ class MadeRekognition(RekognitionService):
         records = [{"Face": face}] if self.indexed else []
         return {"FaceRecords": records, "UnindexedFaces": self.unindexed}
 
-    def start(self, request):
+    def start(self, request: Request) -> Answer | Fault:
         if not self.collections.get(request["CollectionId"]):
             return Fault(400, "ResourceNotFoundException", "no such collection, or an empty one")
         job = self.jobs.setdefault(request["ClientRequestToken"], f"job{len(self.jobs)}")
         return {"JobId": job}
 
-    def get(self, request):
+    def get(self, request: Request) -> Answer:
         if self.busy > 0:
             self.busy -= 1
             return {"JobStatus": "IN_PROGRESS"}
@@ -105,7 +160,7 @@ class MadeRekognition(RekognitionService):
             return {"JobStatus": "FAILED", "StatusMessage": self.message}
         first = int(request.get("NextToken", 0))
         end = first + request["MaxResults"]
-        metadata = {"Codec": "h264", "FrameRate": 25.0, "DurationMillis": 4000}
+        metadata: Answer = {"Codec": "h264", "FrameRate": 25.0, "DurationMillis": 4000}
         metadata |= {"FrameWidth": self.size[0], "FrameHeight": self.size[1]}
         more = {"NextToken": str(end)} if end < len(self.looks) else {}
         return {

@@ -3,8 +3,16 @@
 Pictures are [N, H, W, C]. Slow and obvious on purpose: what the converters are held against.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
 
 KERNELS = {
     "pnet": [(3, 3, 10), (3, 10, 16), (3, 16, 32)],
@@ -16,10 +24,10 @@ DENSE = {"rnet": (3, 128), "onet": (3, 256)}
 HEADS = {"pnet": [4, 2], "rnet": [4, 2], "onet": [4, 10, 2]}
 
 
-def random_weights(name, seed=0):
+def random_weights(name: str, seed: int = 0) -> list[Array]:
     """Arrays in the shapes and the order of the package's .lz4 files."""
     rng = np.random.default_rng(seed)
-    arrays = []
+    arrays: list[Array] = []
     for size, inputs, outputs in KERNELS[name]:
         fan_in = size * size * inputs
         arrays.append(rng.normal(0, fan_in**-0.5, (size, size, inputs, outputs)))
@@ -37,9 +45,9 @@ def random_weights(name, seed=0):
     return [array.astype(np.float32) for array in arrays]
 
 
-def run(name, arrays, pictures):
+def run(name: str, weights: Iterable[Array], pictures: Array) -> list[Array]:
     """The heads in the file's order: box, landmarks for onet, probability."""
-    arrays = iter(arrays)
+    arrays = iter(weights)
     value = pictures.astype(np.float64)
     for pool in POOLS[name]:
         value = _prelu(_convolve(value, next(arrays), next(arrays)), next(arrays))
@@ -53,20 +61,22 @@ def run(name, arrays, pictures):
     return heads
 
 
-def _convolve(value, kernel, bias):
+def _convolve(value: Array, kernel: Array, bias: Array) -> Array:
     size = kernel.shape[0]
     windows = sliding_window_view(value, (size, size), axis=(1, 2))
-    return np.einsum("nhwcij,ijco->nhwo", windows, kernel) + bias
+    convolved: Array = np.einsum("nhwcij,ijco->nhwo", windows, kernel) + bias
+    return convolved
 
 
-def _prelu(value, slope):
+def _prelu(value: Array, slope: Array) -> Array:
     return np.where(value > 0, value, value * slope)
 
 
-def _pool(value, size):
+def _pool(value: Array, size: int) -> Array:
     """Stride 2; a window may reach over the lower and right edge."""
     rows, columns = (-(-(length - size) // 2) + 1 for length in value.shape[1:3])
     padded = np.full((len(value), 2 * rows + size, 2 * columns + size, value.shape[3]), -np.inf)
     padded[:, : value.shape[1], : value.shape[2]] = value
     windows = sliding_window_view(padded, (size, size), axis=(1, 2))[:, ::2, ::2]
-    return windows.max(axis=(-2, -1))[:, :rows, :columns]
+    largest: Array = windows.max(axis=(-2, -1))[:, :rows, :columns]
+    return largest

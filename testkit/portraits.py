@@ -20,6 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image as Picture
@@ -224,19 +225,23 @@ def cutout(name: str) -> Cutout:
     rgb = np.asarray(Picture.open(portrait_path(name)).convert("RGB"))
     outline = np.array([point.split(",") for point in portrait.outline.split()], np.int32)
     face = np.array(portrait.face, np.float64)
-    alpha = np.zeros(rgb.shape[:2], np.uint8)
+    alpha: MatLike = np.zeros(rgb.shape[:2], np.uint8)
     cv2.fillPoly(alpha, [outline], 255)
     softness = (face[3] - face[1]) / 160
     alpha = cv2.erode(alpha, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT)
     alpha = cv2.GaussianBlur(alpha, (0, 0), softness)
-    level = np.dstack([_premultiply(rgb, alpha), alpha])
+    level = np.dstack([_premultiply(rgb, alpha.astype(np.uint8)), alpha])
     # Whole numbers of pixels on every level, so that halving keeps coordinates exact.
     multiple = 2 ** (MIP_LEVELS - 1)
     bottom, right = (-size % multiple for size in alpha.shape)
-    levels = [cv2.copyMakeBorder(level, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=0)]
+    levels: list[MatLike] = [
+        cv2.copyMakeBorder(level, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=0)
+    ]
     for _ in range(MIP_LEVELS - 1):
         levels.append(cv2.resize(levels[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-    return Cutout(portrait.person, face, tuple(levels))
+    return Cutout(
+        portrait.person, face, tuple(each.astype(np.uint8, copy=False) for each in levels)
+    )
 
 
 def _premultiply(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:

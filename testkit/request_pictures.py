@@ -26,7 +26,7 @@ def frames_of(clip: Path, numbers: tuple[int, ...], form: str) -> list[bytes]:
     with av.open(str(clip)) as video:
         for number, frame in enumerate(video.decode(video=0)):
             if number in numbers:
-                found.append(encoded(frame.to_image(), form))
+                found.append(encoded(Picture.fromarray(frame.to_ndarray(format="rgb24")), form))
             if number == max(numbers):
                 break
     return found

@@ -1,16 +1,22 @@
 """Numbered pictures for the tests of frames in S3."""
 
+from __future__ import annotations
+
 import io
 import time
+from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
+from PIL import Image as Picture
+
+from faceveil.aws.s3 import S3Location
+from faceveil.faces import Image
 
 WIDTH, HEIGHT = 160, 96
 EDIT = np.s_[20:44, 24:56]
 
 
-def picture(number, width=WIDTH, height=HEIGHT):
+def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> Image:
     """RGB uint8 that no two numbers share."""
     y, x = np.mgrid[:height, :width]
     samples = np.stack([(x + 3 * number) % 200, (2 * y + number) % 200, (x + y) % 200], -1)
@@ -19,20 +25,23 @@ def picture(number, width=WIDTH, height=HEIGHT):
     return samples
 
 
-def number_of(samples):
+def number_of(samples: Image) -> int:
     """The number that `picture` wrote."""
     return int(samples[0, 0, 0]) + 256 * int(samples[0, 0, 1])
 
 
-def encoded(number, suffix=".png", **size):
+def encoded(number: int, suffix: str = ".png", **size: int) -> bytes:
+    """The picture of a number as a file of this kind."""
     stream = io.BytesIO()
     kind = "PNG" if suffix.lower() == ".png" else "JPEG"
-    Image.fromarray(picture(number, **size)).save(stream, kind)
+    Picture.fromarray(picture(number, **size)).save(stream, kind)
     return stream.getvalue()
 
 
-def put_frames(location, count, pattern="img{:07d}.png", start=1):
-    """Frames 0 to count - 1 in S3; their contents by name."""
+def put_frames(
+    location: S3Location, count: int, pattern: str = "img{:07d}.png", start: int = 1
+) -> dict[str, bytes]:
+    """Write frames 0 to count - 1. Returns their contents by name."""
     contents = {}
     for number in range(count):
         name = pattern.format(start + number)
@@ -41,8 +50,8 @@ def put_frames(location, count, pattern="img{:07d}.png", start=1):
     return contents
 
 
-def written(location):
-    """Everything that lies in a place, by name."""
+def written(location: S3Location) -> dict[str, bytes]:
+    """All objects of a place, by name."""
     return {
         item.name: location.read(item.name)
         for page in location.pages(recursive=True)
@@ -50,7 +59,8 @@ def written(location):
     }
 
 
-def wait_until(condition, seconds=10):
+def wait_until(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    """Whether the condition was met within this time."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)

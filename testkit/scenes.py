@@ -13,7 +13,7 @@ from itertools import cycle, islice
 import numpy as np
 
 from testkit.clips import STANDARD, Actor, Clip, Scene, make_clip
-from testkit.scenes_effects import compression, darkness, grain, low_resolution, motion_blur
+from testkit.scenes_effects import Effect, compression, darkness, grain, low_resolution, motion_blur
 from testkit.scenes_footage import (
     Altered,
     Footage,
@@ -88,7 +88,7 @@ def _scene(scene: Scene) -> Callable[[int], Footage]:
     return lambda seed: make_clip(WIDTH, HEIGHT, FRAMES, seed, scenes=(scene,))
 
 
-def _altered(effect: Callable) -> Callable[[int], Footage]:
+def _altered(effect: Effect) -> Callable[[int], Footage]:
     return lambda seed: Altered(_standard(seed), effect, seed)
 
 
@@ -102,7 +102,7 @@ def _rolling(seed: int) -> Footage:
 
 
 def _pole(seed: int) -> Footage:
-    """Two poles pass before everybody."""
+    """Two poles pass in front of everyone."""
     left = np.linspace(-60, WIDTH, FRAMES)
     poles = [
         np.stack([x, np.zeros(FRAMES), x + wide, np.full(FRAMES, HEIGHT)], axis=1)
@@ -134,7 +134,9 @@ def _whip_pan(seed: int) -> Footage:
     return Altered(view, motion_blur(0.12), where=moving)
 
 
-def _edited(transition: Transition, frames: int, length: int, count: int) -> Callable:
+def _edited(
+    transition: Transition, frames: int, length: int, count: int
+) -> Callable[[int], Footage]:
     """Parts of `length` frames, each of another scene, joined by that transition."""
 
     def make(seed: int) -> Footage:

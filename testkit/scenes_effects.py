@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
 
 from faceveil.faces import Image
 
@@ -17,11 +19,12 @@ def motion_blur(length: float, degrees: float = 0) -> Effect:
 
     def effect(picture: Image, random: np.random.Generator) -> Image:
         size = max(3, round(length * len(picture))) | 1
-        kernel = np.zeros((size, size), np.float32)
+        kernel: MatLike = np.zeros((size, size), np.float32)
         kernel[size // 2] = 1
         turn = cv2.getRotationMatrix2D((size / 2 - 0.5, size / 2 - 0.5), degrees, 1)
         kernel = cv2.warpAffine(kernel, turn, (size, size))
-        return cv2.filter2D(picture, -1, kernel / kernel.sum())
+        blurred = cv2.filter2D(picture, -1, kernel / kernel.sum())
+        return blurred.astype(np.uint8, copy=False)
 
     return effect
 
@@ -49,7 +52,9 @@ def compression(quality: int) -> Effect:
 
     def effect(picture: Image, random: np.random.Generator) -> Image:
         coded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        return np.ascontiguousarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1])
+        decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        assert decoded is not None
+        return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
 
     return effect
 
@@ -59,12 +64,14 @@ def low_resolution(factor: float) -> Effect:
 
     def effect(picture: Image, random: np.random.Generator) -> Image:
         small = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        return cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        large = cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        return large.astype(np.uint8, copy=False)
 
     return effect
 
 
-def _noisy(picture: np.ndarray, noise: float, random: np.random.Generator) -> Image:
+def _noisy(picture: NDArray[np.float32], noise: float, random: np.random.Generator) -> Image:
     if noise:
         picture = picture + random.normal(0, noise, picture.shape).astype(np.float32)
-    return np.rint(picture).clip(0, 255).astype(np.uint8)
+    noisy: Image = np.rint(picture).clip(0, 255).astype(np.uint8)
+    return noisy

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
@@ -37,15 +37,12 @@ class Footage(Protocol):
 
 
 class _Frames:
-    """Iterating gives every frame in order."""
+    """Iteration yields every frame in order."""
 
-    frame_count: int
-    frame: Callable[[int], Image]
-
-    def __len__(self) -> int:
+    def __len__(self: Footage) -> int:
         return self.frame_count
 
-    def __iter__(self) -> Iterator[Image]:
+    def __iter__(self: Footage) -> Iterator[Image]:
         return (self.frame(number) for number in range(self.frame_count))
 
 
@@ -72,16 +69,18 @@ class Warped(_Frames):
         if scale < 0.8:  # area means first, as a camera has them, not every so many-th pixel
             old = picture.shape[1::-1]
             size = [max(1, round(side * scale)) for side in old]
-            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            picture = small.astype(np.uint8, copy=False)
             matrix[:, :2] *= np.array(old) / size
         matrix[:, 2] += matrix[:, :2].sum(axis=1) / 2 - 0.5
-        return cv2.warpAffine(
+        warped = cv2.warpAffine(
             picture,
             matrix,
             (self.width, self.height),
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT,
         )
+        return warped.astype(np.uint8, copy=False)
 
     @cached_property
     def truth(self) -> Truth:
@@ -93,7 +92,7 @@ class Warped(_Frames):
         half = np.sqrt(((matrix[:, :, :2] * half[:, None, :]) ** 2).sum(axis=2))
         new = np.concatenate([centre - half, centre + half], axis=1)
         size = (self.width, self.height)
-        inside = (new[:, :2] < size).all(axis=1) & (new[:, 2:] > 0).all(axis=1)
+        inside = np.all(new[:, :2] < size, axis=1) & np.all(new[:, 2:] > 0, axis=1)
         warped = replace(
             old,
             width=self.width,
@@ -117,7 +116,9 @@ def _warped_seen(
     known = ((cell >= 0) & (cell < GRID)).all(axis=-1)
     x, y = np.moveaxis(cell.clip(0, GRID - 1), -1, 0)
     seen = old.seen[np.arange(len(old))[:, None, None], y, x] & known
-    return seen & ((points >= 0) & (points < size)).all(axis=-1) & ELLIPSE
+    inside = np.all((points >= 0) & (points < size), axis=-1)
+    visible: NDArray[np.bool_] = seen & inside & ELLIPSE
+    return visible
 
 
 def scaled(footage: Footage, factor: float) -> Warped:
@@ -308,14 +309,16 @@ class Joined(_Frames):
         ]
         if len(shown) == 1:
             light = self._light(shown[0], np.array([number]))[0]
-            return np.rint(pictures[0] * light).astype(np.uint8)
+            dimmed: Image = np.rint(pictures[0] * light).astype(np.uint8)
+            return dimmed
         part, progress = self.parts[shown[1]], self._progress(shown[1], np.array([number]))[0]
         if part.transition == "wipe":
             edge = round(progress * self.width)
             pictures[0][:, :edge] = pictures[1][:, :edge]
             return pictures[0].astype(np.uint8)
         mixed = pictures[0] * (1 - progress) + pictures[1] * progress
-        return np.rint(mixed).astype(np.uint8)
+        picture: Image = np.rint(mixed).astype(np.uint8)
+        return picture
 
     def _holds(self, index: int, number: int) -> bool:
         return 0 <= number - self.starts[index] < self.parts[index].footage.frame_count
@@ -354,7 +357,7 @@ class Joined(_Frames):
             **{name: column[order] for name, column in joined.items()},
         )
 
-    def _columns(self, index: int, people: tuple[str, ...]) -> dict[str, NDArray]:
+    def _columns(self, index: int, people: tuple[str, ...]) -> dict[str, Any]:
         """The rows of one part as they are in the whole."""
         truth, first = self.parts[index].footage.truth, self.starts[index]
         before = sum(int(p.footage.truth.track.max(initial=-1)) + 1 for p in self.parts[:index])

@@ -94,4 +94,4 @@ def sequence(
 
 
 def still_box(count: int, x: float = 100.0, y: float = 100.0, size: float = 50.0) -> np.ndarray:
-    return np.tile(np.float32([x, y, x + size, y + size]), (count, 1))
+    return np.tile(np.array([x, y, x + size, y + size], np.float32), (count, 1))

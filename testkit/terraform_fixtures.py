@@ -1,4 +1,4 @@
-"""Terraform's answers, asked for once however many processes run the tests."""
+"""Fixtures: Terraform, and its answers, computed once however many processes run the tests."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from testkit.terraform_cli import find_terraform
+from testkit.terraform_cli import Terraform, find_terraform
 
 
 @dataclass(frozen=True)
 class ModuleTest:
-    """What `terraform test` said: the status of each run, and what each made."""
+    """The output of `terraform test`, the status of each run and the state that each made."""
 
     output: str
     statuses: dict[str, str]
@@ -23,12 +23,13 @@ class ModuleTest:
 
 
 @pytest.fixture(scope="session")
-def terraform():
+def terraform() -> Terraform:
+    """The program and its provider; skips where they are not installed."""
     return find_terraform()
 
 
 @pytest.fixture(scope="session")
-def module_test(terraform, tmp_path_factory) -> ModuleTest:
+def module_test(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> ModuleTest:
     """terraform/tests, run. It takes ten seconds, so one process runs it and the others wait."""
     shared = tmp_path_factory.getbasetemp()
     if shared.name.startswith("popen-"):
@@ -43,6 +44,7 @@ def module_test(terraform, tmp_path_factory) -> ModuleTest:
 
 
 def read_module_test(written: Path) -> ModuleTest:
+    """Read the lines of JSON that `terraform test` printed."""
     statuses, states = {}, {}
     text = written.read_text()
     for line in text.splitlines():

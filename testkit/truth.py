@@ -1,8 +1,8 @@
 """How well an output agrees with the truth of a synthetic clip, by plan or by pixels.
 
-`Truth` and the measures are the library's (faceveil.assure); here is what only tests and
+`Truth` and the measures are the library's (faceveil.evaluation); here is what only tests and
 benchmarks need: coverage measured from the pixels of an output (`coverage_of_pixels`), and
-`evaluate`, which names the rows where somebody is missed or veiled by mistake.
+`evaluate`, which names the faces that are missed or veiled by mistake.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from faceveil.analysis import Analysis
-from faceveil.evaluation import output as evaluation_output
 from faceveil.evaluation.coverage import coverage_of_boxes, coverage_of_output, match, share_covered
 from faceveil.evaluation.judging import Rules, judge
 from faceveil.evaluation.measures import IdentityErrors, identity_errors, names_of
 from faceveil.evaluation.output import output_of_analysis
 from faceveil.evaluation.truth import ELLIPSE, GRID, Truth, grid_points
-from faceveil.faces import Floats, Image, Ints
+from faceveil.faces import Floats, Image
 from faceveil.veils.styles import VeilStyle
 
 __all__ = [
@@ -38,7 +38,6 @@ __all__ = [
     "grid_points",
     "identity_errors",
     "match",
-    "planned_boxes",
 ]
 
 ENCODED = 7.0
@@ -48,11 +47,6 @@ ENCODED = 7.0
 def coverage_of_analysis(truth: Truth, analysis: Analysis, style: VeilStyle) -> Floats:
     """The share float32 [n] of each true face's seen part under the opaque part of a veil."""
     return coverage_of_output(truth, output_of_analysis(analysis, style))
-
-
-def planned_boxes(analysis: Analysis) -> tuple[Ints, Floats, Ints]:
-    """All boxes of an analysis as columns: frames int32 [m], boxes float32 [m, 4], sequence [m]."""
-    return evaluation_output.planned_boxes(analysis.sequences)
 
 
 def coverage_of_pixels(
@@ -82,7 +76,7 @@ def coverage_of_pixels(
 
 def _changed(original: Image, output: Image, boxes: Floats, tolerance: float) -> NDArray[np.bool_]:
     """bool [n, GRID, GRID]: which sample points of the boxes the output has changed."""
-    difference = cv2.absdiff(original, output).astype(np.float32)
+    difference: MatLike = cv2.absdiff(original, output).astype(np.float32)
     if tolerance > 0:
         window = max(3, len(original) // 40)
         difference = cv2.blur(difference, (window, window))

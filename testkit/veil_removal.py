@@ -33,7 +33,7 @@ class Removal:
 
 
 def analysis_of(sequences: Sequence[FaceSequence], source: FrameSource, count: int) -> Analysis:
-    """Everybody veiled, each sequence a person of its own."""
+    """An analysis that veils everyone, each sequence a person of its own."""
     return Analysis(
         source=SourceInfo(
             source.path.name,
@@ -118,7 +118,7 @@ def draw_removal(
 ) -> Removal:
     """One veil of one sequence, on all of its frames or on a part of at least three in a row.
 
-    Drawn anew where other veils hide the same face anyway: then nothing would be shown.
+    A removal that uncovers nothing, as other veils hide the same face, is drawn again.
     """
     while True:
         index = int(random.integers(len(analysis.sequences)))

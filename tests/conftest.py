@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from testkit import PROJECT
-
-SHARED = PROJECT.parent / "shared" / "data"
+from testkit import SHARED_DATA
 
 pytest_plugins = ("testkit.servers.fixtures", "testkit.terraform_fixtures", "testkit.job_fixtures")
 
@@ -17,8 +15,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure():
-    """A shell starts what runs in its background with SIGINT ignored, and so it would stay for the
-    programs whose interruption is tested."""
+    """Restore SIGINT: a shell ignores it for background jobs, and the programs whose interruption is
+    tested would inherit that."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -35,6 +33,6 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real clips and photos beside the project."""
-    if not SHARED.is_dir():
+    if not SHARED_DATA.is_dir():
         pytest.skip("needs the real clips of ../shared/data, which are not beside this checkout")
-    return SHARED
+    return SHARED_DATA

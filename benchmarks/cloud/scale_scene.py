@@ -76,7 +76,7 @@ def _paths(random: np.random.Generator, time: np.ndarray) -> Floats:
 
 
 def _pictures(random: np.random.Generator, length: int) -> Image:
-    """Thumbnails [n, 27, 48, 3]: a picture of its own, somebody moving in it, a little noise."""
+    """Thumbnails [n, 27, 48, 3]: a picture of its own, a person moving in it, a little noise."""
     coarse = random.integers(20, 236, (5, 8, 3)).astype(np.float32)
     still = cv2.resize(coarse, (THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT), interpolation=cv2.INTER_CUBIC)
     noise = random.integers(-2, 3, (16, *still.shape))

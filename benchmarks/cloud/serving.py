@@ -39,7 +39,7 @@ THESIS_MIN_FACE = 20
 THESIS = """\
 The server runs the union of two detectors, at full recall; the thesis's shape MTCNN alone from 20
 pixels, thresholds .6/.7/.8, and ResNet100 for every face, with weights of no meaning (the file is
-not to be had here; time does not depend on them). All processes run one thread each, two at a
+not available here; time does not depend on them). All processes run one thread each, two at a
 time, and onnxruntime, which the thesis did not have: MXNet took 219 ms for P-Net's first level
 alone.""".replace("\n", " ")
 INVOCATIONS, SAMPLES = 2000, 8
@@ -98,7 +98,7 @@ def _process(make: Maker, variables: dict[str, str], pipe: Connection) -> None:
 
 @contextmanager
 def in_process(make: Maker, **variables: str) -> Iterator[Rate]:
-    """As many processes as workers; gives the frames per second they do together."""
+    """Start as many processes as workers; yields a function that times them together."""
     context = get_context("spawn")
     pipes, processes = [], []
     for _ in range(WORKERS):

@@ -96,7 +96,7 @@ def named() -> Faces:
 
 @cache
 def nameless() -> Faces:
-    """Everybody else, told apart by ArcFace."""
+    """Everyone else, told apart by ArcFace."""
     looker, rows, features = Looker(), [], []
     for picture in _pictures():
         seen = looker.faces(picture)

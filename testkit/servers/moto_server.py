@@ -11,7 +11,7 @@ import functools
 import inspect
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from moto.awslambda.models import ImageConfig, LambdaFunction
 from moto.batch.models import BatchBackend, JobQueue
@@ -25,6 +25,11 @@ from moto.iam.models import iam_backends
 from moto.sagemaker.models import FakeSagemakerNotebookInstance, Model
 from moto.sagemaker.responses import SageMakerResponse
 from moto.server import main
+
+Original = Callable[..., Any]
+Patched: TypeAlias = Any
+"""An object of moto, whose own types do not know what is added here."""
+Result: TypeAlias = Any
 
 BATCH_SERVICE_ROLE = "AWSServiceRoleForBatch"
 
@@ -49,18 +54,25 @@ def patch_lambda() -> None:
     is empty where there is none."""
 
     @patched(LambdaFunction, "__init__")
-    def remember(original, self, account_id, spec, *args, **kwargs):
+    def remember(
+        original: Original,
+        self: Patched,
+        account_id: str,
+        spec: dict[str, Any],
+        *args: object,
+        **kwargs: object,
+    ) -> None:
         original(self, account_id, spec, *args, **kwargs)
         self.forgotten = {
             name: spec[name] for name in ("DeadLetterConfig", "LoggingConfig") if name in spec
         }
 
     @patched(LambdaFunction, "get_configuration")
-    def answer(original, self, *args, **kwargs):
+    def answer(original: Original, self: Patched, *args: object, **kwargs: object) -> Result:
         return {**original(self, *args, **kwargs), **self.forgotten}
 
     @patched(ImageConfig, "response")
-    def without_empty(original, self):
+    def without_empty(original: Original, self: Patched) -> Result:
         return {name: value for name, value in original(self).items() if value}
 
 
@@ -69,14 +81,14 @@ def patch_sagemaker() -> None:
     VpcConfig, Containers and Environment that are empty where there are none."""
 
     @patched(SageMakerResponse, "create_model")
-    def remember(original, self):
+    def remember(original: Original, self: Patched) -> Result:
         answer = original(self)
         model = self.sagemaker_backend.describe_model(self._get_param("ModelName"))
         model.enable_network_isolation = bool(self._get_param("EnableNetworkIsolation"))
         return answer
 
     @patched(SageMakerResponse, "create_notebook_instance")
-    def remember_metadata_service(original, self):
+    def remember_metadata_service(original: Original, self: Patched) -> Result:
         answer = original(self)
         notebook = self.sagemaker_backend.get_notebook_instance(
             self._get_param("NotebookInstanceName")
@@ -85,7 +97,7 @@ def patch_sagemaker() -> None:
         return answer
 
     @patched(FakeSagemakerNotebookInstance, "to_dict")
-    def answer_metadata_service(original, self):
+    def answer_metadata_service(original: Original, self: Patched) -> Result:
         answer = original(self)
         if self.metadata_service:
             answer["InstanceMetadataServiceConfiguration"] = self.metadata_service
@@ -93,7 +105,7 @@ def patch_sagemaker() -> None:
 
     original = Model.response_object.fget
 
-    def response_object(self):
+    def response_object(self: Patched) -> Result:
         answer = {
             name: value
             for name, value in original(self).items()
@@ -114,18 +126,18 @@ def patch_batch() -> None:
     how long a queue's jobs may wait."""
 
     @patched(BatchResponse, "createjobqueue")
-    def remember(original, self):
+    def remember(original: Original, self: Patched) -> Result:
         answer = original(self)
         queue = self.batch_backend.get_job_queue(json.loads(answer)["jobQueueArn"])
         queue.time_limits = self._get_param("jobStateTimeLimitActions") or []
         return answer
 
     @patched(JobQueue, "describe")
-    def answer_time_limits(original, self):
+    def answer_time_limits(original: Original, self: Patched) -> Result:
         return {**original(self), "jobStateTimeLimitActions": self.time_limits}
 
     @patched(BatchBackend, "create_compute_environment")
-    def create(original, self, **settings):
+    def create(original: Original, self: Patched, **settings: object) -> Result:
         if not settings["service_role"]:
             settings["service_role"] = service_linked_role(self.account_id, self.partition)
         return original(self, **settings)
@@ -159,19 +171,27 @@ def patch_ec2() -> None:
     takes a launch template's own tags for those of the machines it starts."""
 
     @patched(SecurityGroupRule, "__init__")
-    def remember(original, self, *args, **kwargs):
+    def remember(original: Original, self: Patched, *args: object, **kwargs: object) -> None:
         original(self, *args, **kwargs)
         names = inspect.signature(original).bind(self, *args, **kwargs).arguments
         self.prefix_list = names.get("prefix_list_id") or {}
 
-    def description(self):
+    def description(self: Patched) -> Result:
         sources = (self.ip_range, self.source_group, self.prefix_list)
         return next((each["Description"] for each in sources if "Description" in each), None)
 
     SecurityGroupRule.description = property(description)
 
     @patched(LaunchTemplate, "__init__")
-    def separate(original, self, backend, name, template_data, *args, **kwargs):
+    def separate(
+        original: Original,
+        self: Patched,
+        backend: object,
+        name: str,
+        template_data: dict[str, Any],
+        *args: object,
+        **kwargs: object,
+    ) -> None:
         tags = template_data.pop("TagSpecifications", [])
         machines = [each for each in tags if each["ResourceType"] != "launch-template"]
         template_data |= {"TagSpecifications": machines} if machines else {}
@@ -182,7 +202,7 @@ def patch_budgets() -> None:
     """moto has no DescribeSubscribersForNotification, and no tags on budgets."""
 
     @patched(BudgetsResponse, "create_budget")
-    def remember(original, self):
+    def remember(original: Original, self: Patched) -> Result:
         answer = original(self)
         budget = self.backend.budgets[self._get_param("AccountId")][
             self._get_param("Budget")["BudgetName"]
@@ -190,12 +210,12 @@ def patch_budgets() -> None:
         budget.resource_tags = self._get_param("ResourceTags", [])
         return answer
 
-    def list_tags_for_resource(self):
+    def list_tags_for_resource(self: Patched) -> Result:
         _, _, _, _, account, name = self._get_param("ResourceARN").split(":")
         budget = self.backend.budgets[account][name.removeprefix("budget/")]
         return json.dumps({"ResourceTags": budget.resource_tags})
 
-    def describe_subscribers_for_notification(self):
+    def describe_subscribers_for_notification(self: Patched) -> Result:
         budgets = self.backend.budgets[self._get_param("AccountId")]
         wanted = self._get_param("Notification")
         for kept in budgets[self._get_param("BudgetName")].notifications:

@@ -1,23 +1,30 @@
 """Amazon Rekognition's documented answers over real HTTP on this machine, for tests.
 
-What each operation answers is written by the test; every request and answer is checked against the
-service model that botocore has (names, types, ranges), so that nothing is told that AWS could not
-tell. Simulated is all the rest: no picture is looked at.
+A test writes what each operation answers; every request and answer is checked against the service
+model that botocore has (names, types, ranges), so that an answer that AWS could not give fails the
+test. The rest is simulated: no picture is examined.
 """
+
+from __future__ import annotations
 
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import botocore.session
+import numpy as np
 from botocore.validate import validate_parameters
+from numpy.typing import ArrayLike
 
 from faceveil.detect.rekognition import LANDMARKS
 from testkit.servers.local_server import LocalServer
 
 TARGET = "RekognitionService."
+Request = Mapping[str, Any]
+Answer = dict[str, Any]
 
 
 class Fault(NamedTuple):
@@ -35,31 +42,46 @@ OVER_QUOTA = Fault(400, "ProvisionedThroughputExceededException", "Provisioned r
 class RekognitionService(LocalServer):
     """A server at `url`, a context manager.
 
-    operations: the function that answers each operation, such as DetectFaces(request) -> answer;
-    it may raise or return a Fault. first: faults that the first requests of an operation meet.
-    `requests` holds (operation, request) in order, without those that met a fault of `first`;
-    `asked` counts all.
+    Parameters
+    ----------
+    first
+        Faults that the first requests of an operation meet.
+    operations
+        The function that answers each operation, such as DetectFaces(request); it may return a
+        Fault instead of an answer.
+
+    Attributes
+    ----------
+    requests
+        (operation, request) in order, without those that met a fault of `first`.
+    asked
+        How many requests were made, all included, by operation.
     """
 
-    def __init__(self, first=None, **operations):
+    def __init__(
+        self,
+        first: Mapping[str, Iterable[Fault]] | None = None,
+        **operations: Callable[[Any], Answer | Fault],
+    ) -> None:
         self.operations = operations
         self.first = {name: list(faults) for name, faults in (first or {}).items()}
-        self.requests = []
-        self.asked = Counter()
+        self.requests: list[tuple[str, Any]] = []
+        self.asked: Counter[str] = Counter()
         self.model = botocore.session.get_session().get_service_model("rekognition")
-        self.broken = []
+        self.broken: list[Exception] = []
         self._lock = threading.Lock()
         super().__init__(_handler(self))
 
-    def __exit__(self, *details):
+    def __exit__(self, *details: object) -> None:
         super().__exit__(*details)
         assert not self.broken, self.broken[0]
 
-    def names(self):
+    def names(self) -> list[str]:
         """The operations that were answered, in order."""
         return [name for name, _ in self.requests]
 
-    def answer(self, operation, request):
+    def answer(self, operation: str, request: Any) -> Answer | Fault:
+        """What the service answers to a request, checked against its model."""
         with self._lock:
             self.asked[operation] += 1
             if self.first.get(operation):
@@ -68,23 +90,24 @@ class RekognitionService(LocalServer):
         answer = self.operations[operation](request)
         if not isinstance(answer, Fault):
             shape = self.model.operation_model(operation).output_shape
+            assert shape
             try:
                 validate_parameters(answer, shape)
                 members = set(answer) - set(shape.members)
                 assert not members, f"{operation} answers no {members}"
-            except Exception as problem:
-                self.broken.append(problem)
+            except Exception as error:
+                self.broken.append(error)
                 return Fault(500, "InternalServerError", "the test's answer is not of the model")
         return answer
 
 
-def _handler(service):
+def _handler(service: RekognitionService) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1
         disable_nagle_algorithm = True
 
-        def do_POST(self):
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             operation = self.headers["X-Amz-Target"].removeprefix(TARGET)
             answer = service.answer(operation, json.loads(body))
@@ -99,15 +122,15 @@ def _handler(service):
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_):
+        def log_message(self, *_: object) -> None:
             pass
 
     return Handler
 
 
-def bounding_box(box, width, height):
+def bounding_box(box: ArrayLike, width: int, height: int) -> Answer:
     """A box x1, y1, x2, y2 in pixels as a BoundingBox."""
-    x1, y1, x2, y2 = map(float, box)
+    x1, y1, x2, y2 = np.asarray(box, np.float64).tolist()
     return {
         "Left": x1 / width,
         "Top": y1 / height,
@@ -116,10 +139,16 @@ def bounding_box(box, width, height):
     }
 
 
-def face_detail(box, width, height, landmarks=None, confidence=99.9):
-    """A FaceDetail with what GetFaceSearch and DetectFaces give by default."""
+def face_detail(
+    box: ArrayLike,
+    width: int,
+    height: int,
+    landmarks: Sequence[Sequence[float]] | None = None,
+    confidence: float = 99.9,
+) -> Answer:
+    """A FaceDetail with the attributes that GetFaceSearch and DetectFaces return by default."""
     if landmarks is None:
-        x1, y1, x2, y2 = map(float, box)
+        x1, y1, x2, y2 = np.asarray(box, np.float64).tolist()
         places = [(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)]
         landmarks = [(x1 + x * (x2 - x1), y1 + y * (y2 - y1)) for x, y in places]
     # In another order than ours, as Rekognition's is.

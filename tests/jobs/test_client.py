@@ -1,6 +1,6 @@
 """What a backend is told of a job, and what it can ask for, over a real S3.
 
-The jobs are done by the library's own steps; the networks are left out (made_job.NobodyFound).
+The jobs are done by the library's own steps; the networks are left out (made_job.NoFaces).
 """
 
 import hashlib

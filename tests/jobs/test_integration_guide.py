@@ -14,7 +14,7 @@ from faceveil.jobs.client import JobClient
 from faceveil.jobs.job import own_detections, read_job
 from faceveil.jobs.job_run import JobRun
 from faceveil.schemas import load_schema
-from testkit.made_job import FRAMES, NobodyFound, faces_at, write_frames
+from testkit.made_job import FRAMES, NoFaces, faces_at, write_frames
 
 GUIDE_PATH = Path(__file__).resolve().parents[2] / "docs" / "guides" / "backend.md"
 GUIDE = GUIDE_PATH.read_text()
@@ -79,7 +79,7 @@ class Deployment(threading.Thread):
         for number in range(0 if job.has_detections else FRAMES):
             name = f"img{number + 1:07d}.png.out"
             self.bucket.write(own_detections(job_id) + name, faces_at(number).to_json())
-        run = JobRun(self.bucket, job, lambda event: None, NobodyFound, "deployment", self.scratch)
+        run = JobRun(self.bucket, job, lambda event: None, NoFaces, "deployment", self.scratch)
         return state_machine.run_whole_job(run)
 
 

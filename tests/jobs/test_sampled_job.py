@@ -32,7 +32,7 @@ from faceveil.local_transform.parameters import TransformJob
 from faceveil.local_transform.run import run_job
 from faceveil.local_transform.server import RunningServer
 from faceveil.progress import QuietProgress
-from testkit.made_job import MODELS, NobodyFound, write_frames
+from testkit.made_job import MODELS, NoFaces, write_frames
 from testkit.servers.local_cloud import LocalCloud
 from testkit.servers.stub_model_server import Handler, StubServer
 
@@ -147,7 +147,7 @@ class Deployment:
             bucket=self.bucket,
             job=load_job(self.bucket, job_id),
             announce=self.announced.append,
-            analyzer=NobodyFound,
+            analyzer=NoFaces,
             owner=owner,
             scratch=self.folder,
         )

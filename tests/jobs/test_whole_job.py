@@ -1,6 +1,6 @@
 """A whole job over a real S3 gives what the library gives on this machine, and says so.
 
-The networks that look at the output are left out (made_job.NobodyFound); test_end_to_end.py has
+The networks that look at the output are left out (made_job.NoFaces); test_end_to_end.py has
 real ones.
 """
 

@@ -11,6 +11,7 @@ from PIL import Image as Picture
 
 from faceveil.analysis import Analysis, SourceInfo
 from faceveil.decisions import Decision
+from faceveil.evaluation.output import planned_boxes
 from faceveil.faces import DetectionLog, FaceSequence
 from faceveil.media.frames import Planes
 from faceveil.veils.render import veil_frame
@@ -29,7 +30,6 @@ from testkit.truth import (
     grid_points,
     identity_errors,
     match,
-    planned_boxes,
 )
 
 OBAMA, COLLINS, BIDEN = "Barack Obama", "Eileen Collins", "Joe Biden"
@@ -291,7 +291,7 @@ def test_an_analysis_covers_the_faces_it_veils_and_no_other():
     for style in (VeilStyle("round"), VeilStyle("square")):
         coverage = coverage_of_analysis(truth, analysis, style)
         assert coverage.tolist() == [0, 1]
-    frames, planned, row = planned_boxes(analysis)
+    frames, planned, row = planned_boxes(analysis.sequences)
     assert frames.tolist() == [0, 0] and row.tolist() == [0, 1] and np.array_equal(planned, boxes)
 
 

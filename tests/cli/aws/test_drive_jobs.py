@@ -1,7 +1,7 @@
 """The way of a job as an operator drives it: upload, submit, watch, download, clean up.
 
 The deployment between them is the library's own steps over a real S3 (SeaweedFS); the networks are
-left out (made_job.NobodyFound), and SageMaker is this machine's (local_cloud).
+left out (made_job.NoFaces), and SageMaker is this machine's (local_cloud).
 """
 
 import json
@@ -32,7 +32,7 @@ from faceveil.rendering import render_frames
 from testkit.aws_calls import asked
 from testkit.clips import make_clip, write_video
 from testkit.iam_policies import allows, statements_of
-from testkit.made_job import FRAMES, HEIGHT, WIDTH, NobodyFound, faces_at, write_frames
+from testkit.made_job import FRAMES, HEIGHT, WIDTH, NoFaces, faces_at, write_frames
 from testkit.servers.faulty_s3 import TRUNCATE
 from testkit.servers.local_cloud import LocalCloud
 
@@ -61,7 +61,7 @@ def deploy(place, job_id, folder):
     detections = place.folder(own_detections(job_id))
     for number in range(FRAMES):
         detections.write(f"img{number + 1:07d}.png.out", faces_at(number).to_json())
-    state_machine.run_whole_job(JobRun(place, job, [].append, NobodyFound, "tester", folder))
+    state_machine.run_whole_job(JobRun(place, job, [].append, NoFaces, "tester", folder))
 
 
 def veiled_here(frames, document, folder):

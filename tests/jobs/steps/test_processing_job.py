@@ -7,7 +7,7 @@ import pytest
 from faceveil.cli.postprocess import main
 from faceveil.errors import InputError
 from faceveil.jobs.steps import processing_job as processing
-from testkit.made_job import NobodyFound, document, faces_at, write_frames
+from testkit.made_job import NoFaces, document, faces_at, write_frames
 
 SAMPLED = {"sampling": {"mode": "adaptive"}}
 
@@ -15,7 +15,7 @@ SAMPLED = {"sampling": {"mode": "adaptive"}}
 @pytest.fixture
 def inputs(tmp_path, monkeypatch):
     """What is mounted at /opt/ml/processing/input. Nobody looks at the output."""
-    monkeypatch.setattr(processing, "analyzer_of", lambda networks: NobodyFound())
+    monkeypatch.setattr(processing, "analyzer_of", lambda networks: NoFaces())
     folder = tmp_path / "input"
     for number, path in enumerate(sorted(write_frames(folder / "frames").iterdir())):
         answer = folder / "detections" / f"{path.name}.out"
