@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
+from testkit.made_once import made_once
 from testkit.terraform_cli import Terraform, find_terraform
 
 
@@ -31,22 +30,18 @@ def terraform() -> Terraform:
 @pytest.fixture(scope="session")
 def module_test(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> ModuleTest:
     """terraform/tests, run. It takes ten seconds, so one process runs it and the others wait."""
-    shared = tmp_path_factory.getbasetemp()
-    if shared.name.startswith("popen-"):
-        shared = shared.parent
-    written = shared / "terraform-test.jsonl"
-    with FileLock(shared / "terraform-test.lock"):
-        if not written.exists():
-            module = terraform.ready(tmp_path_factory.mktemp("module"))
-            terraform.init(module)
-            written.write_text(terraform.run(module, "test", "-json", "-verbose").stdout)
-    return read_module_test(written)
+
+    def make() -> str:
+        module = terraform.ready(tmp_path_factory.mktemp("module"))
+        terraform.init(module)
+        return terraform.run(module, "test", "-json", "-verbose").stdout
+
+    return read_module_test(made_once(tmp_path_factory, "terraform-test.jsonl", make))
 
 
-def read_module_test(written: Path) -> ModuleTest:
+def read_module_test(text: str) -> ModuleTest:
     """Read the lines of JSON that `terraform test` printed."""
     statuses, states = {}, {}
-    text = written.read_text()
     for line in text.splitlines():
         message = json.loads(line)
         if message["type"] == "test_run" and "status" in (run := message["test_run"]):

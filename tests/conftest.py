@@ -15,8 +15,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure():
-    """Restore SIGINT: a shell ignores it for background jobs, and the programs whose interruption is
-    tested would inherit that."""
+    """Restore SIGINT: a shell ignores it for background jobs, which the programs whose interruption
+    is tested would inherit."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -244,8 +244,8 @@ def tables(results: list[Outcome], identities: list[tuple[object, ...]]) -> list
         "",
         "## Identities",
         "",
-        "mixed: boxes whose identity is mostly another person's. split: identities more than people. "
-        "on no face: boxes that overlap no true face by 0.4 (extensions, parts of faces).",
+        "mixed: boxes whose identity is mostly another person's. split: identities more than "
+        "people. on no face: boxes that overlap no true face by 0.4 (extensions, parts of faces).",
         "",
         *table(IDENTITY_COLUMNS, identities),
     ]

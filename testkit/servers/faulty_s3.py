@@ -8,8 +8,8 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
+from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from testkit.servers.local_server import LocalServer
@@ -24,8 +24,7 @@ TRUNCATE = "truncate"
 """Half of the answer's body, then the connection is closed."""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What a client asks for: operation is GET, HEAD, PUT, COPY, LIST, DELETE or another method.
 
     `index` is how many requests of that operation and key (LIST: prefix) came before, repeated
@@ -34,7 +33,7 @@ class Request:
 
     operation: str
     key: str
-    index: int
+    index: int  # type: ignore[assignment]  # takes the place of a tuple's method
 
 
 Fault = str | tuple[int, str] | None

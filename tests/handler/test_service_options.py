@@ -13,7 +13,7 @@ pytest.importorskip("sagemaker_inference", reason="needs the extra `serve`: sage
 
 from handler.options import ServiceOptions
 from handler.server_options import ServerOptions, transform_limits
-from testkit.servers.model_server import PROJECT
+from testkit import PROJECT
 
 SERVICE_VALUES = {
     "FACEVEIL_DETECTOR": "mtcnn",

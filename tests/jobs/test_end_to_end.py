@@ -23,8 +23,9 @@ from faceveil.jobs.settings import analyzer_of
 from faceveil.jobs.state_changes import TransformEnd
 from faceveil.media.folder import FolderSource
 from faceveil.media.video import VideoSource
+from testkit import PROJECT
 from testkit.made_job import MadeJob
-from testkit.servers.lambda_runtime_api import PROJECT, LambdaFunction
+from testkit.servers.lambda_runtime_api import LambdaFunction
 
 FRAMES = int(os.environ.get("FACEVEIL_E2E_FRAMES", "24"))  # with the cut at frame 20
 PERSON = "lin-manuel-miranda"

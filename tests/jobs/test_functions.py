@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from faceveil.jobs.chunks.plan import ChunkPlan
-from testkit.servers.lambda_runtime_api import MAX_PAYLOAD, PROJECT, LambdaFunction
+from testkit import PROJECT
+from testkit.servers.lambda_runtime_api import MAX_PAYLOAD, LambdaFunction
 
 EVENTS = PROJECT / "postprocess_lambda" / "events"
 APP, FINISH = "postprocess_lambda.app.handler", "postprocess_lambda.finish.handler"

@@ -3,7 +3,6 @@
 import json
 import re
 import threading
-from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -14,9 +13,10 @@ from faceveil.jobs.client import JobClient
 from faceveil.jobs.job import own_detections, read_job
 from faceveil.jobs.job_run import JobRun
 from faceveil.schemas import load_schema
+from testkit import PROJECT
 from testkit.made_job import FRAMES, NoFaces, faces_at, write_frames
 
-GUIDE_PATH = Path(__file__).resolve().parents[2] / "docs" / "guides" / "backend.md"
+GUIDE_PATH = PROJECT / "docs" / "guides" / "backend.md"
 GUIDE = GUIDE_PATH.read_text()
 EVENTS = {f"FaceVeil Job {name}" for name in ("Submitted", "Analysed", "Completed", "Failed")}
 

@@ -11,9 +11,10 @@ import uuid
 import pytest
 
 from faceveil.aws.ecr import DOCKER_MANIFEST
+from testkit import PROJECT
 from testkit.made_job import FIRST_WITHOUT_VEIL
 from testkit.servers import container
-from testkit.servers.lambda_runtime_api import PROJECT, LambdaFunction
+from testkit.servers.lambda_runtime_api import LambdaFunction
 
 pytestmark = pytest.mark.slow
 IMAGE = "localhost/faceveil-postprocess"

@@ -16,6 +16,7 @@ import pytest
 from testkit import PROJECT
 from testkit.aws_calls import asked
 from testkit.iam_policies import allows, roles_of
+from testkit.made_once import made_once
 
 ROLES = ("submit", "model", "postprocess", "render", "finish", "sweep")
 
@@ -50,19 +51,27 @@ OTHER_RUNS = {
 
 @pytest.fixture(scope="module")
 def calls(pipeline_runs, tmp_path_factory):
-    """Every call of both runs: role, service, operation and parameters."""
-    folder = tmp_path_factory.mktemp("pipeline")
-    record = folder / "calls.jsonl"
-    words = ["--frames", "24", "--output", str(folder / "out"), "--calls", str(record)]
-    script = [sys.executable, str(PROJECT / "scripts" / "pipeline.py"), *words]
-    for more in ((), ("--sampled",)):
-        done = subprocess.run(
-            [*script, *more], capture_output=True, text=True, check=False, timeout=500
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "FaceVeil Job Completed" in done.stdout
-        assert len(list((folder / "out" / "veiled").iterdir())) == 24
-    return [json.loads(line) for line in record.read_text().splitlines()]
+    """Every call of both runs: role, service, operation and parameters.
+
+    They take a minute, so one process makes them for all.
+    """
+
+    def make():
+        folder = tmp_path_factory.mktemp("pipeline")
+        record = folder / "calls.jsonl"
+        words = ["--frames", "24", "--output", str(folder / "out"), "--calls", str(record)]
+        script = [sys.executable, str(PROJECT / "scripts" / "pipeline.py"), *words]
+        for more in ((), ("--sampled",)):
+            done = subprocess.run(
+                [*script, *more], capture_output=True, text=True, check=False, timeout=500
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert "FaceVeil Job Completed" in done.stdout
+            assert len(list((folder / "out" / "veiled").iterdir())) == 24
+        return record.read_text()
+
+    lines = made_once(tmp_path_factory, "pipeline-calls.jsonl", make).splitlines()
+    return [json.loads(line) for line in lines]
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +10,9 @@ from faceveil.weights import catalogue
 from faceveil.weights.manifest import load_manifest
 from faceveil.weights.store import locate
 from model.build import build
+from testkit import PROJECT
 
 DATA = b"weights"
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

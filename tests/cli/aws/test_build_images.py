@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import sys
-from pathlib import Path
 
 import boto3
 import pytest
@@ -19,8 +18,8 @@ from faceveil.aws.ecr import DOCKER_MANIFEST, OCI_MANIFEST
 from faceveil.cli.aws.build_images import BUILD_OPTIONS, IMAGES, PUSH_OPTIONS
 from faceveil.cli.main import main
 from faceveil.errors import InputError, OutputError, UsageError
+from testkit import PROJECT
 
-PROJECT = Path(__file__).parents[3]
 REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 # Builds with the real podman where it is given one; a push puts the image's manifest into ECR.
 ENGINE = """#!{python}
