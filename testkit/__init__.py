@@ -7,3 +7,4 @@ PROJECT = Path(__file__).resolve().parents[1]
 SHARED = PROJECT.parent / "shared"
 """Real clips, photos and the thesis's figures beside the checkout, where they are at hand."""
 SHARED_DATA = SHARED / "data"
+THESIS_TABLES = SHARED / "thesis" / "tables.toml"

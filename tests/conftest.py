@@ -1,11 +1,12 @@
 """Fixtures shared by all tests."""
 
 import signal
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from testkit import SHARED_DATA
+from testkit import SHARED_DATA, THESIS_TABLES
 
 pytest_plugins = ("testkit.servers.fixtures", "testkit.terraform_fixtures", "testkit.job_fixtures")
 
@@ -36,3 +37,11 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("needs the real clips of ../shared/data, which are not beside this checkout")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def thesis_tables() -> dict:
+    """The figures of the thesis's tables 4.1 to 4.14, as ../shared/thesis/tables.toml has them."""
+    if not THESIS_TABLES.is_file():
+        pytest.skip("needs the figures of ../shared/thesis, which are not beside this checkout")
+    return tomllib.loads(THESIS_TABLES.read_text())
