@@ -13,6 +13,7 @@ from faceveil.media.frames import Loss
 from faceveil.media.picture_encode import (
     Encoded,
     copy_clean,
+    depth_lost,
     encode_jpeg,
     encode_png,
     encode_webp,
@@ -68,7 +69,8 @@ class PagedPicture:
         if not self._changed and (unchanged := copy_clean(self._original, self._strip)):
             return unchanged
         removed = removed_parts(self._cleaned.removed) if self._cleaned else ()
-        return Encoded(self._join(), (*removed, *self._losses))
+        depth = depth_lost(self._original) if self._format == "AVIF" else ()
+        return Encoded(self._join(), (*removed, *self._losses, *depth))
 
     def _encode(self, picture: StoredPicture, changed: bool) -> bytes | Directory:
         number = len(self._pages)

@@ -15,7 +15,7 @@ from faceveil.media import colours
 from faceveil.media.few_colours import to_few_colours
 from faceveil.media.frames import Loss
 from faceveil.media.orientation import UPRIGHT
-from faceveil.media.picture_file import clean, exif, gif, jpeg, png, webp
+from faceveil.media.picture_file import clean, exif, gif, heif, jpeg, png, webp
 from faceveil.media.picture_file.cleaned import is_plain_xmp
 from faceveil.media.picture_file.directories import write_directories
 from faceveil.media.picture_file.tiff import TiffPages, encode_page
@@ -72,7 +72,8 @@ def encode_like(picture: StoredPicture, original: bytes, strip: bool = False) ->
         return _encode_without_parts(picture, strip)
     if picture.format in ("AVIF", HEIF):
         encoded = _encode_without_parts(picture, strip)
-        together = dict.fromkeys((*removed_parts(cleaned.removed), *encoded.losses))
+        depth = depth_lost(original)
+        together = dict.fromkeys((*removed_parts(cleaned.removed), *encoded.losses, *depth))
         return replace(encoded, losses=tuple(together))
     content, lost = _encode_with_parts(picture, cleaned.content)
     losses = removed_parts(cleaned.removed) + lost
@@ -92,6 +93,12 @@ def copy_clean(original: bytes, strip: bool = False) -> Encoded | None:
 def removed_parts(names: tuple[str, ...]) -> tuple[Loss, ...]:
     """Parts of a file that are not published, as losses."""
     return tuple(Loss(name, _SHOWS_MORE) for name in names)
+
+
+def depth_lost(original: bytes) -> tuple[Loss, ...]:
+    """The depth of an AVIF or HEIC file, where it is more than is written."""
+    depth = heif.bit_depth(original)
+    return (Loss(f"{depth} bits a sample", "it is written with 8"),) if depth > 8 else ()
 
 
 def encode_jpeg(picture: StoredPicture, cleaned: bytes) -> bytes:

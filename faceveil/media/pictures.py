@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
+from PIL import UnidentifiedImageError
 from PIL.JpegImagePlugin import get_sampling
 
 from faceveil.errors import InputError
@@ -185,25 +186,29 @@ def read_content(path: Path) -> bytes:
 
 def open_picture(source: Path | bytes) -> PillowImage.Image:
     """A file opened by Pillow, its samples not read yet. Raises what Pillow raises."""
-    if isinstance(source, bytes):
-        head = source[:12]
-    else:
-        with source.open("rb") as file:
-            head = file.read(12)
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
-        _register_heif()
-        return PillowImage.open(stream, formats=(HEIF,))
-    return PillowImage.open(stream, formats=FORMATS)
+    try:
+        return PillowImage.open(stream, formats=FORMATS)
+    except UnidentifiedImageError:
+        head = source[:12] if isinstance(source, bytes) else read_content(source)[:12]
+        if head[4:8] != b"ftyp" or head[8:12] not in _HEIF_BRANDS:
+            raise
+    _register_heif()
+    return PillowImage.open(stream, formats=(HEIF,))
 
 
 def page_numbers(picture: PillowImage.Image, content: bytes) -> Sequence[int]:
     """The pictures of a file that are looked at, as Pillow counts them."""
     if picture.format == "TIFF":
         return TiffPages(content).numbers
+    count = getattr(picture, "n_frames", 1)
+    if picture.format == HEIF and (count > 1 or b"moov" in content[: 1 << 16]):
+        raise ValueError(
+            "holds several HEIC pictures, which no free encoder writes; export each by itself"
+        )
     if picture.format in ("JPEG", "MPO"):
         return range(max(1, len(jpeg.find_views(content))))
-    return range(getattr(picture, "n_frames", 1))
+    return range(count)
 
 
 def _register_heif() -> None:

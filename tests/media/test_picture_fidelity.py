@@ -12,7 +12,7 @@ from faceveil.errors import InputError
 from faceveil.media.frames import Loss
 from faceveil.media.open import open_sink, open_source
 from faceveil.media.picture_encode import copy_clean, encode_like
-from faceveil.media.pictures import read_stored
+from faceveil.media.pictures import page_numbers, read_stored
 from testkit.carving import carve
 from testkit.laden_pictures import PICTURE, SECRET_EXIF, saved
 from testkit.made_media import numbered
@@ -256,3 +256,23 @@ def test_any_picture_keeps_every_sample_outside_a_veil(content, strip, data):
         assert carve(published) == []
         described = (Image.open(io.BytesIO(file)).info.get("dpi") for file in (content, published))
         assert len({None if dpi is None else round(float(dpi[0])) for dpi in described}) == 1
+
+
+def test_ten_bits_that_become_eight_are_named():
+    """Pillow writes AVIF of 8 bits: the depth is what `pixi` says."""
+    before = saved(PICTURE, "AVIF", quality=90)
+    at = before.index(b"pixi") + 9
+    assert before[at] == 8
+    assert edited(before).losses == ()
+    deep = before[:at] + bytes([10]) + before[at + 1 :]
+    assert [loss.what for loss in edited(deep).losses] == ["10 bits a sample"]
+
+
+def test_heic_of_several_pictures_is_refused_by_name():
+    """No free encoder writes it, so its further pictures would be lost."""
+
+    class Several:
+        format, n_frames = "HEIF", 3
+
+    with pytest.raises(ValueError, match="several HEIC pictures"):
+        page_numbers(Several(), b"")
