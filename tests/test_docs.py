@@ -68,6 +68,15 @@ def test_every_path_named_exists(page):
         assert (ROOT / path).exists(), f"{name(page)} names {path}"
 
 
+def test_the_design_lays_out_every_package():
+    layout = (ROOT / "docs" / "design.md").read_text().partition("## Layout")[2].partition("## ")[0]
+    for path in (ROOT / "faceveil").iterdir():
+        if not path.stem.startswith("_") and (
+            path.suffix == ".py" or (path / "__init__.py").exists()
+        ):
+            assert re.search(rf"`{path.stem}/?`", layout), f"the layout does not name {path.name}"
+
+
 def test_the_guides_show_commands():
     """If the pattern above no longer matched, the test of commands would pass for nothing."""
     shown = COMMAND.findall((ROOT / "docs" / "guides" / "choosing_people.md").read_text())
