@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 from faceveil.errors import InputError
 from faceveil.media.frames import Loss
 from faceveil.media.open import open_sink, open_source
-from faceveil.media.picture_encode import copy_clean, encode_like
+from faceveil.media.picture_encode import copy_clean, depth_lost, encode_like
 from faceveil.media.pictures import page_numbers, read_stored
 from testkit.carving import carve
 from testkit.laden_pictures import PICTURE, SECRET_EXIF, saved
@@ -265,7 +265,7 @@ def test_ten_bits_that_become_eight_are_named():
     assert before[at] == 8
     assert edited(before).losses == ()
     deep = before[:at] + bytes([10]) + before[at + 1 :]
-    assert [loss.what for loss in edited(deep).losses] == ["10 bits a sample"]
+    assert [loss.what for loss in depth_lost(deep)] == ["10 bits a sample"]
 
 
 def test_heic_of_several_pictures_is_refused_by_name():
