@@ -11,8 +11,12 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.errors import UsageError
 from faceveil.faces import Image
 from faceveil.luma import BLUE, RED
+
+
+_FASTEST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +81,56 @@ class Planes:
         return (np.array(colours + opaque, picture.dtype),)
 
 
+PRESETS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+)
+CODECS = ("h264", "hevc", "av1", "prores")
+HARDWARE_CODECS = tuple(
+    f"{codec}_{device}"
+    for device in ("nvenc", "qsv", "amf", "videotoolbox")
+    for codec in ("h264", "hevc", "av1", "prores")
+    if codec != "prores" or device == "videotoolbox"
+)
+AUDIO = ("copy", "encode", "drop")
+
+
 @dataclass(frozen=True, slots=True)
 class EncodeOptions:
-    """How frames are stored as video.
+    """How frames are stored as video, and what comes with them.
 
-    `crf` is x264's constant rate factor: 18 is visually lossless, 0 lossless, 51 the worst.
-    `preset` trades the encoder's time for size. `threads` 0 takes all cores, eight at most.
-    `rate` is the frames per second of a video made from pictures; videos keep their own times.
-    `strip_metadata` leaves out what says where, when, by whom and with which device something was
-    recorded; colour, orientation, resolution and timing are always kept. It counts for
-    pictures, too.
+    Attributes
+    ----------
+    crf
+        Constant rate factor on x264's scale, which other encoders' scales are matched to: 0 is
+        lossless with H.264, 18 visually lossless, 51 the worst. ProRes has none.
+    preset
+        One of x264's: trades the encoder's time for size. Others' are matched to it.
+    threads
+        Of the encoder; 0 takes all cores, eight at most.
+    rate
+        Frames per second of a video made from pictures; videos keep their own times.
+    strip_metadata
+        Whether to leave out what says where, when, by whom and with which device something was
+        recorded; colour, orientation, resolution and timing are always kept. Pictures, too.
+    codec
+        `h264`, `hevc`, `av1` or `prores`, or the encoder of a device, such as `hevc_nvenc`. None
+        takes HEVC for HDR and for more than 8 bits, AV1 for .webm, else H.264.
+    audio
+        `copy` takes sound over as it is and encodes only what the container cannot hold;
+        `encode` encodes all of it as the container's usual codec; `drop` leaves it out.
+
+    Raises
+    ------
+    UsageError
+        When a value is none of these.
     """
 
     crf: float = 18
@@ -94,6 +138,25 @@ class EncodeOptions:
     threads: int = 0
     rate: Fraction = Fraction(25)
     strip_metadata: bool = False
+    codec: str | None = None
+    audio: str = "copy"
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise UsageError(f"preset {self.preset!r} is none of x264's: {', '.join(PRESETS)}")
+        if not 0 <= self.crf <= 51:
+            raise UsageError(f"crf {self.crf:g} is not between 0 (lossless) and 51 (worst)")
+        if not 0 < self.rate <= _FASTEST:
+            raise UsageError(f"rate {self.rate} is not between 0 and {_FASTEST} frames per second")
+        if self.threads < 0:
+            raise UsageError(f"threads {self.threads} is negative; 0 takes as many as there are")
+        if self.codec not in (None, *CODECS, *HARDWARE_CODECS):
+            raise UsageError(
+                f"codec {self.codec!r} is none of {', '.join(CODECS)}, nor a device's: "
+                f"{', '.join(HARDWARE_CODECS)}"
+            )
+        if self.audio not in AUDIO:
+            raise UsageError(f"audio {self.audio!r} is none of {', '.join(AUDIO)}")
 
 
 class Frame(Protocol):

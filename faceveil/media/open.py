@@ -16,7 +16,8 @@ from faceveil.media.folder_sink import FolderSink
 from faceveil.media.frames import EncodeOptions, FrameSource, LocalSink
 from faceveil.media.publish import check_destination
 from faceveil.media.video import VideoSource
-from faceveil.media.video_sink import CONTAINERS, VideoSink
+from faceveil.media.containers import CONTAINERS
+from faceveil.media.video_sink import VideoSink
 
 _S3 = re.compile(r"s3:/+(?=[^/])")  # pathlib makes one slash of the two in s3://
 

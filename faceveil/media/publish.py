@@ -11,12 +11,18 @@ from av.error import FFmpegError
 
 from faceveil.errors import OutputError, UsageError
 
+_LONGEST_NAME = 255  # bytes, on all usual file systems
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def temporary_beside(path: Path) -> Path:
-    """A hidden name in the same folder, with the same extension, which nobody else uses."""
-    return path.with_name(f".{path.stem}.{os.getpid()}-{os.urandom(3).hex()}.partial{path.suffix}")
+    """A hidden name in the same folder, with the same extension, that no other process uses.
+
+    It is no longer than a file name may be, whatever the length of the name of `path`.
+    """
+    ending = f".{os.getpid()}-{os.urandom(3).hex()}.partial{path.suffix}"
+    stem = os.fsencode(path.stem)[: max(0, _LONGEST_NAME - len(os.fsencode(ending)) - 1)]
+    return path.with_name(f".{os.fsdecode(stem)}{ending}")
 
 
 def check_destination(path: Path, source: Path) -> None:
@@ -39,14 +45,14 @@ def check_destination(path: Path, source: Path) -> None:
 
 
 def output_error(
-    path: Path, problem: OSError | FFmpegError, written: int, share: float | None
+    path: Path, error: OSError | FFmpegError, written: int, share: float | None
 ) -> OutputError:
     """What to tell the user when writing `path` failed.
 
     `written` is how many bytes were already stored, `share` what part of the work that was.
     """
-    if problem.errno not in _FULL:
-        return OutputError(f"{path}: cannot be written ({problem.strerror or problem})")
+    if error.errno not in _FULL:
+        return OutputError(f"{path}: cannot be written ({error.strerror or error})")
     needed = f"about {written / share / 1e6:.1f} MB are needed" if share else "more is needed"
     return OutputError(
         f"{path}: no space left on the disk after {written / 1e6:.1f} MB; {needed}. "

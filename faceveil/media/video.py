@@ -2,240 +2,111 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.sidedata.sidedata import Type as SideData
 from av.stream import Discard, Disposition
-from av.video.plane import VideoPlane
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from faceveil.errors import InputError
-from faceveil.faces import Image
 from faceveil.files import file_digest
-from faceveil.media.demux import is_cut_off, open_input, packets
-from faceveil.media.frames import BT601, BT709, BT2020, ColourCoding, Planes, Problem, SourceKind
-from faceveil.media.orientation import UPRIGHT, Orientation, from_display_matrix
+from faceveil.media.decoded_frame import DecodedFrame
+from faceveil.media.demux import Positions, is_cut_off, open_input, packets
+from faceveil.media.frames import Problem, SourceKind
+from faceveil.media.layout import layout_of
+from faceveil.media.side_data import side_data
+from faceveil.media.survey import Survey, survey
+from faceveil.media.timestamps import Timeline, has_discontinuities
 from faceveil.resources import usable_cores
 
 MAX_THREADS = 8
 """Each thread of a decoder or encoder holds frames in memory."""
 
-_UNSPECIFIED, _LIMITED, _FULL = 2, 1, 2  # AVCOL_*_UNSPECIFIED, AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
-_WEIGHTS = {  # AVColorSpace: weights of red and blue
-    1: (BT709.red, BT709.blue),
-    4: (0.30, 0.11),
-    5: (BT601.red, BT601.blue),
-    6: (BT601.red, BT601.blue),
-    7: (0.212, 0.087),
-    9: (BT2020.red, BT2020.blue),
-    10: (BT2020.red, BT2020.blue),
-}
-_SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # AVColorSpace: swscale's own number
-_DIRECT = {
-    f"yuv{full}{chroma}p{depth}"
-    for full, depth in (("", ""), ("j", ""), ("", "10le"))
-    for chroma in (420, 422, 444)
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ColourTags:
-    """What a video says about its colours, as FFmpeg's numbers."""
-
-    primaries: int = 1
-    transfer: int = 13
-    matrix: int = 1
-    range: int = _LIMITED
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class VideoLayout:
-    """How the frames of one video are stored; `pixel_format` is planar YUV of 8 or 10 bits."""
-
-    width: int
-    height: int
-    pixel_format: str
-    orientation: Orientation
-    display_matrix: tuple[int, ...] | None
-    tags: ColourTags
-    matrix: int
-    coding: ColourCoding
-    converters: threading.local = field(default_factory=threading.local)
-
-    def convert(self, frame: av.VideoFrame, pixel_format: str, **options: int) -> av.VideoFrame:
-        """The frame in another pixel format, at the size of the first frame. Thread-safe."""
-        if not hasattr(self.converters, "reformatter"):
-            self.converters.reformatter = VideoReformatter()
-        reformatter: VideoReformatter = self.converters.reformatter
-        return reformatter.reformat(
-            frame, self.width, self.height, pixel_format, threads=1, **options
-        )
-
-
-def stored_format(name: str, width: int, height: int) -> str:
-    """The planar YUV format a frame is edited and encoded in; 4:4:4 where the size is odd."""
-    if name not in _DIRECT:
-        deep = any(component.bits > 8 for component in av.VideoFormat(name).components)
-        name = "yuv420p10le" if deep else "yuv420p"
-    if (width % 2 and "444" not in name) or (height % 2 and "420" in name):
-        name = name.replace("420", "444").replace("422", "444")
-    return name
-
-
-def _is_rgb(frame: av.VideoFrame) -> bool:
-    return frame.format.is_rgb or frame.format.name in ("pal8", "gray", "ya8")
-
-
-def _layout(frame: av.VideoFrame) -> VideoLayout:
-    """What the first frame tells about all of them."""
-    tags = ColourTags(frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range)
-    if _is_rgb(frame):
-        tags = ColourTags()
-    matrix = tags.matrix
-    if matrix not in _WEIGHTS:  # untagged: what players assume
-        matrix = 1 if frame.width >= 1280 or frame.height > 576 else 6
-    full = tags.range == _FULL or frame.format.name.startswith("yuvj")
-    display_matrix = None
-    side_data: Mapping[Any, Any] = frame.side_data
-    if SideData.DISPLAYMATRIX in side_data:
-        raw = np.frombuffer(side_data[SideData.DISPLAYMATRIX], np.int32)
-        display_matrix = tuple(raw.tolist())
-    return VideoLayout(
-        frame.width,
-        frame.height,
-        stored_format(frame.format.name, frame.width, frame.height),
-        from_display_matrix(display_matrix) if display_matrix else UPRIGHT,
-        display_matrix,
-        tags,
-        matrix,
-        ColourCoding(*_WEIGHTS[matrix], full_range=full),
-    )
-
-
-class DecodedFrame:
-    """A frame of a video; see `frames.Frame`."""
-
-    __slots__ = ("_frame", "_layout", "_planes", "height", "number", "width")
-
-    def __init__(self, number: int, frame: av.VideoFrame, layout: VideoLayout) -> None:
-        self.number = number
-        self.width, self.height = layout.orientation.size(layout.width, layout.height)
-        self._frame = frame
-        self._layout = layout
-        self._planes: Planes | None = None
-
-    @property
-    def time(self) -> Fraction:
-        """When the frame is shown, in seconds."""
-        return (self._frame.pts or 0) * Fraction(self._frame.time_base or 0)
-
-    def rgb(self) -> Image:
-        """The upright frame, RGB uint8 [height, width, 3]; converted anew at each call."""
-        layout = self._layout
-        matrix = {} if _is_rgb(self._frame) else {"src_colorspace": _SWSCALE[layout.matrix]}
-        picture = layout.convert(self._frame, "rgb24", **matrix)
-        plane: Any = picture.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(layout.height, plane.line_size)
-        image = np.ascontiguousarray(rows[:, : 3 * layout.width])
-        return layout.orientation.copy(image.reshape(layout.height, layout.width, 3))
-
-    def planes(self) -> Planes:
-        """Upright samples, writable. The decoder's own copy, which later frames may be predicted
-        from, is never written to."""
-        if self._planes is None:
-            frame = self.stored()
-            frame.make_writable()
-            orientation = self._layout.orientation
-            peak = 1023 if "10" in frame.format.name else 255
-            views = tuple(orientation.view(_samples(plane, peak)) for plane in frame.planes)
-            self._planes = Planes(views, peak, self._layout.coding)
-        return self._planes
-
-    def replace(self, image: Image) -> None:
-        """Show an upright picture RGB uint8 [height, width, 3] instead, at the time of this one."""
-        layout = self._layout
-        picture = layout.convert(
-            av.VideoFrame.from_ndarray(image, "rgb24"),
-            layout.pixel_format,
-            dst_colorspace=_SWSCALE[layout.matrix],
-            dst_color_range=_FULL if layout.coding.full_range else _LIMITED,
-        )
-        target = self.planes()
-        for samples, plane in zip(target.planes, picture.planes, strict=True):
-            samples[...] = _samples(plane, target.peak)
-
-    def stored(self) -> av.VideoFrame:
-        """The frame as it will be encoded: turned as in the source, `layout.pixel_format`."""
-        frame, layout = self._frame, self._layout
-        if (frame.format.name, frame.width, frame.height) != (
-            layout.pixel_format,
-            layout.width,
-            layout.height,
-        ):
-            to_limited = {"dst_colorspace": 1, "dst_color_range": _LIMITED}
-            options = to_limited if _is_rgb(frame) else {}
-            self._frame = layout.convert(frame, layout.pixel_format, **options)
-        return self._frame
-
-
-def _samples(plane: VideoPlane, peak: int) -> NDArray[Any]:
-    """A plane of a frame as an array [H, W] that shares its memory."""
-    buffer: Any = plane
-    dtype = np.dtype(np.uint8 if peak == 255 else np.uint16)
-    rows = np.frombuffer(buffer, dtype).reshape(plane.height, plane.line_size // dtype.itemsize)
-    return rows[:, : plane.width]
+_INTERLACED = (2, 3, 4, 5)  # AVFieldOrder: which field is stored and which is shown first
 
 
 class VideoSource:
     """The frames of a video file (a GIF is one too); see `frames.FrameSource`.
 
-    `width` and `height` are those of the upright frame. `threads` 0 decodes with as many threads
-    there are cores, eight at most, since each holds frames in memory.
+    `width` and `height` are those of the upright frame, the largest there is where the size
+    changes in mid-stream: smaller frames are scaled to it. Times are those of the file, moved to
+    begin at zero and joined at discontinuities where the format has such (`timestamps`).
 
-    Raises InputError when the file is missing, is not a video or has no frame that can be read.
+    Parameters
+    ----------
+    path
+        The file.
+    threads
+        Of the decoder; 0 takes as many as there are cores, eight at most, since each holds frames
+        in memory.
+    hwaccel
+        The kind of device that decodes, as FFmpeg names it (`cuda`, `qsv`, `videotoolbox`); None
+        decodes with the processor.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, is not a video or has no frame that can be read.
+    UsageError
+        When the machine has no such device.
     """
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
+    def __init__(self, path: Path, threads: int = 0, hwaccel: str | None = None) -> None:
         self.path = path
         self.kind: SourceKind = "video"
         self.problems: list[Problem] = []
         self._threads = threads
+        self._hwaccel = hwaccel
+        self._survey = Survey()
+        with self._open() as (container, stream):
+            self._survey = survey(path, container, stream)
         with self._open() as (container, stream):
             self.stream_index = stream.index
             self.time_base = Fraction(stream.time_base or Fraction(1, 90000))
             self.rate: Fraction | None = stream.average_rate or stream.guessed_rate
             self.sample_aspect_ratio = stream.sample_aspect_ratio
             self.frame_count = _frame_count(container, stream, self.rate)
+            if self.frame_count is None or has_discontinuities(container):
+                self.frame_count = self._survey.pictures
             first = next(self._decode(container, stream), None)
             if first is None:
                 reason = self.problems[0].message if self.problems else "it holds none"
                 raise InputError(f"{path}: no frame of the video can be read ({reason})")
-            self.layout = _layout(first)
+            self.layout = layout_of(first, self.sizes)
+            self.side_data = side_data(first)
+            self.field_order = _field_order(stream, first)
         self.width, self.height = self.layout.orientation.size(
             self.layout.width, self.layout.height
         )
+
+    @property
+    def timeline(self) -> Timeline:
+        """How the times of the file's packets become those of its frames."""
+        return self._survey.timeline
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Width and height of the stored frames, as they first appear; more than one where they
+        change."""
+        return self._survey.sizes
 
     def __iter__(self) -> Iterator[DecodedFrame]:
         self.problems.clear()
         count = 0
         last = None
+        size = (self.layout.width, self.layout.height)
         with self._open() as (container, stream):
             for frame in self._decode(container, stream):
                 last = _presentation_time(frame, last)
                 if frame.is_corrupt:
                     self._note(f"frame {count}", "damaged; shown as far as it can be decoded")
+                if (frame.width, frame.height) != size:
+                    frame = self.layout.fit(frame)  # noqa: PLW2901
                 yield DecodedFrame(count, frame, self.layout)
                 count += 1
             self._note_missing(count, is_cut_off(self.path, container, stream))
@@ -246,7 +117,7 @@ class VideoSource:
 
     @contextmanager
     def _open(self) -> Iterator[tuple[InputContainer, VideoStream]]:
-        with open_input(self.path) as container:
+        with open_input(self.path, self._hwaccel) as container:
             stream = container.streams.best("video")
             if not isinstance(stream, VideoStream) or (
                 stream.disposition & Disposition.attached_pic
@@ -266,17 +137,19 @@ class VideoSource:
         """Frames in order of presentation; what cannot be decoded is noted and left out."""
         count = 0
 
-        def unreadable(problem: FFmpegError) -> None:
+        def unreadable(error: FFmpegError) -> None:
             where = f"near frame {count}" if count else "at the start"
-            self._note(where, f"cannot be read: {problem.strerror}")
+            self._note(where, f"cannot be read: {error.strerror}")
 
+        positions = Positions()
         for packet in packets(container, (stream,), unreadable):
+            self.timeline.shift(packet, positions.of(packet))
             try:
                 frames = stream.decode(packet)
             except EOFError:
                 return
-            except FFmpegError as problem:
-                unreadable(problem)
+            except FFmpegError as error:
+                unreadable(error)
                 continue
             for frame in frames:
                 yield frame
@@ -300,6 +173,14 @@ class VideoSource:
 def automatic_threads() -> int:
     """As many threads as this process may use cores, `MAX_THREADS` at most."""
     return min(usable_cores(), MAX_THREADS)
+
+
+def _field_order(stream: VideoStream, first: av.VideoFrame) -> int:
+    """FFmpeg's AVFieldOrder of an interlaced video; 0 of a progressive one."""
+    order = stream.codec_context.field_order
+    if order in _INTERLACED:
+        return order
+    return _INTERLACED[0] if first.interlaced_frame else 0
 
 
 def _presentation_time(frame: av.VideoFrame, last: int | None) -> int:
