@@ -377,7 +377,7 @@ def veil(
     )
     clock = Clock()
     source = open_source(Path(input), stills=stills)
-    sink = open_sink(Path(output), source, encode)
+    sink = open_sink(output, source, encode)
     decided = analyse_and_decide(
         source,
         request,

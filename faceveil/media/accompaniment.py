@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
-from av.container import InputContainer, OutputContainer
+from av.audio.stream import AudioStream
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import AttachmentStream, Discard, Disposition, Stream
+from av.subtitles.stream import SubtitleStream
 
 from faceveil.media import tags
 from faceveil.media.containers import Container
@@ -25,19 +27,22 @@ from faceveil.media.timestamps import Timeline
 if TYPE_CHECKING:
     from av.container.core import Chapter
 
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What becomes of a track: it is copied, or encoded with `encoder` (FFmpeg's name)."""
 
     encoder: str | None = None
 
-    def track(self, stream: Any) -> Track:
+    def track(self, stream: Stream) -> Track:
         """The track that does so with a stream of an opened source."""
         if self.encoder is None:
             return CopiedTrack(stream)
-        if stream.type == "audio":
+        if isinstance(stream, AudioStream):
             return EncodedSound(stream, self.encoder)
-        return ConvertedSubtitles(stream, self.encoder)
+        if isinstance(stream, SubtitleStream):
+            return ConvertedSubtitles(stream, self.encoder)
+        raise ValueError(f"{describe(stream)} cannot be encoded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,11 @@ class Planner:
         must_encode = stream.type == "audio" and self._options.audio == "encode"
         if not must_encode and self._can_copy(stream):
             return Choice()
-        encoder = self._sound(stream) if stream.type == "audio" else self._text(stream)
+        encoder = None
+        if isinstance(stream, AudioStream):
+            encoder = self._sound(stream)
+        elif isinstance(stream, SubtitleStream):
+            encoder = self._text(stream)
         if encoder is None:
             return None
         reason = "as asked for" if must_encode else f"{self._kind} cannot hold it as it is"
@@ -139,7 +148,7 @@ class Planner:
         name = stream.codec_context.codec.canonical_name
         return (known is None or name in known) and self._accepts(stream, Choice())
 
-    def _sound(self, stream: Any) -> str | None:
+    def _sound(self, stream: AudioStream) -> str | None:
         sounds = [self._container.sound]
         if is_lossless(stream.codec_context.name) and self._options.audio != "encode":
             sounds.insert(0, self._container.lossless_sound)
@@ -152,7 +161,7 @@ class Planner:
         )
         return None
 
-    def _text(self, stream: Any) -> str | None:
+    def _text(self, stream: SubtitleStream) -> str | None:
         name, text = describe(stream), self._container.text
         if text is None or not is_text(stream) or not self._accepts(stream, Choice(text)):
             advice = "" if self._container.has_attachments else "; a .mkv file may"

@@ -73,5 +73,7 @@ def _without_vorbis_comments(header: bytes) -> bytes:
     first = header[at : at + sizes[0]]
     rest = header[at + sum(sizes) :]
     comment = b"\3vorbis" + bytes(4) + bytes(4) + b"\1"
-    lacing = b"".join(b"\xff" * (len(part) // 255) + bytes([len(part) % 255]) for part in (first, comment))
+    lacing = b"".join(
+        b"\xff" * (len(part) // 255) + bytes([len(part) % 255]) for part in (first, comment)
+    )
     return b"\2" + lacing + first + comment + rest

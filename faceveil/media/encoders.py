@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 
 from av.codec import Codec
 from av.codec.codec import UnknownCodecError
@@ -30,8 +29,10 @@ _DEVICE_FORMATS = {"nv12": "yuv420p", "p010le": "yuv420p10le"}
 
 _SVT_PRESETS = dict(zip(PRESETS, (12, 10, 9, 8, 7, 6, 5, 4, 3), strict=True))
 _WORST_CRF, _WORST_AV1_CRF = 51, 63
-_HIDDEN_KINDS = ("SEI_UNREGISTERED", "DISPLAYMATRIX", "PANSCAN", "AFD", "GOP_TIMECODE")
-_HIDDEN_KINDS += ("MOTION_VECTORS", "VIDEO_ENC_PARAMS", "FILM_GRAIN_PARAMS", "VIDEO_HINT")
+_HIDDEN_KINDS = (
+    *("SEI_UNREGISTERED", "DISPLAYMATRIX", "PANSCAN", "AFD", "GOP_TIMECODE"),
+    *("MOTION_VECTORS", "VIDEO_ENC_PARAMS", "FILM_GRAIN_PARAMS", "VIDEO_HINT"),
+)
 """Side data that is written anew, or says nothing about the picture."""
 
 _NAMES = {

@@ -15,7 +15,6 @@ from faceveil.errors import UsageError
 from faceveil.faces import Image
 from faceveil.luma import BLUE, RED
 
-
 _FASTEST = 1000
 
 

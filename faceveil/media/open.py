@@ -6,74 +6,133 @@ looked at under a hidden name and then renamed, and S3 cannot rename.
 
 from __future__ import annotations
 
-import mimetypes
+import os
 import re
 from pathlib import Path
 
 from faceveil.errors import InputError, UsageError
+from faceveil.media.containers import CONTAINERS, container_of
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
 from faceveil.media.frames import EncodeOptions, FrameSource, LocalSink
+from faceveil.media.pipes import PIPE, PipedSink, PipedSource
 from faceveil.media.publish import check_destination
 from faceveil.media.video import VideoSource
-from faceveil.media.containers import CONTAINERS
 from faceveil.media.video_sink import VideoSink
 
 _S3 = re.compile(r"s3:/+(?=[^/])")  # pathlib makes one slash of the two in s3://
 
 
-def open_source(path: Path, stills: bool = False, recursive: bool = False) -> FrameSource:
-    """A folder of pictures, frames under a prefix of S3 (s3://bucket/prefix), or a video file.
+def open_source(
+    path: Path | str,
+    stills: bool = False,
+    recursive: bool = False,
+    hwaccel: str | None = None,
+) -> FrameSource:
+    """The frames at a path.
 
-    `stills` says that the pictures are unrelated: any names, each its own size; with `recursive`
-    those of the folders below are read, too. Raises InputError
-    when there is nothing at the path or it cannot be used, UsageError for stills of a video or
-    of S3.
+    Parameters
+    ----------
+    path
+        A video file, a folder of pictures, frames under a prefix of S3 (s3://bucket/prefix), or
+        `-` for a video on standard input.
+    stills
+        The pictures are unrelated: any names, each its own size.
+    recursive
+        Read stills of the folders below, too.
+    hwaccel
+        The kind of device that decodes a video, as FFmpeg names it (`cuda`, `qsv`).
+
+    Raises
+    ------
+    InputError
+        When there is nothing at the path or it cannot be used.
+    UsageError
+        For stills of a video or of S3, and for a device that this machine does not have.
     """
+    path = _path(path)
     if _S3.match(str(path)):
         if stills:
             raise UsageError(f"{path}: stills are read from a folder, not from S3")
         return _open_s3(_S3.sub("s3://", str(path), count=1))
-    if not path.exists():
+    is_pipe = str(path) == PIPE
+    if not is_pipe and not path.exists():
         raise InputError(f"{path}: there is no such file or folder")
     if path.is_dir():
         return FolderSource(path, stills, recursive=recursive)
     if stills:
         raise UsageError(f"{path}: stills are a folder of pictures, not a file")
-    return VideoSource(path)
+    return PipedSource(hwaccel=hwaccel) if is_pipe else VideoSource(path, hwaccel=hwaccel)
 
 
-def open_sink(path: Path, source: FrameSource, options: EncodeOptions | None = None) -> LocalSink:
-    """A video file where the path ends in one's extension, else a folder of pictures.
+def open_sink(
+    path: Path | str, source: FrameSource, options: EncodeOptions | None = None
+) -> LocalSink:
+    """Where frames go: a video file, or a folder of pictures.
 
-    Raises UsageError when the output would be the input, is not empty or of an unknown kind, and
-    OutputError when it cannot be written.
+    Parameters
+    ----------
+    path
+        A video file where it ends in a known extension (`containers.CONTAINERS`). A folder where
+        there is one, where it ends in a slash, and where frames from a folder go to a name without
+        an extension; a `Path`, which has lost its slash, is one for frames of a video, too. `-`
+        is Matroska on standard output.
+    source
+        What the frames come from.
+    options
+        How a video is stored.
+
+    Raises
+    ------
+    UsageError
+        When the output would be the input, is not empty or of an unknown kind, or a container
+        cannot hold what it would.
+    OutputError
+        When the output cannot be written.
     """
+    is_folder = _is_folder(path, source)
+    path = _path(path)
+    options = options or EncodeOptions()
     if _S3.match(str(path)):
         raise UsageError(
             f"{path}: this command writes a video file or a folder of this machine; jobs write to "
             "S3, or copy the folder there"
         )
+    if str(path) == PIPE:
+        return PipedSink(source, options)
     check_destination(path, source.path)
-    if path.suffix.lower() in CONTAINERS:
-        if path.is_dir():
-            raise UsageError(f"{path}: is a folder; give the video another name")
-        if source.kind == "stills":
-            raise UsageError(f"{path}: unrelated pictures make no video; name an output folder")
-        return VideoSink(path, source, options or EncodeOptions())
-    kind = mimetypes.guess_type(path.name)[0] or ""
-    if kind.startswith(("video/", "image/")) and not path.is_dir():
+    if path.suffix.lower() in CONTAINERS and path.is_dir():
+        raise UsageError(f"{path}: is a folder; give the video another name")
+    if is_folder:
+        return FolderSink(path, source, strip_metadata=options.strip_metadata)
+    if not path.suffix:
         raise UsageError(
-            f"{path}: a video is written as one of {', '.join(CONTAINERS)}, "
-            "or as pictures into a folder"
+            f"{path}: is it a video or a folder? Name a video with an extension "
+            f"({', '.join(CONTAINERS)}), a folder of pictures with a slash at its end: {path}/"
         )
-    return FolderSink(path, source, strip_metadata=options is not None and options.strip_metadata)
+    container_of(path)
+    if source.kind == "stills":
+        raise UsageError(f"{path}: unrelated pictures make no video; name an output folder")
+    return VideoSink(path, source, options)
+
+
+def _path(path: Path | str) -> Path:
+    if not str(path).strip():
+        raise UsageError("an empty name: name a file or a folder")
+    return Path(path)
+
+
+def _is_folder(path: Path | str, source: FrameSource) -> bool:
+    if str(path).endswith(("/", os.sep)) or Path(path).is_dir():
+        return True
+    has_lost_its_slash = isinstance(path, Path) or source.kind != "video"
+    return has_lost_its_slash and not Path(path).suffix and str(path) != PIPE
 
 
 def _open_s3(address: str) -> FrameSource:
     try:
         from faceveil.aws.s3 import S3Location
         from faceveil.media.s3_frames import S3Frames
-    except ModuleNotFoundError as problem:
-        raise UsageError(f"{address}: S3 needs boto3: pip install 'faceveil[aws]'") from problem
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{address}: S3 needs boto3: pip install 'faceveil[aws]'") from error
     return S3Frames(S3Location.open(address))

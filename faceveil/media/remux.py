@@ -15,7 +15,6 @@ from faceveil.media.demux import Positions, packets
 from faceveil.media.sound import usual_layout
 from faceveil.media.timestamps import Timeline
 
-
 _SEARCHED = 2000
 """Packets from the start in which the first of each stream is searched."""
 
@@ -45,8 +44,8 @@ class CopiedTrack:
     def add(self, output: OutputContainer) -> Stream:
         """The copy, as a new stream of an output."""
         # `opaque` takes the codec's parameters over without opening an encoder.
-        copy: Any = output.add_stream_from_template(self._source, opaque=True)
-        context = copy.codec_context
+        copy: Stream = output.add_stream_from_template(self._source, opaque=True)
+        context: Any = copy.codec_context
         header = context.extradata
         if header:
             clean = clean_header(context.name, header)

@@ -16,10 +16,11 @@ _LIGHT = struct.Struct("=2I")  # AVContentLightMetadata
 
 def _unnamed(kind: type[Type], value: object) -> Type:
     """A member for a kind of side data that FFmpeg knows and PyAV has no name for."""
-    member = object.__new__(kind)
+    member: Any = object.__new__(kind)
     member._name_ = f"UNNAMED_{value}"
     member._value_ = value
-    return member
+    named: Type = member
+    return named
 
 
 # PyAV looks up every kind of side data in this enumeration when any of it is asked for. A kind

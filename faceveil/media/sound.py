@@ -73,7 +73,8 @@ class EncodedSound:
             stream.codec_context.bit_rate = min(bits, 512_000)
         self._stream = stream
         self._target = (name, layout, rate)
-        return self._stream
+        added: Stream = stream
+        return added
 
     def convert(self, packet: Packet[Any]) -> list[Packet[Any]]:
         """What a packet of the source becomes; nothing where it cannot be decoded."""
@@ -86,7 +87,7 @@ class EncodedSound:
     def flush(self) -> list[Packet[Any]]:
         """What is left in the decoder and the encoder."""
         end: Packet[Any] = Packet()
-        end.stream, end.time_base = self._source, self._source.time_base
+        end.stream = self._source
         packets = self.convert(end)
         packets += [new for frame in self._resampled(None) for new in self._stream.encode(frame)]
         return packets + list(self._stream.encode(None))

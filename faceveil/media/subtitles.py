@@ -42,7 +42,8 @@ class ConvertedSubtitles:
         stream.time_base = _MILLISECOND
         stream.codec_context.subtitle_header = self._source.codec_context.subtitle_header
         self._stream = stream
-        return self._stream
+        added: Stream = stream
+        return added
 
     def convert(self, packet: Packet[Any]) -> list[Packet[Any]]:
         """What a packet of the source becomes; nothing where it holds no text."""

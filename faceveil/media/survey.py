@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -39,7 +39,7 @@ class Survey:
         How many packets of the video there are; None where they were not counted.
     """
 
-    timeline: Timeline = Timeline()
+    timeline: Timeline = field(default_factory=Timeline)
     sizes: tuple[tuple[int, int], ...] = ()
     pictures: int | None = None
 
@@ -69,7 +69,8 @@ def _survey(path: Path, index: int, _modified: int, _length: int) -> Survey:
             if stream not in chosen:
                 stream.discard = Discard.all
         builder, positions, pictures = TimelineBuilder(container), Positions(), 0
-        looks = _SizeLooks(container.streams[index])
+        video: Any = container.streams[index]
+        looks = _SizeLooks(video)
         for packet in packets(container, chosen, lambda _: None):
             if packet.size:
                 builder.add(packet, positions.of(packet))

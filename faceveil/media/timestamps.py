@@ -102,7 +102,8 @@ class TimelineBuilder:
 
 def has_discontinuities(container: InputContainer) -> bool:
     """Whether the format is one whose times may begin again, such as a transport stream."""
-    return bool(container.format.flags & Flags.ts_discont.value)
+    mark: Any = Flags.ts_discont.value  # an int, whatever its stub says
+    return bool(container.format.flags & mark)
 
 
 def start_shift(container: InputContainer) -> Fraction:

@@ -177,9 +177,7 @@ def _plan(
             accompaniment = planner.plan()
     encoder = choose_encoder(options, container, layout, side_data, field_order)
     rate = source.rate or options.rate
-    return WritingPlan(
-        container, encoder, layout, time_base, rate, options, video, accompaniment
-    )
+    return WritingPlan(container, encoder, layout, time_base, rate, options, video, accompaniment)
 
 
 def _size_losses(source: FrameSource) -> list[Loss]:

@@ -28,7 +28,7 @@ _INTERLEAVE_MICROSECONDS = 2_000_000
 _MAX_MOVIE_TIMESCALE = 2**31 - 1
 _REORDERED = 16
 _LONGEST_REORDERING = 600
-"""The most pictures an encoder holds back, and seconds by which it decodes none before the first."""
+"""Pictures an encoder holds back at most, and seconds by which it decodes none too early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class VideoWriter:
 
     def _add_video(self) -> None:
         plan, layout = self._plan, self._plan.layout
-        stream: VideoStream = self._output.add_stream(
+        stream: Any = self._output.add_stream(
             plan.encoder.name,
             rate=plan.rate,
             width=layout.width,
@@ -179,7 +179,7 @@ class VideoWriter:
             context.sample_aspect_ratio = plan.source.sample_aspect_ratio
         if layout.display_matrix:
             stream.set_display_matrix(layout.display_matrix)
-        self._video = stream
+        self._video: VideoStream = stream
 
     def _keep_apart(self, picture: av.VideoFrame) -> None:
         """Move a picture that would be shown together with the one before it, as the container

@@ -169,10 +169,11 @@ def test_rotation_is_kept_and_an_edit_is_upright(tmp_path, suffix, rotation):
         ("yuvj420p", (160, 96)),
     ],
 )
-def test_format_size_and_colour_tags_are_kept(tmp_path, pixel_format, size):
+@pytest.mark.parametrize("transfer", [1, 16], ids=["SDR", "PQ"])
+def test_format_size_and_colour_tags_are_kept(tmp_path, pixel_format, size, transfer):
     path, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
     full = pixel_format.startswith("yuvj")
-    tags = {"color_primaries": 9, "color_trc": 16, "colorspace": 9, "color_range": 1 + full}
+    tags = {"color_primaries": 9, "color_trc": transfer, "colorspace": 9, "color_range": 1 + full}
     make_video(
         path,
         range(4),
@@ -185,7 +186,8 @@ def test_format_size_and_colour_tags_are_kept(tmp_path, pixel_format, size):
     with av.open(str(target)) as container:
         stream = container.streams.video[0]
         context = stream.codec_context
-        assert context.name == "h264"
+        is_hevc = transfer == 16 or "10" in pixel_format
+        assert context.name == ("hevc" if is_hevc else "h264")
         assert {name: getattr(context, name) for name in tags} == tags
         assert (context.width, context.height) == size
         assert stream.sample_aspect_ratio == Fraction(4, 3)
@@ -260,24 +262,22 @@ def test_a_better_quality_is_nearer_to_the_source(tmp_path):
     assert max(errors[18]) < 1.5 < np.mean(errors[45])
 
 
-def test_a_codec_the_container_cannot_hold_is_named_before_any_work(tmp_path):
-    make_video(tmp_path / "in.mkv", range(3), subtitles="subrip")
-    source = VideoSource(tmp_path / "in.mkv")
-    with (
-        pytest.raises(UsageError, match=r"subtitle stream 1 \((srt|subrip)\).*\.mkv"),
-        VideoSink(tmp_path / "out.mp4", source, EncodeOptions()),
-    ):
-        pytest.fail("the block must not be entered")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv"]
-
-
 @pytest.mark.parametrize(
-    "options", [EncodeOptions(preset="fastest"), EncodeOptions(crf=60), EncodeOptions(crf=-1)]
+    "options",
+    [
+        {"preset": "fastest"},
+        {"crf": 60},
+        {"crf": -1},
+        {"rate": Fraction(0)},
+        {"rate": Fraction(-1)},
+        {"threads": -1},
+        {"codec": "mpeg9"},
+        {"audio": "louder"},
+    ],
 )
-def test_unknown_options_are_named(tmp_path, options):
-    make_video(tmp_path / "in.mp4", range(3))
-    with pytest.raises(UsageError, match=r"fastest|crf"):
-        open_sink(tmp_path / "out.mp4", VideoSource(tmp_path / "in.mp4"), options)
+def test_unknown_options_are_named(options):
+    with pytest.raises(UsageError, match=next(iter(options))):
+        EncodeOptions(**options)
 
 
 def test_sound_whose_times_stand_still_is_still_written(tmp_path, monkeypatch):
@@ -304,10 +304,10 @@ def test_sound_whose_times_stand_still_is_still_written(tmp_path, monkeypatch):
     assert all(a < b for a, b in itertools.pairwise(times))
 
 
-@pytest.mark.parametrize("suffix", [".avi", ".webm", ".png"])
+@pytest.mark.parametrize("suffix", [".avi", ".wmv", ".png", ".xyz"])
 def test_unknown_kinds_of_video_name_the_known(tmp_path, suffix):
     make_video(tmp_path / "in.mp4", range(3))
-    with pytest.raises(UsageError, match=r"\.mp4.*\.mov.*\.mkv"):
+    with pytest.raises(UsageError, match=r"\.mp4.*\.mkv"):
         open_sink(tmp_path / f"out{suffix}", VideoSource(tmp_path / "in.mp4"))
 
 
