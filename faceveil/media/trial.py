@@ -74,7 +74,8 @@ def _write(plan: WritingPlan, path: Path, scratch: Path) -> None:
         with suppress(FFmpegError, OSError, ValueError):
             writer.close()
         scratch.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in _PLACE:
+        is_of_the_file = "avcodec" not in str(getattr(error, "filename", ""))
+        if isinstance(error, OSError) and error.errno in _PLACE and is_of_the_file:
             raise output_error(path, error, 0, None) from error
         raise UsageError(
             f"{path}: {plan.encoder.name} into a {path.suffix} file was refused "
