@@ -43,9 +43,9 @@ def run_assemble(options: argparse.Namespace) -> int:
     """`faceveil aws assemble`: write the video."""
     from faceveil.cli.options import encode_options_of
     from faceveil.jobs.steps.assemble import assemble_pictures
+    from faceveil.media.containers import CONTAINERS
     from faceveil.media.folder import FolderSource
     from faceveil.media.publish import check_destination
-    from faceveil.media.video_sink import CONTAINERS
 
     if (options.source is None) == (options.rate is None):
         raise UsageError("the frames have no times: give either --source VIDEO or --rate FPS")
