@@ -1,5 +1,4 @@
-"""Small pictures of a frame, straight from its stored samples: nobody converts a whole frame to
-RGB only to shrink it."""
+"""Small pictures of a frame, straight from its stored samples: only they are converted to RGB."""
 
 from __future__ import annotations
 

@@ -66,9 +66,9 @@ class S3Frame(StoredFrame):
             if picture.size != size:
                 sizes = "{} x {}, unlike the others of {} x {}".format(*picture.size, *size)
                 raise InputError(f"the picture: is {sizes}")
-        except InputError as problem:
+        except InputError as error:
             where = self.location.uri(self.name)
-            raise InputError(str(problem).replace("the picture", str(where), 1)) from problem
+            raise InputError(str(error).replace("the picture", str(where), 1)) from error
         self._picture = picture
         return picture
 
@@ -86,10 +86,10 @@ class S3Frames:
     saves reading a frame to learn it.
 
     Frames are read ahead in threads, in bounded memory, all of them or those that `expect` names;
-    the others are read when somebody asks. A frame that is missing from the part, gone or changed
-    since it was listed, or no readable picture of that size, is left out while iterating and
-    listed in `problems`. What concerns all frames alike (access, credentials, the network) raises
-    InputError, as do no frames, missing and doubled ones when listing.
+    the others are read when they are asked for. A frame that is missing from the part, gone or
+    changed since it was listed, an animation, or no readable picture of that size, is left out
+    while iterating and listed in `problems`. What concerns all frames alike (access, credentials,
+    the network) raises InputError, as do no frames, missing and doubled ones when listing.
     """
 
     kind: SourceKind = "folder"
@@ -145,12 +145,12 @@ class S3Frames:
             return frame
         try:
             frame.content()
-        except LostObjectError as problem:
-            return frame.problem(problem)
+        except LostObjectError as error:
+            return frame.problem(error)
         try:
             frame.decode()
-        except InputError as problem:
-            return frame.problem(problem)
+        except InputError as error:
+            return frame.problem(error)
         return frame
 
     def _find_size(self) -> tuple[int, int]:

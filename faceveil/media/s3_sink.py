@@ -52,7 +52,7 @@ class S3FrameSink:
     written, as far as S3 still allows it. The prefix must be empty before.
 
     With `part`, frames are added to what is there, an exception leaves what was written, which
-    the next attempt writes again, and whoever ordered the parts says when all are done.
+    the next attempt writes again, and the caller says when all parts are done.
 
     `stored` lists the objects in the order of the frames. Raises UsageError where output would
     mix with other objects or with the input, InputError and OutputError as `S3Location` does.
@@ -149,16 +149,16 @@ class S3FrameSink:
             stored, losses = future.result()
             self.stored.append(stored)
             self._losses.add(frame_name(frame), losses)
-        except (LostObjectError, SeveralPicturesError) as problem:
+        except (LostObjectError, SeveralPicturesError) as error:
             where = f"frame {frame.number} ({frame_name(frame)})"
-            self._source.problems.append(Problem(where, str(problem)))
+            self._source.problems.append(Problem(where, str(error)))
 
     def _encode(self, frame: Frame, changed: bool) -> _Written:
         try:
             encoded = encode_frame(frame, changed, self._strip)
-        except OSError as problem:
-            reason = f"{self._source.path}: {frame_name(frame)} cannot be read ({problem.strerror})"
-            raise InputError(reason) from problem
+        except OSError as error:
+            reason = f"{self._source.path}: {frame_name(frame)} cannot be read ({error.strerror})"
+            raise InputError(reason) from error
         name = frame_name(frame) + encoded.suffix
         return _Written(self._location.write(name, encoded.content), encoded.losses)
 

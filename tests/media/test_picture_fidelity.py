@@ -74,6 +74,18 @@ def test_sixteen_bits_stay_sixteen(channels, suffix):
     assert tuple(found[30, 30, :3]) == (0, 0, 65535)
 
 
+def test_alpha_that_colours_were_multiplied_with_is_not_applied_twice():
+    """Pillow reads associated alpha (ExtraSamples 1) as colours divided by it."""
+    rgba = np.full((48, 64, 4), (200, 100, 50, 128), np.uint8)
+    rgba[..., :3] = rgba[..., :3] // 2
+    before = bytearray(saved(Image.fromarray(rgba), "TIFF"))
+    place = before.index(b"\x52\x01\x03\0\1\0\0\0\2\0") + 8
+    before[place] = 1
+    shown = np.asarray(Image.open(io.BytesIO(bytes(before))))
+    after = np.asarray(Image.open(io.BytesIO(edited(bytes(before)).content)))
+    assert np.array_equal(after[unedited(after)], shown[unedited(shown)])
+
+
 def test_lab_stays_lab_with_its_profile(shared_data):
     content = (shared_data / "odd" / "lab.tif").read_bytes()
     after = Image.open(io.BytesIO(edited(content).content))

@@ -22,6 +22,7 @@ from faceveil.media.picture_file.exif import DESCRIPTIVE, ORIENTATION, filter_ta
 
 _KIND, _XMP, _IPTC, _PROFILE, _SUB_FILES = 254, 700, 33723, 34675, 330
 _REDUCED, _MASK = 1, 4
+_ALPHA, _UNASSOCIATED = 338, 2
 _LAYOUT = {
     *(254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281),
     *(284, 290, 291, 292, 293, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 332),
@@ -119,8 +120,10 @@ def encode_page(samples: NDArray[Any], mode: str, described: Directory, order: s
         _PREDICTOR: short_entry(order, [2]),
     }
     if channels > colours:
-        alpha = described.entries.get(338)
-        entries[338] = short_entry(order, [_number(alpha, order) if alpha else 2])
+        alpha = described.entries.get(_ALPHA)
+        # Pillow has divided 8-bit colours by an alpha that they were multiplied with
+        kind = _number(alpha, order) if alpha and samples.itemsize > 1 else _UNASSOCIATED
+        entries[_ALPHA] = short_entry(order, [kind])
     strips = [_packed(samples[top : top + rows], order) for top in range(0, height, rows)]
     return Directory(entries, dict(described.below), strips)
 
