@@ -80,7 +80,7 @@ def test_folder_without_photos_and_missing_path_are_refused(tmp_path):
         (frame_faces([]), "has none"),
         (frame_faces([100], scores=[0.45]), r"unclear one \(score 0\.45\)"),
         (frame_faces([100], scores=[0.8], accept_score=0.5), r"unclear one \(score 0\.80\)"),
-        (frame_faces([100, 60]), "2 faces of like size"),
+        (frame_faces([100, 60]), "2 faces of similar size"),
         (frame_faces([20]), "20 pixels wide"),
         (frame_faces([100], [np.zeros(8)]), "cannot be described"),
     ],
