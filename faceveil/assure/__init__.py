@@ -1,1 +1,1 @@
-"""Proof that the result holds."""
+"""Checks of the result: coverage before rendering, verification after it, and the report."""

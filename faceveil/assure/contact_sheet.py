@@ -1,7 +1,7 @@
 """A picture with one row per identity: its faces, what happens to it and where it is seen.
 
-It is for the operator who checks a selection: the faces of veiled people can be recognised in it.
-Keep it as confidential as the input.
+It helps an operator to check a selection. The faces of veiled people can be recognised in it: keep
+it as confidential as the input.
 """
 
 from __future__ import annotations
@@ -56,10 +56,19 @@ class _Row:
 
 
 class ContactSheet:
-    """Collects faces while frames pass by, then draws the sheet.
+    """Collects faces from frames, then draws the sheet.
 
-    sequences [n] with their identities int32 [n] and decisions [n]; frame_count is the length of
-    the timeline. At most 200 identities, those seen longest, with 6 faces each: memory stays
+    Parameters
+    ----------
+    sequences : sequence of FaceSequence [n]
+    identities : ndarray of int32 [n]
+    decisions : sequence of Decision [n]
+    frame_count : int
+        Length of the timeline.
+
+    Notes
+    -----
+    There are at most 200 identities, those with the most frames, with 6 faces each: memory stays
     below 40 MB however long the video is.
     """
 
@@ -84,7 +93,7 @@ class ContactSheet:
         self.wanted_frames = frozenset(frame for row in self._rows for frame in row.samples)
 
     def add(self, frame_number: int, picture: Image) -> None:
-        """Take the faces of a wanted frame, RGB uint8 [H, W, 3]."""
+        """Cut the faces of one of `wanted_frames` out of its picture, RGB uint8 [H, W, 3]."""
         for row in self._rows:
             box = row.samples.get(frame_number)
             if box is not None:
@@ -134,7 +143,7 @@ def _samples(sequences: list[FaceSequence]) -> dict[int, Floats]:
 
 
 def _crop(picture: Image, box: Floats) -> Image:
-    """The face with a margin around it, uint8 [96, 96, 3]; beyond the frame its edge goes on."""
+    """The face with a margin, uint8 [96, 96, 3]; beyond the frame its edge is repeated."""
     size = max(4, round(1.5 * float(sides(box).max())))
     left, top = (round(float(value) - size / 2) for value in centres(box))
     height, width = picture.shape[:2]
@@ -193,7 +202,7 @@ def _letters(size: int) -> int:
 
 @lru_cache
 def _font(size: int) -> Font:
-    """A font of the system that knows accents, or Pillow's own, which knows English letters."""
+    """A font of the system with accents, or Pillow's own, which has only English letters."""
     for name in ("DejaVuSans.ttf", "LiberationSans-Regular.ttf", "Arial.ttf"):
         try:
             return ImageFont.truetype(name, size)

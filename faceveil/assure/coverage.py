@@ -1,7 +1,7 @@
-"""The policy "coverage": no accepted detection that must be veiled shows.
+"""The coverage invariant: every accepted detection that must be veiled lies under a veil.
 
-It compares two things that were made apart: what the detector said, before any filling, smoothing
-or pruning, and the boxes the renderer is about to veil.
+Two things of different origin are compared: the detections before any filling, smoothing or
+pruning, and the boxes that the renderer is about to veil.
 """
 
 from __future__ import annotations
@@ -23,9 +23,16 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coverage:
-    """What the check found: how many detections were checked, and the breaches as columns.
+    """The result of the check.
 
-    frames int32 [b] and boxes float32 [b, 4] of the detections that would have stayed visible.
+    Attributes
+    ----------
+    checked : int
+        How many detections were checked.
+    frames : ndarray of int32 [b]
+        Frames of the detections that would stay visible.
+    boxes : ndarray of float32 [b, 4]
+        Their boxes, in pixels of the upright frame.
     """
 
     checked: int
@@ -33,7 +40,7 @@ class Coverage:
     boxes: Floats
 
     def require(self) -> None:
-        """Raise CoverageError naming the first breaches; return where there are none."""
+        """Raise CoverageError, naming the first breaches, unless there are none."""
         if len(self.frames) == 0:
             return
         named = "; ".join(
@@ -59,13 +66,27 @@ def check_coverage(
     width: int | Ints,
     height: int | Ints,
 ) -> Coverage:
-    """Check every detection whose sequence is veiled, or that no sequence took.
+    """Check every detection whose sequence is veiled, or that belongs to no sequence.
 
-    Each must lie inside the opaque core of one veil of its own frame, or its frame be veiled whole;
-    for "upper", the top 60 % of its box must. What lies outside the frame needs no veil.
+    Each must lie inside the opaque core of one veil of its frame (for "upper" the top 60 % of its
+    box), or its frame must be veiled whole. What lies outside the frame needs no veil.
 
-    veiled: bool [sequences]. width, height: of the frames, or int32 [detections] where they differ.
-    Memory beyond the columns is bounded: detections are taken in chunks.
+    Parameters
+    ----------
+    detections : DetectionLog
+    plan : VeilPlan
+    veiled : ndarray of bool [sequences]
+    style : VeilStyle
+    width, height : int or ndarray of int32 [detections]
+        Size of the frames in pixels, or of the frame of each detection where they differ.
+
+    Returns
+    -------
+    Coverage
+
+    Notes
+    -----
+    Detections are processed in chunks, so that memory beyond the columns is bounded.
     """
     required = np.ones(len(detections), bool)
     taken = detections.sequence >= 0

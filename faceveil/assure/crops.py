@@ -1,4 +1,4 @@
-"""Small pictures of what verification found: of uncovered faces, so confidential."""
+"""Small pictures of violations that verification found. They show faces and are confidential."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OWNER_ONLY = 0o600
 class Crops:
     """Writes PNG files, at most 200, readable by their owner only, into a folder.
 
-    Their names say frame, kind and place. Raises OutputError when they cannot be written.
+    File names hold frame, kind and place. Raises OutputError when a file cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,10 +32,10 @@ class Crops:
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{folder}: cannot be made ({error.strerror})") from error
+            raise OutputError(f"{folder}: cannot be created ({error.strerror})") from error
 
     def save(self, picture: Image, violations: Iterable[Violation]) -> None:
-        """Cut each violation out of its frame, RGB uint8 [H, W, 3], with half its size around."""
+        """Cut violations out of their frame, RGB uint8 [H, W, 3], half their size around."""
         height, width = picture.shape[:2]
         for item in violations:
             if self._written >= _MOST:

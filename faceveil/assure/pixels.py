@@ -1,8 +1,8 @@
 """Whether a veil is really in the output, by its pixels: no network, so every frame can be checked.
 
-A missing veil changes what the output must show by exactly what the veil would have changed. How
-much of that is seen is a projection: 0 where the veil is, 1 where it is not, and an encoder's noise
-hardly moves it (benchmarks/reports/verification.md).
+Where a veil is missing, the output differs from what it must show by exactly what the veil would
+have changed. How much of that change is there is a projection: 0 where the veil is, 1 where it is
+not, and the noise of an encoder hardly moves it (benchmarks/reports/verification.md).
 """
 
 from __future__ import annotations
@@ -16,18 +16,27 @@ from faceveil.faces import Floats
 _MISSING, _QUARTER_MISSING = 0.6, 0.75
 """Share of a veil's change that may be absent, over its whole region and in a quarter of it."""
 _DISTINCT = 9.0
-"""Mean squared difference (grey levels) that a veil must make to be judged: what looks the same
-with and without its veil hides nothing."""
+"""Mean squared difference, in grey levels, that a veil must make to be judged: one that changes
+nothing hides nothing."""
 
 
 def missing_veils(
     original: Samples, veiled: Samples, shown: Samples
 ) -> tuple[NDArray[np.bool_], Floats]:
-    """Which veils are missing, bool [n], and how much of each is, float32 [n] about 0 to 1.
+    """Find the veils that are missing.
 
-    Samples uint8 [n, LATTICE, LATTICE] of the same places (see `traces`): of the input, of the
-    input veiled again, and of the output. A veil that is missing in a quarter of its region only
-    is missing too.
+    Parameters
+    ----------
+    original, veiled, shown : ndarray of uint8 [n, LATTICE, LATTICE]
+        Samples of the same places (`traces`) of the input, of the input veiled again, and of the
+        output.
+
+    Returns
+    -------
+    missing : ndarray of bool [n]
+        A veil that is absent in one quarter of its region only is missing too.
+    share : ndarray of float32 [n]
+        How much of each veil is missing, about 0 to 1.
     """
     change = original.astype(np.float32) - veiled
     rest = shown.astype(np.float32) - veiled
@@ -39,7 +48,7 @@ def missing_veils(
 
 
 def _sums(samples: Floats) -> Floats:
-    """Of all of each lattice and of each of its quarters, float32 [n, 5]."""
+    """Sums over each lattice and over each of its quarters, float32 [n, 5]."""
     half = LATTICE // 2
     quarters = samples.reshape(-1, 2, half, 2, half).sum(axis=(2, 4)).reshape(-1, 4)
     return np.asarray(np.column_stack([quarters.sum(axis=1), quarters]), np.float32)

@@ -1,4 +1,4 @@
-"""report.json: what a run did, for people and for other programs. It holds no features."""
+"""report.json: what a run did, for people and for other programs. It contains no features."""
 
 from __future__ import annotations
 
@@ -39,11 +39,23 @@ def build_report(
     problems: Sequence[Problem],
     losses: Sequence[Loss] = (),
 ) -> dict[str, Any]:
-    """The report as plain data; its JSON Schema is report.schema.json.
+    """Return the report as plain data, as report.schema.json describes it.
 
-    verification: None where the output was not looked at. seconds: time of each stage on the
-    wall. problems: the parts of the input that could not be read. losses: the properties of the
-    input that the output could not keep.
+    Parameters
+    ----------
+    analysis : Analysis
+    coverage : Coverage
+    style : VeilStyle
+    verification : Verification, optional
+        None where the output was not verified.
+    output, output_digest : str
+        Name and digest of the output.
+    seconds : mapping of str to float
+        Wall time of each stage.
+    problems : sequence of Problem
+        The parts of the input that could not be read.
+    losses : sequence of Loss
+        The properties of the input that the output could not keep.
     """
     return {
         "format": FORMAT,
@@ -126,7 +138,7 @@ def _uncertain(analysis: Analysis) -> list[dict[str, Any]]:
 
 
 def _doubtful(analysis: Analysis) -> list[dict[str, Any]]:
-    """Sequences that are probably no face: nothing was added to where they were seen."""
+    """Sequences that are probably not a face, which were neither extended nor tracked."""
     return [
         {
             "sequence": index,

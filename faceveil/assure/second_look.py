@@ -1,7 +1,7 @@
-"""A face looked at again, larger and mirrored: chance does not strike twice.
+"""A second detection of a face in another view, larger and mirrored, to rule out false alarms.
 
-Near its threshold a detector sees faces in hands, cloth and soft veils. From another view nearly
-all of those are gone, and faces are still there (benchmarks/reports/verification.md).
+Near its threshold a detector finds faces in hands, cloth and soft veils. In another view nearly all
+of those are gone, while true faces are still found (benchmarks/reports/verification.md).
 """
 
 from __future__ import annotations
@@ -18,11 +18,26 @@ _FACE_SIZE = 96
 _CONTEXT = 2.0
 """The view reaches this many times the face's longer side to each side of its centre."""
 _SAME_FACE = 0.35
-"""Intersection over union from which a face of the second view is the one looked for."""
+"""Intersection over union from which a face of the second view is the same face."""
 
 
 def second_look(analyzer: Callable[[Image], FrameFaces], picture: Image, box: Floats) -> float:
-    """Score of the face at box float32 [4] in the second view of an RGB picture; 0 where none."""
+    """Return the score of a face in the second view.
+
+    Parameters
+    ----------
+    analyzer : callable
+        Detects the faces of a picture, RGB uint8 [H, W, 3].
+    picture : ndarray of uint8 [H, W, 3]
+        RGB.
+    box : ndarray of float32 [4]
+        The face, in pixels.
+
+    Returns
+    -------
+    float
+        0 where the second view has no face there.
+    """
     size = float(sides(box).max())
     scale, reach = _FACE_SIZE / size, _CONTEXT * size
     centre = centres(box)

@@ -1,4 +1,4 @@
-"""The step of every run that looks at the finished output before it is published ("verify")."""
+"""Verification as a step of every run: the finished output is checked before it is published."""
 
 from __future__ import annotations
 
@@ -20,11 +20,28 @@ UNVERIFIED = ".unverified"
 
 
 class VerificationStep:
-    """Verifies what a sink holds; a bad output is not published under its own name.
+    """Verifies the output of a sink; a bad output is not published under its own name.
 
-    `traces` is filled while rendering. every, workers, crops and progress are those of `verify`.
-    accept: publish the output whatever is found. Raises UsageError when people cannot be recognised
-    by the analyzer, because the analysis was made with another recogniser.
+    Parameters
+    ----------
+    analysis : Analysis
+    style : VeilStyle
+    analyzer : FaceAnalyzer
+    every, workers, crops, progress
+        As for `verify.verify`.
+    accept : bool
+        Publish the output under its own name in spite of violations.
+
+    Attributes
+    ----------
+    traces : TraceLog
+        To be filled while rendering.
+
+    Raises
+    ------
+    UsageError
+        When the analyzer cannot recognise the people of the analysis because that was made with
+        another recogniser.
     """
 
     def __init__(
@@ -48,9 +65,13 @@ class VerificationStep:
     def __call__(self, sink: LocalSink) -> Verification:
         """Finish and verify the output of a sink.
 
-        With violations it will be published as NAME.unverified, in place of an older one. Raises
-        VerificationError, so that the sink publishes nothing, when the output cannot be read or
-        does not have the frames of the input.
+        With violations it will be published as NAME.unverified, in place of an older one.
+
+        Raises
+        ------
+        VerificationError
+            When the output cannot be read or does not have the frames of the input; the sink then
+            publishes nothing.
         """
         is_stills = self._analysis.source.kind == "stills"
         try:
@@ -65,10 +86,10 @@ class VerificationStep:
                 crops=self._crops,
                 progress=self._progress,
             )
-        except InputError as problem:
+        except InputError as error:
             raise VerificationError(
-                f"{sink.path}: the output could not be verified, so it was removed ({problem})"
-            ) from problem
+                f"{sink.path}: the output could not be verified, so it was removed ({error})"
+            ) from error
         if verification.violations and not self._accept:
             sink.path = sink.path.with_name(sink.path.name + UNVERIFIED)
             remove(sink.path)

@@ -1,9 +1,9 @@
-"""What the veils of each frame must change, taken from the input before anything is rendered.
+"""Traces: what the veils of each frame must change, sampled from the input before rendering.
 
-A veil is a function of the input, so what the output must show is known. A trace keeps a lattice of
-samples of the input under each veil, and of the same veiled once more; `pixels.missing_veils`
-compares the output with both. Traces are taken while rendering, beside the renderer, or later from
-the input decoded again.
+A veil is a function of the input, so the output can be predicted. A trace holds a lattice of
+samples of the input under each veil, and the same samples veiled separately; `pixels.missing_veils`
+compares the output with both. Traces are taken while rendering, or later from the input decoded
+again.
 """
 
 from __future__ import annotations
@@ -38,8 +38,14 @@ Samples = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """The veils of one frame: grey samples uint8 [n, LATTICE, LATTICE] of the input, and of it
-    `veiled`; number, width and height of the frame.
+    """The veils of one frame.
+
+    Attributes
+    ----------
+    number, width, height : int
+        Number and size in pixels of the frame.
+    original, veiled : ndarray of uint8 [n, LATTICE, LATTICE]
+        Grey samples of the input under each veil, and of the veiled input.
     """
 
     number: int
@@ -51,7 +57,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracer:
-    """Knows which veils an analysis wants. Safe in any thread."""
+    """Takes traces of the veils that an analysis asks for. Safe to use from several threads."""
 
     plan: VeilPlan
     style: VeilStyle
@@ -68,14 +74,24 @@ class Tracer:
         return cls(plan, style, analysis.source.frame_count)
 
     def is_whole(self, number: int) -> bool:
-        """Whether all of the frame must be veiled ("fail closed")."""
+        """Return whether all of the frame must be veiled ("fail closed")."""
         return self.plan.whole(number) or number >= self.frame_count
 
     def regions(self, number: int, width: int, height: int) -> tuple[Geometry, Ints]:
-        """What the veils of a frame must hide of it: float64 [n, 4] and their sequences int32 [n].
+        """Return the regions of a frame that veils must hide, and their sequences.
 
-        The sequence is -1 where all of the frame must be hidden. Slivers at its border are left
-        out: a few samples cannot tell a veil from an encoder's noise.
+        Parameters
+        ----------
+        number, width, height : int
+            Number and size in pixels of the frame.
+
+        Returns
+        -------
+        regions : ndarray of float64 [n, 4]
+            Pixels. Slivers at the border are left out: with few samples a veil cannot be told from
+            the noise of an encoder.
+        sequences : ndarray of int32 [n]
+            -1 where all of the frame must be hidden.
         """
         if self.is_whole(number):
             return np.array([[0, 0, width, height]], np.float64), np.array([-1], np.int32)
@@ -85,7 +101,7 @@ class Tracer:
         return regions[visible], planned.sequence[visible]
 
     def trace(self, frame: Frame) -> Trace:
-        """Trace a frame of the input that nobody has written to."""
+        """Return the trace of a frame of the input, which must not be veiled yet."""
         regions, _ = self.regions(frame.number, frame.width, frame.height)
         original = veiled = np.zeros((0, LATTICE, LATTICE), np.uint8)
         if len(regions):
@@ -107,7 +123,7 @@ class Tracer:
 class TraceLog:
     """The traces of all frames in order, in memory up to 4 MB, beyond that in a temporary file.
 
-    The file has no name and is gone with the process: traces are small pictures of faces.
+    Traces are small pictures of faces: the file has no name and vanishes with the process.
     """
 
     def __init__(self, analysis: Analysis, style: VeilStyle) -> None:
@@ -125,9 +141,8 @@ class TraceLog:
             self._file.write(header + trace.original.tobytes() + trace.veiled.tobytes())
         except OSError as error:
             raise OutputError(
-                f"{gettempdir()}: what verification needs cannot be stored there "
-                f"({error.strerror}); free space, choose another folder with TMPDIR, or use "
-                "--verify-frames off"
+                f"{gettempdir()}: temporary files of verification cannot be stored there "
+                f"({error.strerror}); free space, or choose another folder with TMPDIR"
             ) from error
 
     def __iter__(self) -> Iterator[Trace]:
@@ -141,9 +156,9 @@ class TraceLog:
 
 
 def grey_samples(planes: Planes, regions: Geometry) -> Samples:
-    """A lattice of brightness, 0-255, over each region [n, 4]: uint8 [n, LATTICE, LATTICE].
+    """Return a lattice of brightness, 0-255, over each region [n, 4]: uint8 [n, LATTICE, LATTICE].
 
-    The same regions take the same samples of two pictures of one size.
+    Samples lie in the same places for the same regions of two pictures of one size.
     """
     plane = planes.planes[0]
     rows = _lattice(regions[:, 1], regions[:, 3], plane.shape[0])

@@ -1,4 +1,4 @@
-"""What verification found: violations, doubtful faces, and how much was looked at."""
+"""The result of verification: violations, doubtful faces, and how much was checked."""
 
 from __future__ import annotations
 
@@ -20,12 +20,20 @@ _MEANING = {
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing wrong on one frame.
+    """One violation on one frame.
 
-    kind: "uncovered" (a face is plainly seen where none may be), "recognised" (the recogniser
-    knows a person who is veiled) or "unveiled" (the pixels show what a veil of the plan must
-    hide). box: x1, y1, x2, y2 in pixels. measure: the detector's score, the cosine, or the share
-    of the picture that came back. sequence: whose veil it is, None for a face of no sequence.
+    Attributes
+    ----------
+    kind : {"uncovered", "recognised", "unveiled"}
+        "uncovered": a face is clearly visible where none may be. "recognised": the recogniser
+        knows a person who is veiled. "unveiled": the pixels show what a veil must hide.
+    frame : int
+    box : (float, float, float, float)
+        x1, y1, x2, y2 in pixels of the upright frame.
+    measure : float
+        The score of the detector, the cosine, or the share of the veil that is missing.
+    sequence : int, optional
+        The sequence of the veil; None for a face of no sequence.
     """
 
     kind: Kind
@@ -43,13 +51,24 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What `verify` looked at and found.
+    """The result of `verify`.
 
-    frames: of the output. looked_at: frames shown to the detector and, where features were at
-    hand (`recognised`), to the recogniser. veils: veils compared with the input by pixels.
-    doubtful: (frame, box) of what a person should look at, but fails nothing: faces under no veil
-    that a second look did not confirm, or that nobody chose where only some people are veiled, and
-    people still recognised above an "upper" veil, which leaves them so on purpose.
+    Attributes
+    ----------
+    frames : int
+        Frames of the output.
+    looked_at : int
+        Frames given to the detector and, where features were available (`recognised`), to the
+        recogniser. The name is that of report.json.
+    veils : int
+        Veils compared with the input by pixels.
+    recognised : bool
+        Whether people could be recognised.
+    violations : sequence of Violation
+    doubtful : sequence of (int, box)
+        Faces that a person should look at, but that fail nothing: faces under no veil that a second
+        detection did not confirm, or that were not selected where only some people are veiled, and
+        people recognised above an "upper" veil, which leaves them recognisable on purpose.
     """
 
     frames: int
@@ -60,7 +79,7 @@ class Verification:
     doubtful: Sequence[tuple[int, tuple[float, float, float, float]]]
 
     def summary(self) -> str:
-        """What was looked at, and what a person should look at, in a few lines."""
+        """Return in a few lines what was checked, and what a person should look at."""
         compared = f"{self.veils} veils compared with the input, " if self.veils else ""
         failed = len({item.frame for item in self.violations})
         result = f"{failed} frames show what must be veiled" if failed else "nothing shows"
@@ -74,9 +93,9 @@ class Verification:
         return "\n".join(lines)
 
     def require(self, where: str, advice: str = "") -> None:
-        """Raise VerificationError naming what is wrong, first what is worst; else return.
+        """Raise VerificationError, naming the worst violations first, unless there are none.
 
-        where: the output, as the message names it. advice: what else to do, at its end.
+        `where` is the output, as the message names it; `advice` is added at its end.
         """
         if not self.violations:
             return
@@ -89,7 +108,7 @@ class Verification:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Verification:
-        """What `to_dict` gave."""
+        """Return the verification that `to_dict` wrote."""
         violations = [
             Violation(**item | {"box": tuple(item["box"])}) for item in data["violations"]
         ]
@@ -97,7 +116,7 @@ class Verification:
         return cls(**{**data, "violations": violations, "doubtful": doubtful})
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for report.json; no features and no pictures."""
+        """Return plain data for report.json, without features and pictures."""
         return {
             "frames": self.frames,
             "looked_at": self.looked_at,

@@ -1,8 +1,8 @@
-"""The policy "verify": detector, recogniser and pixels look at the rendered output.
+"""Verification: the rendered output is checked by detector, recogniser and pixels.
 
-Three questions, each able to catch what the others cannot. Is there a face under no veil? Is a
-veiled person still recognised? And, where the input is at hand, is every veil of the plan really
-in the picture? The last needs no network and no luck, so it is asked on every frame.
+Three checks, each of which can catch what the others cannot. Is there a face under no veil? Is a
+veiled person still recognised? And, where the input is available, is every veil of the plan really
+in the picture? The last one needs no network and is made on every frame.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from faceveil.assure.pixels import missing_veils
 from faceveil.assure.second_look import second_look
 from faceveil.assure.traces import Trace, TraceLog, Tracer, grey_samples
 from faceveil.assure.verification import Kind, Verification, Violation
-from faceveil.boxes import overlaps
+from faceveil.boxes import centres, overlaps, sides
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import Floats, FrameFaces, Image
 from faceveil.identity.select import SAME_FACE_OVERLAP
@@ -43,14 +43,14 @@ from faceveil.veils.styles import VeilStyle
 Analyzer: TypeAlias = Callable[[Image], FrameFaces]
 EVERY = 30
 COVERED = 0.5
-"""Share of a found face that must lie under veils for it to count as veiled."""
+"""Share of a detected face that must lie under veils for it to count as veiled."""
 CONFIRMED = 0.65
-"""Score in the second look from which a face is one. In correct outputs of real clips hands and
-cloth reach 0.31 (at crf 35: 0.58); of true faces, 98.5 % pass."""
+"""Score in the second view that confirms a face. In correct outputs of real clips hands and cloth
+reach 0.31 (at crf 35: 0.58); of true faces, 98.5 % pass."""
 _LISTED = 10_000
-"""Violations kept in memory and in the report; a longer list tells nobody more."""
+"""The most violations kept in memory and in the report."""
 _POINTS = 16
-"""A found face is sampled at 16 x 16 points to measure how much of it lies under veils."""
+"""A detected face is sampled at 16 x 16 points to measure how much of it lies under veils."""
 
 
 def verify(
@@ -66,20 +66,46 @@ def verify(
     crops: Path | None = None,
     progress: Progress | None = None,
 ) -> Verification:
-    """Look at an output rendered from an analysis in this style.
+    """Check an output that was rendered from an analysis in this style.
 
-    analyzer (RGB uint8 [H, W, 3] to FrameFaces, called from several threads) sees every `every`-th
-    frame, and one frame at least of each veiled sequence. It need not be the one of the analysis:
-    another may find what that one missed. original is the input of the analysis, or what was traced
-    of it while rendering: with it, each veil of each frame is compared by pixels. People are
-    recognised by templates, one per sequence; None: those of the features that the sequences of
-    the analysis hold. crops is a folder for pictures of what was found, confidential.
+    Violations are returned, not raised: see `Verification.require`.
 
-    Violations are returned, not raised: see `Verification.require`. Raises InputError when output,
-    original and analysis do not have the same frames, UsageError for `every` below 1.
+    Parameters
+    ----------
+    output : FrameSource
+        The rendered frames.
+    analysis : Analysis
+    analyzer : callable
+        Detects the faces of a frame, RGB uint8 [H, W, 3]; called from several threads. It need not
+        be the one of the analysis: another may find what that one missed.
+    style : VeilStyle
+    original : FrameSource or TraceLog, optional
+        The input of the analysis, or traces of it taken while rendering: with it each veil of each
+        frame is compared by pixels.
+    templates : Templates, optional
+        One a sequence, by which people are recognised; by default those of the features that the
+        sequences of the analysis hold.
+    every : int
+        The analyzer checks every so many frames, and at least one frame of each veiled sequence.
+    workers : int
+        Number of threads.
+    crops : Path, optional
+        Folder for pictures of the violations, which are confidential.
+    progress : Progress, optional
+
+    Returns
+    -------
+    Verification
+
+    Raises
+    ------
+    InputError
+        When output, original and analysis do not have the same frames.
+    UsageError
+        For `every` below 1.
     """
     if every < 1:
-        raise UsageError(f"every {every}: verification looks at every 1st, 2nd, … frame")
+        raise UsageError(f"every is {every}: it must be 1 (every frame) or more")
     tracer = Tracer.of(analysis, style)
     if templates is None:
         templates = sequence_templates(analysis.sequences)
@@ -112,7 +138,7 @@ def _traces(original: FrameSource | TraceLog | None, tracer: Tracer) -> Iterable
 def _pairs(
     output: FrameSource, traces: Iterable[Trace] | None, frame_count: int
 ) -> Iterator[tuple[int, Frame, Trace | None]]:
-    """(number, frame of the output, trace of the same frame of the input)."""
+    """Yield (number, frame of the output, trace of the same frame of the input)."""
     if traces is None:
         count = 0
         for frame in output:
@@ -157,7 +183,7 @@ class _People:
 
 @dataclass(slots=True, eq=False)
 class _Found:
-    """What one frame shows. `picture` RGB is kept only where there is something to show."""
+    """The result for one frame. `picture` RGB is kept only where there are violations."""
 
     looked_at: bool = False
     veils: int = 0
@@ -214,7 +240,7 @@ class _FrameCheck:
         return found
 
     def _compare(self, frame: Frame, trace: Trace, found: _Found) -> None:
-        """Are the veils of this frame in its pixels?"""
+        """Check by pixels that the veils of this frame are there."""
         regions, sequences = self.tracer.regions(trace.number, trace.width, trace.height)
         shown = grey_samples(frame.planes(), regions)
         missing, share = missing_veils(trace.original, trace.veiled, shown)
@@ -224,7 +250,7 @@ class _FrameCheck:
             found.add("unveiled", trace.number, regions[row], min(1.0, float(share[row])), sequence)
 
     def _look(self, number: int, picture: Image, found: _Found) -> None:
-        """Are there faces or people that may not be seen?"""
+        """Check that the networks find no face or person that must be veiled."""
         style, whole = self.tracer.style, self.tracer.is_whole(number)
         planned = self.tracer.plan.at(number)
         seen = self.analyzer(picture)
@@ -251,9 +277,9 @@ class _FrameCheck:
     def _judge(
         self, covered: bool, free: bool, score: float, confirmation: float, similarity: float
     ) -> Kind | Literal["doubtful"] | None:
-        """What a face is, given its scores in both looks and its likeness to veiled people."""
+        """Judge a face by its scores in both views and its similarity to veiled people."""
         known = similarity >= self.accept
-        # "upper" leaves a face to be seen on purpose, and with it the person.
+        # "upper" leaves part of a face visible on purpose, and with it the person recognisable.
         upper = self.tracer.style.name == "upper"
         if not covered:
             if confirmation < CONFIRMED or (free and not known):
@@ -271,13 +297,13 @@ class _FrameCheck:
         return np.asarray((kept >= SAME_FACE_OVERLAP) & (kept > veiled))
 
     def _similarity(self, seen: FrameFaces, row: int, under: NDArray[np.int32]) -> float:
-        """Cosine to the person veiled there, or to the most alike of all who are veiled.
+        """Cosine to the person veiled there, or to the most similar of all veiled people.
 
-        Only of a face that is large and clear: veiled, dark and small ones all look alike to a
+        -1 for a face that is not large and clear: veiled, dark and small ones are all alike to a
         recogniser.
         """
         box = seen.boxes[row]
-        if float((box[2:] - box[:2]).min()) < MIN_FACE_SIZE or seen.scores[row] < CLEAR_SCORE:
+        if float(sides(box).min()) < MIN_FACE_SIZE or seen.scores[row] < CLEAR_SCORE:
             return -1.0
         directions = self.people.directions
         if len(under):
@@ -307,7 +333,7 @@ def _sample(analysis: Analysis, every: int) -> frozenset[int]:
 
 
 def _free_frames(analysis: Analysis) -> tuple[range, ...]:
-    """Frames on which only chosen people are veiled, so that anybody else may be seen."""
+    """Frames in which only selected people are veiled, so that others may be visible."""
     if analysis.selection.mode not in ("only", "none"):
         return ()
     if not analysis.selection.times:
@@ -321,13 +347,12 @@ def _plain(box: NDArray[np.floating]) -> tuple[float, float, float, float]:
 
 
 def share_under(boxes: Floats, cores: Geometry, style: VeilStyle) -> Floats:
-    """How much of each box [n, 4] lies under any of the cores [m, 4], float32 [n] from 0 to 1."""
+    """Return how much of each box [n, 4] lies under any core [m, 4], float32 [n] from 0 to 1."""
     step = (np.arange(_POINTS) + 0.5) / _POINTS
-    sides = boxes[:, 2:] - boxes[:, :2]
-    x = (boxes[:, :1] + sides[:, :1] * step)[:, None, None, :]
-    y = (boxes[:, 1:2] + sides[:, 1:] * step)[:, None, :, None]
-    middle = ((cores[:, :2] + cores[:, 2:]) / 2)[:, :, None, None]
-    half = ((cores[:, 2:] - cores[:, :2]) / 2)[:, :, None, None]
+    lengths = sides(boxes)
+    x = (boxes[:, :1] + lengths[:, :1] * step)[:, None, None, :]
+    y = (boxes[:, 1:2] + lengths[:, 1:] * step)[:, None, :, None]
+    middle, half = centres(cores)[:, :, None, None], sides(cores)[:, :, None, None] / 2
     across, down = np.abs(x - middle[:, 0]) / half[:, 0], np.abs(y - middle[:, 1]) / half[:, 1]
     inside = across**2 + down**2 <= 1 if style.is_round else np.maximum(across, down) <= 1
     return np.asarray(inside.any(axis=1).mean(axis=(1, 2)), np.float32)

@@ -1,1 +1,1 @@
-"""What hides a face."""
+"""Veils: which boxes are veiled (`plan`), the area (`region`), the look (`styles`), and drawing."""

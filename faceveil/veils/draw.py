@@ -1,4 +1,4 @@
-"""Boxes drawn into a frame instead of veils, to see what was found and what will happen to it."""
+"""Boxes drawn into a frame instead of veils, to check detections and decisions."""
 
 from __future__ import annotations
 
@@ -26,11 +26,24 @@ def draw_boxes(
     provenance: NDArray[np.uint8],
     identities: Ints,
 ) -> bool:
-    """Draw boxes float32 [n, 4] in place: kept in blue, veiled (bool [n]) in red.
+    """Draw boxes into the stored samples of a frame, in place: kept in blue, veiled in red.
 
-    Boxes that were not detected (provenance uint8 [n]: interpolated or extended) are dashed. Each
-    carries its number, identities int32 [n]. Works on the stored samples of any frame, like a veil.
-    Returns whether there was anything to draw.
+    Parameters
+    ----------
+    planes : Planes
+        The samples of the frame.
+    boxes : ndarray of float32 [n, 4]
+        Pixels of the upright frame.
+    veiled : ndarray of bool [n]
+    provenance : ndarray of uint8 [n]
+        Boxes that were not detected are dashed.
+    identities : ndarray of int32 [n]
+        The number written on each box.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to draw.
     """
     height, width = planes.planes[0].shape[:2]
     line = max(2, round(min(height, width) / 300))
@@ -66,7 +79,7 @@ def _fill(
     rgb: tuple[int, int, int],
     mask: NDArray[np.bool_] | None = None,
 ) -> None:
-    """Colour a rectangle of the frame, or the pixels of it that `mask` [h, w] names."""
+    """Colour a rectangle of the frame, or those of its pixels in `mask` [h, w]."""
     x1, y1, x2, y2 = rectangle
     colours = planes.colour(rgb)
     for plane, colour, (across, down) in zip(

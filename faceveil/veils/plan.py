@@ -1,4 +1,4 @@
-"""Which boxes are veiled on which frame: looked up while rendering, hours of video at a time."""
+"""Which boxes are veiled on which frame, in columns that hold hours of video."""
 
 from __future__ import annotations
 
@@ -15,8 +15,17 @@ from faceveil.faces import FaceSequence, Floats, Ints
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedBoxes:
-    """The boxes of one frame as columns: boxes float32 [m, 4], seeds int64 [m] of their noise,
-    provenance uint8 [m], and the sequence int32 [m] each belongs to.
+    """The boxes of one frame, as columns.
+
+    Attributes
+    ----------
+    boxes : ndarray of float32 [m, 4]
+        Pixels of the upright frame.
+    seeds : ndarray of int64 [m]
+        Seeds of their noise.
+    provenance : ndarray of uint8 [m]
+    sequence : ndarray of int32 [m]
+        The sequence of each box.
     """
 
     boxes: Floats
@@ -30,9 +39,21 @@ class PlannedBoxes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VeilPlan:
-    """Boxes sorted by frame, as columns [n]; seeds int64 [sequences].
+    """All boxes to veil, sorted by frame, as columns.
 
-    whole_frames int32, sorted, are veiled whole, all with the noise of `whole_seed`.
+    Attributes
+    ----------
+    frames : ndarray of int32 [n]
+    boxes : ndarray of float32 [n, 4]
+        Pixels of the upright frame.
+    provenance : ndarray of uint8 [n]
+    sequence : ndarray of int32 [n]
+    seeds : ndarray of int64 [sequences]
+        Seeds of the noise of each sequence.
+    whole_frames : ndarray of int32 [w]
+        Frames that are veiled whole, sorted.
+    whole_seed : int
+        Seed of their noise.
     """
 
     frames: Ints
@@ -52,12 +73,19 @@ class VeilPlan:
         secret: str,
         unknown_frames: Ints | None = None,
     ) -> VeilPlan:
-        """Plan the veils of the sequences whose row in `veiled` bool [sequences] is set.
+        """Plan the veils of sequences.
 
-        secret: anything not published with the output, the same on every run, such as the input's
-        digest: whoever knows it could compute the noise and take it away.
-        unknown_frames: frames whose detections are missing; those where no sequence, veiled or
-        not, has a box are veiled whole ("fail closed").
+        Parameters
+        ----------
+        sequences : sequence of FaceSequence
+        veiled : ndarray of bool [sequences]
+            Which of them are veiled.
+        secret : str
+            A text that is not published with the output and is the same on every run, such as the
+            digest of the input. With it the noise could be computed and removed.
+        unknown_frames : ndarray of int32, optional
+            Frames whose detections are missing. Those in which no sequence, veiled or not, has a
+            box are veiled whole ("fail closed").
         """
         chosen = np.flatnonzero(veiled)
         picked = [sequences[index] for index in chosen.tolist()]
@@ -78,7 +106,7 @@ class VeilPlan:
         )
 
     def at(self, frame: int) -> PlannedBoxes:
-        """The boxes planned on a frame, in the order of their sequences."""
+        """Return the boxes planned on a frame, in the order of their sequences."""
         start, stop = np.searchsorted(self.frames, [frame, frame + 1])
         sequence = self.sequence[start:stop]
         return PlannedBoxes(
@@ -86,7 +114,7 @@ class VeilPlan:
         )
 
     def whole(self, frame: int) -> bool:
-        """Whether the frame is veiled whole."""
+        """Return whether the frame is veiled whole."""
         index = int(np.searchsorted(self.whole_frames, frame))
         return index < len(self.whole_frames) and int(self.whole_frames[index]) == frame
 

@@ -1,7 +1,7 @@
-"""Which part of the picture a veil covers: geometry only, in pixels of the upright frame.
+"""The area a veil covers: geometry only, in pixels of the upright frame.
 
-A veil has an opaque core, where nothing of the picture is left, and (round only) a soft edge around
-it. The core contains the whole face box with its margin, and the head above it.
+A veil has an opaque core, in which nothing of the picture is left, and if it is round a soft edge
+around it. The core contains the whole face box with its margin, and the head above it.
 """
 
 from __future__ import annotations
@@ -20,18 +20,27 @@ Geometry: TypeAlias = NDArray[np.float64]
 SOFT_EDGE = 0.2
 """Width of the soft edge, as a share of the core's half axes."""
 UPPER_PART = 0.7
-"""Share of the box's height that "upper" covers; `UPPER_REQUIRED` is what it must cover."""
+"""Share of the box's height that "upper" covers; it must cover `UPPER_REQUIRED`."""
 UPPER_REQUIRED = 0.6
 _SLACK = 1.02
-"""An ellipse reaches beyond the box's corners by this factor at least, whatever the margin."""
+"""An ellipse reaches beyond the corners of the box by at least this factor, for any margin."""
 _TOLERANCE = 0.05
 """Pixels by which a box may stick out of a core: rounding of stored boxes."""
 
 
 def core(boxes: Floats, style: VeilStyle) -> Geometry:
-    """The opaque part as rectangles float64 [n, 4], or the rectangles around its ellipses.
+    """Return the opaque part of veils.
 
-    boxes: [n, 4]. Not clipped to the frame. Boxes thinner than a pixel count as one pixel.
+    Parameters
+    ----------
+    boxes : ndarray of float32 [n, 4]
+        Boxes thinner than a pixel count as one pixel.
+    style : VeilStyle
+
+    Returns
+    -------
+    ndarray of float64 [n, 4]
+        Rectangles, or the rectangles around the ellipses of a round veil; not clipped to the frame.
     """
     x1, y1, x2, y2 = np.asarray(boxes, np.float64).reshape(-1, 4).T
     width, height = np.maximum(x2 - x1, 1.0), np.maximum(y2 - y1, 1.0)
@@ -57,7 +66,7 @@ def core(boxes: Floats, style: VeilStyle) -> Geometry:
 
 
 def outer(cores: Geometry, style: VeilStyle) -> Geometry:
-    """Everything a veil may touch, as rectangles float64 [n, 4] around the cores and soft edges."""
+    """Return all that veils may change: rectangles float64 [n, 4] around cores and soft edges."""
     if not style.is_round:
         return cores
     edge = SOFT_EDGE / 2 * sides(cores)
@@ -65,10 +74,10 @@ def outer(cores: Geometry, style: VeilStyle) -> Geometry:
 
 
 def grid(cores: Geometry, style: VeilStyle) -> Geometry:
-    """The rectangles float64 [n, 4] that the cells are laid over.
+    """Return the rectangles float64 [n, 4] that the cells are laid over.
 
-    It is all a veil may touch; for "upper" it goes on downwards to the face's lower margin, so that
-    its cells are no finer than those of a veil over the whole face.
+    This is all that a veil may change. For "upper" it extends down to the lower margin of the face,
+    so that its cells are no finer than those of a veil over the whole face.
     """
     rectangles = outer(cores, style).copy()
     if style.name == "upper":
@@ -78,7 +87,7 @@ def grid(cores: Geometry, style: VeilStyle) -> Geometry:
 
 
 def must_cover(boxes: Floats, style: VeilStyle) -> Geometry:
-    """The part of detected boxes [n, 4] a core must contain: all, or the top 60 % ("upper")."""
+    """Return the part of detected boxes [n, 4] that a core must contain: all, or the top 60 %."""
     required = np.asarray(boxes, np.float64).reshape(-1, 4).copy()
     if style.name == "upper":
         required[:, 3] = required[:, 1] + UPPER_REQUIRED * (required[:, 3] - required[:, 1])
@@ -86,7 +95,7 @@ def must_cover(boxes: Floats, style: VeilStyle) -> Geometry:
 
 
 def contains(cores: Geometry, rectangles: Geometry, style: VeilStyle) -> NDArray[np.bool_]:
-    """bool [n]: whether each core [n, 4] of that style contains the rectangle [n, 4] of its row."""
+    """Return bool [n]: whether each core [n, 4] contains the rectangle [n, 4] of its row."""
     if not style.is_round:
         low = rectangles[:, :2] >= cores[:, :2] - _TOLERANCE
         high = rectangles[:, 2:] <= cores[:, 2:] + _TOLERANCE

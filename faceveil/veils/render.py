@@ -1,7 +1,8 @@
 """Veils drawn into the stored samples of a frame, plane by plane ("a veil cannot be undone").
 
-Work is done on the regions alone, so the cost follows the veiled area and not the frame. Each plane
-is veiled at its own resolution: a chroma sample is veiled when the region touches any part of it.
+Only the regions are processed, so that the cost depends on the veiled area, not on the frame. Each
+plane is veiled at its own resolution: a chroma sample is veiled when the region touches any part of
+it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,23 @@ _BAND_SAMPLES = 1 << 14
 
 
 def veil_frame(planes: Planes, boxes: Floats, seeds: NDArray[np.int64], style: VeilStyle) -> bool:
-    """Veil the boxes float32 [n, 4] (pixels of the upright frame) in place.
+    """Veil boxes in the samples of a frame, in place.
 
-    seeds int64 [n], not negative, fix each sequence's noise. Samples outside the veils, and the
-    transparency of RGBA, keep their exact values. Returns whether any sample was written to: not
-    when every box lies outside the frame.
+    Parameters
+    ----------
+    planes : Planes
+        The samples of the frame. Those outside the veils, and the transparency of RGBA, keep their
+        exact values.
+    boxes : ndarray of float32 [n, 4]
+        Pixels of the upright frame.
+    seeds : ndarray of int64 [n]
+        Not negative; they fix the noise of each sequence.
+    style : VeilStyle
+
+    Returns
+    -------
+    bool
+        Whether any sample was written; False when every box lies outside the frame.
     """
     cores = core(boxes, style)
     regions = list(zip(cores, outer(cores, style), grid(cores, style), strict=True))
@@ -40,7 +53,7 @@ def veil_frame(planes: Planes, boxes: Floats, seeds: NDArray[np.int64], style: V
 
 
 def veil_whole(planes: Planes, seed: int, style: VeilStyle) -> None:
-    """Veil the whole frame in place, where it is unknown what it shows ("fail closed")."""
+    """Veil the whole frame in place, where its content is unknown ("fail closed")."""
     height, width = planes.planes[0].shape[:2]
     frame = np.array([0, 0, width, height], np.float64)
     for layer in _layers(planes, style):
@@ -49,7 +62,7 @@ def veil_whole(planes: Planes, seed: int, style: VeilStyle) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Region:
-    """A veil on a frame: its opaque core, all it may touch and where its cells lie, each [4]."""
+    """A veil on a frame: its opaque core, all it may change and where its cells lie, each [4]."""
 
     core: Geometry
     touched: Geometry
@@ -62,7 +75,7 @@ class _Layer:
     """Planes of one resolution, as views [h, w, channels] without transparency.
 
     `span` is how many pixels a sample covers in x and y, `fills` the colour of each plane under a
-    solid veil; chroma tells chroma planes from luma and RGB.
+    solid veil; `chroma` is True for chroma planes, False for luma and RGB.
     """
 
     planes: list[NDArray[Any]]
@@ -140,7 +153,7 @@ def _in_samples(rectangle: Geometry, layer: _Layer, region: _Region) -> Geometry
 
 
 def _bands(part: NDArray[Any]) -> list[slice]:
-    """Rows taken together: so few samples that what is computed on the way stays in the cache."""
+    """Rows processed together: so few samples that intermediate results stay in the cache."""
     height, width = part.shape[:2]
     step = max(1, _BAND_SAMPLES // width)
     return [slice(start, start + step) for start in range(0, height, step)]

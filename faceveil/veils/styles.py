@@ -1,11 +1,11 @@
-"""What a veil looks like: its options, and the samples that replace a face.
+"""The look of a veil: its options, and the samples that replace a face.
 
-All that is measured of the picture is the mean brightness under the veil. Noise is laid over it in
-at most 8 x 8 cells, and only then are they enlarged. Cells that showed means of their own would
-still tell whose face it is (benchmarks/reports/attack.md): noise averages out over photos of a
+A veil cannot be undone: all that is measured of the picture is the mean brightness under it. Noise
+in at most 8 x 8 cells is added, and only then are the cells enlarged. Cells with means of their own
+would still identify a face (benchmarks/reports/attack.md): noise averages out over photos of a
 person, and noise that is fixed per sequence is the same in all frames, so that it cancels between
-two of them where a face moves under its veil. Colour tells too, and would need so much noise to
-hide it that veils look garish: they are grey. What is not measured cannot come back.
+two of them where a face moves under its veil. Colour identifies people too, and would need so much
+noise that veils look garish: they are grey.
 
 The noise is fixed per sequence and laid over the *box*, to fractions of a pixel: a veil is steady
 while it follows a face, and averaging frames leaves it as it is. Its strength follows the
@@ -32,21 +32,33 @@ _DARKEST = 1 / 16
 
 @dataclass(frozen=True, slots=True)
 class VeilStyle:
-    """How faces are veiled. The defaults are those of "a veil cannot be undone".
+    """How faces are veiled. With every value of these options a veil cannot be undone.
 
-    name: "round" (ellipse with a soft edge), "square" (rectangle, smooth), "pixelate" (rectangle,
-    visible cells), "solid" (rectangle of one colour) or "upper" (as square, over the upper part of
-    the face only: eyes and brows). What "upper" leaves can be enough for a recogniser: it is for
-    data sets that need mouths, not for people who must not be recognised.
-    margin: added on each side, as a share of the box's width and height.
-    head: added above that for forehead and hair, as a share of the box's height; not for "upper".
-    cells: the veil of a face has at most cells x cells values, 1 to 8.
-    noise: standard deviation of the noise, as a share of twice the brightness under the veil (of
-        the sample range for a picture of medium brightness), 0 to 0.5. It has a part of its own in
-        every cell and one that all cells share.
-    colour: RGB 0-255 of "solid".
+    Attributes
+    ----------
+    name : {"round", "square", "pixelate", "solid", "upper"}
+        "round" is an ellipse with a soft edge, "square" a smooth rectangle, "pixelate" a rectangle
+        with visible cells, "solid" a rectangle of one colour. "upper" is as "square", over eyes and
+        brows only: what it leaves can be enough for a recogniser. It is for data sets that need
+        mouths, not for people who must not be recognised.
+    margin : float
+        Added on each side, as a share of the box's width and height, 0 to 2.
+    head : float
+        Added above that for forehead and hair, as a share of the box's height, 0 to 2; not for
+        "upper".
+    cells : int
+        The veil of a face has at most cells x cells values, 1 to 8.
+    noise : float
+        Standard deviation of the noise, as a share of twice the brightness under the veil (for a
+        picture of medium brightness, of the sample range), 0 to 0.5. One part of it differs between
+        cells, another is common to all.
+    colour : (int, int, int)
+        RGB of "solid", 0 to 255.
 
-    Raises UsageError for values outside these.
+    Raises
+    ------
+    UsageError
+        For values outside these ranges.
     """
 
     name: str = "round"
@@ -82,10 +94,10 @@ class VeilStyle:
 
 
 def enlargement(low: float, high: float, start: int, stop: int, style: VeilStyle) -> Floats:
-    """Weights float32 [cells, samples] that spread cells over the samples start … stop - 1.
+    """Return weights float32 [cells, samples] that spread cells over the samples start … stop - 1.
 
-    The cells lie from `low` to `high` (samples, with fractions; a box may begin outside the
-    picture).
+    The cells lie from `low` to `high`, in samples with fractions; a box may begin outside the
+    picture.
     """
     count = max(1, min(style.cells, int((high - low) / MIN_CELL_SIZE)))
     size = (high - low) / count
@@ -104,7 +116,7 @@ def enlargement(low: float, high: float, start: int, stop: int, style: VeilStyle
 
 
 def noisy_cells(brightness: float, noise: Floats, peak: int) -> Floats:
-    """Cells float32 [8, 8] of one brightness with the noise of `veil_noise` at its strength.
+    """Return cells float32 [8, 8] of one brightness with the noise of `veil_noise` at its strength.
 
     In sample units; peak is the largest sample value.
     """
@@ -114,7 +126,7 @@ def noisy_cells(brightness: float, noise: Floats, peak: int) -> Floats:
 
 @lru_cache(maxsize=1024)
 def veil_noise(seed: int, style: VeilStyle, peak: int) -> Floats:
-    """The noise of a sequence at medium brightness, float32 [8, 8] in sample units."""
+    """Return the noise of a sequence at medium brightness, float32 [8, 8] in sample units."""
     random = np.random.default_rng(seed)
     noise: Floats = random.standard_normal((MAX_CELLS, MAX_CELLS), np.float32)
     noise += random.standard_normal(dtype=np.float32)
