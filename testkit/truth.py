@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from faceveil.analysis import Analysis
 from faceveil.evaluation.coverage import coverage_of_boxes, coverage_of_output, match, share_covered
-from faceveil.evaluation.judging import Rules, judge
+from faceveil.evaluation.judging import Rules, judge_coverage
 from faceveil.evaluation.measures import IdentityErrors, identity_errors, names_of
 from faceveil.evaluation.output import output_of_analysis
 from faceveil.evaluation.truth import ELLIPSE, GRID, Truth, grid_points
@@ -130,7 +130,7 @@ def evaluate(
     rules = Rules(
         min_visible=min_visible, hit=hit, bare=untouched, kept_limit=kept_limit, margin=margin
     )
-    verdict = judge(truth, coverage, keep, rules)
+    verdict = judge_coverage(truth, coverage, keep, rules)
     faces, kept_faces = int(verdict.to_veil.sum()), int(verdict.kept.sum())
     return Evaluation(
         faces=faces,

@@ -17,8 +17,8 @@ from benchmarks.quality.variants import DEFAULT, output_of_sequences
 from benchmarks.report import table
 from faceveil.boxes import centres, sides
 from faceveil.evaluation.coverage import coverage_of_output, match
-from faceveil.evaluation.judging import judge
-from faceveil.evaluation.measures import area, jitter
+from faceveil.evaluation.judging import judge_coverage
+from faceveil.evaluation.measures import measure_area, measure_jitter
 from faceveil.evaluation.output import Output
 from faceveil.evaluation.truth import Truth
 from faceveil.faces import FrameFaces
@@ -77,9 +77,9 @@ def fill(example: Example, options: SequenceOptions) -> Filled:
     size, shots = (truth.width, truth.height), KnownShots(example.shot_starts)
     found = follow(enumerate(frames), options, size=size, shots=shots)
     output = output_of_sequences(found.sequences)
-    verdict = judge(truth, coverage_of_output(truth, output))
+    verdict = judge_coverage(truth, coverage_of_output(truth, output))
     there = missing[truth.frames]
-    trembling = jitter(truth, output)
+    trembling = measure_jitter(truth, output)
     return Filled(
         faces=int((verdict.to_veil & there).sum()),
         veiled=int((verdict.to_veil & ~verdict.missed & there).sum()),
@@ -88,7 +88,7 @@ def fill(example: Example, options: SequenceOptions) -> Filled:
         jitter_centre=trembling.centre**2 * trembling.steps,
         jitter_size=trembling.size**2 * trembling.steps,
         frames=len(frames),
-        wasted=area(truth, output).wasted * len(frames),
+        wasted=measure_area(truth, output).wasted * len(frames),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which true faces an output covers, and which of its boxes lies on which face."""
+"""Which true faces an output covers, and on which face each of its boxes lies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Shape = Literal["ellipse", "box"]
 
 
 def pairs_by_frame(frames: Ints, others: Ints) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Every pair of rows of two columns, both with frames rising, that share a frame."""
+    """Return every pair of rows of two columns of rising frames that share a frame."""
     first = np.searchsorted(others, frames, side="left")
     count = np.searchsorted(others, frames, side="right") - first
     rows = np.repeat(np.arange(len(frames)), count)
@@ -28,7 +28,7 @@ def pairs_by_frame(frames: Ints, others: Ints) -> tuple[NDArray[np.intp], NDArra
 
 
 def covered_points(truth: Truth, frames: Ints, regions: Floats, shape: Shape) -> Bools:
-    """bool [n, GRID, GRID]: which sample points of the true faces lie under opaque regions."""
+    """Return bool [n, GRID, GRID]: the sample points of true faces under opaque regions."""
     order = np.argsort(frames, kind="stable")
     opaque = np.asarray(regions, np.float64)[order]
     covered = np.zeros(truth.seen.shape, bool)
@@ -48,23 +48,34 @@ def covered_points(truth: Truth, frames: Ints, regions: Floats, shape: Shape) ->
 
 
 def share_covered(truth: Truth, covered: Bools) -> Floats:
-    """float32 [n]: how much of what can be seen of each face is covered."""
+    """Return float32 [n]: the covered share of the visible part of each face."""
     seen = truth.seen.sum(axis=(1, 2))
     hit = (truth.seen & covered).sum(axis=(1, 2))
     return np.asarray(hit / np.maximum(seen, 1), np.float32)
 
 
 def coverage_of_boxes(truth: Truth, frames: Ints, boxes: Floats, shape: Shape = "box") -> Floats:
-    """The share float32 [n] of each true face's seen part that veiled regions cover.
+    """Return how much of the visible part of each true face is covered by regions together.
 
-    frames int32 [m] and boxes float32 [m, 4] are the regions, margin included; `shape` "ellipse"
-    takes the ellipse inscribed in each, as a round veil does. Regions add up.
+    Parameters
+    ----------
+    truth : Truth
+    frames : ndarray of int32 [m]
+    boxes : ndarray of float32 [m, 4]
+        The regions in pixels, margin included.
+    shape : {"box", "ellipse"}
+        "ellipse" takes the ellipse inscribed in each box, as a round veil does.
+
+    Returns
+    -------
+    ndarray of float32 [n]
+        Shares from 0 to 1.
     """
     return share_covered(truth, covered_points(truth, frames, boxes, shape))
 
 
 def coverage_of_output(truth: Truth, output: Output) -> Floats:
-    """The share float32 [n] of each true face's seen part that an output covers."""
+    """Return the share float32 [n] of the visible part of each true face that an output covers."""
     shape: Shape = "ellipse" if output.is_round else "box"
     coverage = coverage_of_boxes(
         truth, output.frames[output.veiled], output.regions[output.veiled], shape
@@ -74,7 +85,7 @@ def coverage_of_output(truth: Truth, output: Output) -> Floats:
 
 
 def near_veiled(truth: Truth, kept: Bools, margin: float) -> Bools:
-    """bool [n]: kept rows that a veiled person's box, grown by `margin`, overlaps in the frame."""
+    """Return bool [n]: kept rows that touch the box of a veiled person grown by `margin`."""
     near = np.zeros(len(truth), bool)
     mine, others = np.flatnonzero(kept), np.flatnonzero(~kept)
     row, other = pairs_by_frame(truth.frames[mine], truth.frames[others])
@@ -92,9 +103,22 @@ def match(
     *,
     rows: Bools | None = None,
 ) -> Ints:
-    """The true row int32 [m] each box lies on (best intersection over union), -1 where none.
+    """Return the true face on which each box lies.
 
-    rows: bool [n], the only true rows to be considered.
+    Parameters
+    ----------
+    truth : Truth
+    frames : ndarray of int32 [m]
+    boxes : ndarray of float32 [m, 4]
+    min_overlap : float
+        Least intersection over union.
+    rows : ndarray of bool [n], optional
+        Only these true rows are considered.
+
+    Returns
+    -------
+    ndarray of int32 [m]
+        The true row with the best overlap, -1 for none.
     """
     order = np.argsort(frames, kind="stable")
     allowed = np.arange(len(truth)) if rows is None else np.flatnonzero(rows)
@@ -104,12 +128,12 @@ def match(
     found = np.full(len(frames), -1, np.int32)
     rising = np.argsort(overlap, kind="stable")
     rising = rising[overlap[rising] >= min_overlap]
-    found[box[rising]] = face[rising]  # the best comes last and stays
+    found[box[rising]] = face[rising]  # the best one comes last and overwrites the others
     return found
 
 
 def on_ignored(truth: Truth, frames: Ints, boxes: Floats) -> Bools:
-    """bool [m]: boxes of which at least half lies in a face that counts neither way."""
+    """Return bool [m]: boxes of which at least half lies in an ignored face."""
     hit = np.zeros(len(frames), bool)
     ignored = np.flatnonzero(truth.ignore)
     box, face = pairs_by_frame(frames, truth.frames[ignored])

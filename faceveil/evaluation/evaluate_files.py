@@ -1,4 +1,4 @@
-"""What `faceveil evaluate` does: files in, an evaluation, its JSON and its page out."""
+"""Evaluation of files: truth and output are read, JSON and a page are written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faceveil.analysis import read_analysis
 from faceveil.errors import InputError, UsageError
 from faceveil.evaluation.coverage import coverage_of_output
 from faceveil.evaluation.html_report import worst_frames, write_html
-from faceveil.evaluation.judging import Evaluation, evaluate, judge, to_document
+from faceveil.evaluation.judging import Evaluation, evaluate, evaluation_document, judge_coverage
 from faceveil.evaluation.output import Output, output_of_analysis, output_of_boxes
 from faceveil.evaluation.truth import Truth
 from faceveil.evaluation.truth_formats import Clip, read_truth
@@ -23,7 +23,7 @@ from faceveil.media.open import open_source
 from faceveil.veils.styles import VeilStyle
 
 UNFOLLOWED = "track -1"
-"""What MOT text calls boxes that nobody followed."""
+"""The person of boxes in MOT text that belong to no track."""
 
 
 def evaluate_files(
@@ -38,15 +38,39 @@ def evaluate_files(
     html: Path | None = None,
     video: Path | None = None,
 ) -> Evaluation:
-    """Compare an output with the truth, and write what was asked for.
+    """Compare an output with the truth, and write the results that are asked for.
 
-    output_path: analysis.json (veiled in `style`), or a peer's boxes as MOT text or COCO JSON,
-    each grown by `grow` of its size to every side and, `is_round`, only their ellipses covered.
-    keep: people of the truth who may stay visible. video: the input, for pictures of the worst
-    frames in the page.
+    Parameters
+    ----------
+    truth_path : Path
+        Truth in faceveil's own format, MOT text or COCO JSON.
+    output_path : Path
+        analysis.json, or the boxes of another program as MOT text or COCO JSON.
+    keep : collection of str
+        People of the truth who may stay visible.
+    style : VeilStyle, optional
+        The veil of an analysis.
+    grow : float
+        Boxes of another program are grown by this share of their size on each side.
+    is_round : bool
+        Of boxes of another program only the inscribed ellipses are covered.
+    json, html : Path, optional
+        Where the evaluation is written.
+    video : Path, optional
+        The input, for pictures of the worst frames in the page.
 
-    Raises InputError for files that cannot be used, UsageError for people who are not in the
-    truth, OutputError when something cannot be written.
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InputError
+        For files that cannot be used.
+    UsageError
+        For people who are not in the truth.
+    OutputError
+        When a file cannot be written.
     """
     analysis = read_analysis(output_path) if _is_analysis(output_path) else None
     clip = None
@@ -65,9 +89,11 @@ def evaluate_files(
         people = ", ".join(truth.people)
         raise UsageError(f"{truth_path}: {error.args[0]}; it knows {people}") from error
     if json is not None:
-        replace_file(json, orjson.dumps(to_document(evaluation), option=orjson.OPT_INDENT_2))
+        replace_file(
+            json, orjson.dumps(evaluation_document(evaluation), option=orjson.OPT_INDENT_2)
+        )
     if html is not None:
-        verdict = judge(truth, coverage_of_output(truth, output), keep)
+        verdict = judge_coverage(truth, coverage_of_output(truth, output), keep)
         wanted = worst_frames(evaluation, truth, verdict)
         pictures = {} if video is None else _pictures(video, wanted)
         title = f"{output_path.name} against {truth_path.name}"
@@ -75,8 +101,8 @@ def evaluate_files(
     return evaluation
 
 
-def summary(evaluation: Evaluation) -> str:
-    """The evaluation in a few lines, and the longest uncovered runs one by one."""
+def summarise_evaluation(evaluation: Evaluation) -> str:
+    """Return the evaluation in a few lines, followed by the longest uncovered runs."""
     veils, tracks, frames = evaluation.veils, evaluation.tracks, evaluation.frames
     lines = [
         f"faces veiled      {veils.recall:.4f}  ({veils.hits} of {veils.faces}; "
@@ -122,7 +148,7 @@ def _is_analysis(path: Path) -> bool:
 
 
 def _boxes(path: Path, truth: Truth, grow: float, *, is_round: bool) -> Output:
-    """A peer's boxes, read as if they were truth."""
+    """The boxes of another program, in a format of truth."""
     found = read_truth(path, Clip(path.stem, truth.width, truth.height, truth.frame_count))
     followed = ~found.rows_of({UNFOLLOWED} & set(found.people))
     sequence = np.where(followed, found.track, np.int32(-1))

@@ -37,7 +37,7 @@ svg{max-width:100%;background:#f4f4f4} figure{display:inline-block;margin:.5em;w
 
 
 def worst_frames(evaluation: Evaluation, truth: Truth, verdict: Verdict) -> list[int]:
-    """Of each of the longest uncovered runs the frame in which least is covered, in order."""
+    """Return the least covered frame of each of the longest uncovered runs, in order."""
     numbers: list[int] = []
     for run in evaluation.runs:
         rows = np.flatnonzero(
@@ -63,9 +63,25 @@ def write_html(
     verdict: Verdict,
     pictures: Mapping[int, Image] | None = None,
 ) -> None:
-    """Write the page. `pictures`: RGB uint8 [H, W, 3] of the worst frames, by frame number.
+    """Write the page.
 
-    Raises OutputError when it cannot be written, InputError when pictures are of another size.
+    Parameters
+    ----------
+    path : Path
+    title : str
+    evaluation : Evaluation
+    truth : Truth
+    output : Output
+    verdict : Verdict
+    pictures : mapping of int to ndarray of uint8 [H, W, 3], optional
+        The worst frames in RGB, by frame number.
+
+    Raises
+    ------
+    OutputError
+        When the page cannot be written.
+    InputError
+        When pictures have another size than the truth.
     """
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title>",
@@ -76,7 +92,7 @@ def write_html(
         f"{_key(_KEPT, 'kept')}, {_key(_UNCOUNTED, 'not counted')}.</p>",
         _timeline(truth, verdict),
         "<h2>Frames</h2><p>The thesis's categories: a frame is a false negative where a face is "
-        "not covered, a false positive where a veil hides nobody or somebody to keep.</p>",
+        "not covered, a false positive where a veil hides no face or a person to keep.</p>",
         _frames_table(evaluation),
         "<h2>Shares of faces veiled</h2>",
         _shares_table({**evaluation.by_person, **_sizes(evaluation)}),

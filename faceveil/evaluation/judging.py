@@ -1,8 +1,8 @@
-"""How well an output agrees with the truth: who is veiled, for how long somebody is not.
+"""How well an output agrees with the truth: which faces are veiled, and how long others are not.
 
-A privacy tool is judged by the one frame it missed, so what counts is each face in each frame: it
-is veiled when 90 % of what can be seen of it is covered. Beside that: the thesis's frames as true
-and false positives and negatives (tables 4.1-4.4, 4.13, 4.14), identities, wasted area, jitter.
+A privacy tool is judged by the one frame it missed, so each face in each frame counts: it is
+veiled when 90 % of its visible part is covered. Beside that there are the thesis's frames as true
+and false positives and negatives (tables 4.1-4.4, 4.13, 4.14), identities, wasted area and jitter.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from faceveil.evaluation.measures import (
     IdentityErrors,
     Jitter,
     Run,
-    area,
     count_frames,
     identity_errors,
-    jitter,
+    measure_area,
+    measure_jitter,
     runs_of,
 )
 from faceveil.evaluation.output import Output
@@ -42,12 +42,20 @@ SIZE_BOUNDS = (24, 48, 96)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What counts. All are shares.
+    """The limits by which faces are judged. All are shares.
 
-    A face counts when at least `min_visible` of it can be seen; it is veiled when `hit` of that is
-    covered, and bare when less than `bare` is. A kept person is wrongly veiled when more than
-    `kept_limit` of her face is covered and no veiled person's box, grown by `margin`, overlaps
-    hers.
+    Attributes
+    ----------
+    min_visible : float
+        A face counts when at least this much of it is visible.
+    hit : float
+        It is veiled when at least this much of its visible part is covered.
+    bare : float
+        It is bare when less than this is covered.
+    kept_limit : float
+        A person to keep is wrongly veiled when more of the face than this is covered,
+    margin : float
+        unless the box of a veiled person, grown by this, overlaps the face.
     """
 
     min_visible: float = 0.5
@@ -59,8 +67,16 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """What became of each row of the truth, bool [n]: faces `to_veil` and those `missed` of them;
-    rows of kept people that count (`kept`), and those wrongly veiled. coverage float32 [n].
+    """The judgement of each row of the truth.
+
+    Attributes
+    ----------
+    coverage : ndarray of float32 [n]
+        Covered share of each face.
+    to_veil, missed : ndarray of bool [n]
+        Faces that must be veiled, and those of them that are not.
+    kept, kept_veiled : ndarray of bool [n]
+        Faces of people to keep that count, and those of them that are wrongly veiled.
     """
 
     coverage: Floats
@@ -70,10 +86,13 @@ class Verdict:
     kept_veiled: Bools
 
 
-def judge(
+def judge_coverage(
     truth: Truth, coverage: Floats, keep: Collection[str] = (), rules: Rules = Rules()
 ) -> Verdict:
-    """Judge coverage float32 [n] of the true faces. KeyError for people to keep not in the clip."""
+    """Judge the coverage float32 [n] of the true faces.
+
+    Raises KeyError for people to keep who are not in the clip.
+    """
     labelled = truth.labelled[truth.frames]
     counted = (truth.visible >= rules.min_visible) & ~truth.ignore & labelled
     kept = truth.rows_of(keep)
@@ -104,12 +123,33 @@ class Share:
 class Evaluation:
     """How an output compares with the truth. Faces are counted once in each frame.
 
-    veils: faces to veil and those that are; by_person and by_size (height in pixels) divide them.
-    bare: missed faces that are hardly covered at all. coverage: the mean over faces to veil.
-    runs: each uncovered run, longest first. tracks: faces followed through a shot, and those
-    never exposed. kept: rows of kept people, and those not veiled; wrong_kept: boxes left
-    visible on the face of somebody to be veiled. boxes: veils in labelled frames, and those on a
-    true face. frames: the thesis's categories, for all and for each person.
+    Attributes
+    ----------
+    veils : Share
+        Faces to veil, and those that are veiled.
+    by_person, by_size : mapping of str to Share
+        The same, by person and by height in pixels.
+    bare : int
+        Missed faces that are hardly covered at all.
+    coverage : float
+        Mean covered share of the faces to veil.
+    runs : sequence of Run
+        Each uncovered run, longest first.
+    tracks : Share
+        Faces followed through a shot, and those never exposed.
+    kept : Share
+        Faces of people to keep, and those left visible.
+    wrong_kept : int
+        Boxes left visible on the face of a person to veil.
+    boxes : Share
+        Veils in labelled frames, and those on a true face.
+    identities : IdentityErrors, optional
+        None where the output has no identities.
+    area : Area
+    jitter : Jitter
+    frames : Frames
+        The thesis's categories.
+    frames_by_person : mapping of str to Frames
     """
 
     veils: Share
@@ -146,11 +186,26 @@ class Evaluation:
 def evaluate(
     truth: Truth, output: Output, keep: Collection[str] = (), rules: Rules = Rules()
 ) -> Evaluation:
-    """Compare an output with the truth; everybody is to be veiled but the people of `keep`.
+    """Compare an output with the truth.
 
-    Raises KeyError when somebody to keep is not in the clip.
+    Parameters
+    ----------
+    truth : Truth
+    output : Output
+    keep : collection of str
+        People who may stay visible; everyone else must be veiled.
+    rules : Rules
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    KeyError
+        When a person to keep is not in the clip.
     """
-    verdict = judge(truth, coverage_of_output(truth, output), keep, rules)
+    verdict = judge_coverage(truth, coverage_of_output(truth, output), keep, rules)
     to_veil, missed = verdict.to_veil, verdict.missed
     on_face = match(truth, output.frames, output.boxes, SAME_FACE_IOU)
     counted = _countable(truth, output, on_face)
@@ -171,8 +226,8 @@ def evaluate(
         wrong_kept=_wrong_kept(truth, output, keep),
         boxes=_share(counted, counted & (on_face < 0)),
         identities=_identities(truth, output),
-        area=area(truth, output),
-        jitter=jitter(truth, output),
+        area=measure_area(truth, output),
+        jitter=measure_jitter(truth, output),
         frames=_all_frames(truth, output, verdict, counted & (on_face < 0)),
         frames_by_person={
             name: _frames_of(truth, output, verdict, mine, on_face)
@@ -241,8 +296,8 @@ def _all_frames(truth: Truth, output: Output, verdict: Verdict, on_nothing: Bool
 def _frames_of(
     truth: Truth, output: Output, verdict: Verdict, mine: Bools, on_face: Ints
 ) -> Frames:
-    """The frames of one person; a veil is hers where its sequence lies mostly on her face."""
-    hers = np.zeros(len(output), bool)
+    """The frames of one person, whose veils are those of sequences mostly on that face."""
+    own = np.zeros(len(output), bool)
     followed = output.veiled & (output.sequence >= 0) & (on_face >= 0)
     if len(truth) and followed.any():
         sequence = output.sequence[followed]
@@ -253,8 +308,8 @@ def _frames_of(
         ).reshape(-1, people)
         owner = np.where(votes.any(axis=1), votes.argmax(axis=1), -1)
         person = int(truth.person[mine][0]) if mine.any() else -2
-        hers = output.veiled & (output.sequence >= 0) & (owner[output.sequence] == person)
-    absent = np.setdiff1d(output.frames[hers], truth.frames[mine])
+        own = output.veiled & (output.sequence >= 0) & (owner[output.sequence] == person)
+    absent = np.setdiff1d(output.frames[own], truth.frames[mine])
     wrong = np.concatenate([absent, truth.frames[verdict.kept_veiled & mine]])
     return count_frames(
         truth.labelled,
@@ -264,8 +319,8 @@ def _frames_of(
     )
 
 
-def to_document(evaluation: Evaluation) -> dict[str, Any]:
-    """The evaluation as plain data, ready for JSON."""
+def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the evaluation as plain data, ready for JSON."""
 
     def share(value: Share) -> dict[str, Any]:
         return {"faces": value.faces, "hits": value.hits, "share": value.recall}

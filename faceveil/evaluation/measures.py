@@ -14,7 +14,7 @@ from faceveil.evaluation.truth import Truth
 from faceveil.faces import Floats, Ints
 
 SAME_FACE_IOU = 0.3
-"""From this overlap on a box is around a true face, however its program draws boxes."""
+"""From this overlap a box counts as around a true face, whatever the habits of its program."""
 _RASTER = 160
 """Cells across the picture, for areas."""
 
@@ -23,7 +23,7 @@ _RASTER = 160
 class Run:
     """Consecutive frames in which one face stays uncovered.
 
-    size: height of its box in pixels, the largest of the run; coverage: the least.
+    `size` is the largest height of its box in pixels, `coverage` the least covered share.
     """
 
     person: str
@@ -39,7 +39,7 @@ class Run:
 
 
 def runs_of(truth: Truth, rows: Bools, coverage: Floats) -> list[Run]:
-    """The runs of the chosen rows bool [n], by track, longest first."""
+    """Return the runs of rows bool [n], by track, longest first."""
     chosen = np.flatnonzero(rows)
     chosen = chosen[np.lexsort((truth.frames[chosen], truth.track[chosen]))]
     frames, track = truth.frames[chosen], truth.track[chosen]
@@ -62,11 +62,18 @@ def runs_of(truth: Truth, rows: Bools, coverage: Floats) -> list[Run]:
 
 @dataclass(frozen=True, slots=True)
 class IdentityErrors:
-    """How identity numbers agree with people, over boxes.
+    """How identity numbers agree with people, counted in boxes.
 
-    boxes: those that lie on a true face. mixed: those whose identity belongs, by most of its
-    boxes, to another person. split: how many identities there are more than people. unmatched:
-    boxes that lie on no true face.
+    Attributes
+    ----------
+    boxes : int
+        Boxes on a true face.
+    mixed : int
+        Those whose identity belongs, by most of its boxes, to another person.
+    split : int
+        How many more identities than people there are.
+    unmatched : int
+        Boxes on no true face.
     """
 
     boxes: int
@@ -104,9 +111,10 @@ class Area:
     wasted: float
 
 
-def area(truth: Truth, output: Output) -> Area:
-    """Measured on a raster of 160 cells across, over the labelled frames, without the boxes of
-    faces that count neither way.
+def measure_area(truth: Truth, output: Output) -> Area:
+    """Measure the area on a raster of 160 cells across, over the labelled frames.
+
+    The boxes of ignored faces are left out.
     """
     scale = _RASTER / truth.width
     height = max(1, round(truth.height * scale))
@@ -144,10 +152,11 @@ def _raster(
 
 @dataclass(frozen=True, slots=True)
 class Jitter:
-    """How boxes tremble over the true motion: root mean square of the second difference of what
-    they differ by from the true box, of centre (in face sizes) and size (as a logarithm).
+    """How much boxes tremble around the true motion.
 
-    steps: how many triples of adjacent frames were measured.
+    Root mean square of the second difference of the deviation from the true box, of the centre (in
+    face sizes) and of the size (as a logarithm). `steps` is the number of triples of adjacent
+    frames measured.
     """
 
     centre: float
@@ -155,8 +164,8 @@ class Jitter:
     steps: int
 
 
-def jitter(truth: Truth, output: Output) -> Jitter:
-    """Measured where a face is wholly seen and a box is on it in three frames in a row."""
+def measure_jitter(truth: Truth, output: Output) -> Jitter:
+    """Measure jitter where a face is wholly visible and has a box in three frames in a row."""
     rows = np.flatnonzero(output.veiled)
     whole = (truth.visible > 0.99) & truth.labelled[truth.frames]
     face = match(truth, output.frames[rows], output.boxes[rows], SAME_FACE_IOU, rows=whole)
@@ -205,9 +214,10 @@ class Frames:
 
 
 def count_frames(labelled: Bools, missed: Ints, wrong: Ints, veiled: Ints) -> Frames:
-    """Each labelled frame is one of four, by lists of frame numbers: a negative that is false
-    where a face is `missed`; else a false positive where a veil is `wrong`; else a true positive
-    where faces are `veiled`; else a true negative.
+    """Count the labelled frames by category, given lists of frame numbers.
+
+    A frame is a false negative where a face is `missed`; else a false positive where a veil is
+    `wrong`; else a true positive where faces are `veiled`; else a true negative.
     """
     kind = np.zeros(len(labelled), np.uint8)
     for value, numbers in ((1, veiled), (2, wrong), (3, missed)):

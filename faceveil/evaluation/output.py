@@ -1,4 +1,4 @@
-"""What a program covers, faceveil or a peer: the boxes that are compared with the truth."""
+"""What a program covers, faceveil or another: the boxes that are compared with the truth."""
 
 from __future__ import annotations
 
@@ -18,12 +18,22 @@ from faceveil.veils.styles import VeilStyle
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Output:
-    """Boxes as columns, frames rising: what was found, and what of it is veiled.
+    """Detected boxes and what of them is veiled, as columns with rising frames.
 
-    frames int32 [m], boxes float32 [m, 4] around faces, regions float32 [m, 4] that are opaque
-    (`is_round`: their inscribed ellipses are), veiled bool [m]. sequence and identity int32 [m]
-    say which boxes are one face followed, and one person; -1 where the program does not tell.
-    whole_frames int32: frames veiled whole.
+    Attributes
+    ----------
+    frames : ndarray of int32 [m]
+    boxes : ndarray of float32 [m, 4]
+        Around faces, in pixels of the upright frame.
+    regions : ndarray of float32 [m, 4]
+        The opaque part of each veil.
+    veiled : ndarray of bool [m]
+    sequence, identity : ndarray of int32 [m]
+        Which boxes are one face followed, and one person; -1 where the program does not say.
+    is_round : bool
+        Only the ellipses inscribed in the regions are opaque.
+    whole_frames : ndarray of int32
+        Frames that are veiled whole.
     """
 
     frames: Ints
@@ -40,7 +50,7 @@ class Output:
 
 
 def output_of_analysis(analysis: Analysis, style: VeilStyle | None = None) -> Output:
-    """What rendering this analysis in this style would cover."""
+    """Return what rendering this analysis in this style would cover."""
     style = style or VeilStyle()
     frames, boxes, sequence = planned_boxes(analysis.sequences)
     order = np.argsort(frames, kind="stable")
@@ -71,9 +81,21 @@ def output_of_boxes(
     is_round: bool = False,
     sequence: Ints | None = None,
 ) -> Output:
-    """What a peer covers: boxes float32 [m, 4] on frames int32 [m], each grown by `grow` of its
-    width and height to every side.
+    """Return what another program covers, given its boxes.
 
+    Parameters
+    ----------
+    frames : ndarray of int32 [m]
+    boxes : ndarray of float32 [m, 4]
+    grow : float
+        Each box is grown by this share of its width and height on each side.
+    is_round : bool
+        Only the inscribed ellipses are covered.
+    sequence : ndarray of int32 [m], optional
+        The face followed; -1 where unknown.
+
+    Notes
+    -----
     deface 1.5 covers the ellipses of boxes grown by 0.3 (its --mask-scale 1.3).
     """
     order = np.argsort(frames, kind="stable")
@@ -91,7 +113,7 @@ def output_of_boxes(
 
 
 def planned_boxes(sequences: Sequence[FaceSequence]) -> tuple[Ints, Floats, Ints]:
-    """All boxes of sequences as columns: frames int32 [m], boxes float32 [m, 4], sequence [m]."""
+    """Return all boxes of sequences: frames int32 [m], boxes float32 [m, 4], sequence int32 [m]."""
     lengths = [len(sequence) for sequence in sequences]
     return (
         np.concatenate([np.zeros(0, np.int32), *(part.frames for part in sequences)]),

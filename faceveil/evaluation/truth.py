@@ -1,4 +1,4 @@
-"""What is true in a clip: where every face is, whose it is, and how much of it can be seen.
+"""What is true in a clip: where every face is, whose it is, and how much of it is visible.
 
 A face is the ellipse inscribed in its box: the corners of a box show hair and background. Shares
 of a face are counted on a grid of sample points.
@@ -32,18 +32,30 @@ _NO_BOOLS = np.zeros(0, np.bool_)
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """Every face of a clip as columns, one row per face and frame it is in, frames rising.
+    """Every face of a clip as columns: a row for each face in each of its frames, frames rising.
 
-    frames int32 [n], person int32 [n] (index into `people`), boxes float32 [n, 4] in pixels of the
-    upright frame, not clipped to it. seen bool [n, GRID, GRID]: which sample points of the face's
-    ellipse are inside the frame and not behind somebody. shot_starts int32 [s]: first frame of
-    each shot.
-
-    track int32 [n]: rows of one face followed through one shot (default: each person and shot).
-    visibility float32 [n]: what whoever labelled says can be seen of it (default 1), where `seen`
-    does not tell. ignore bool [n]: faces that nobody could recognise; they count neither way.
-    labelled bool [frame_count]: frames in which every face has a row (default: all); the others
-    are left out.
+    Attributes
+    ----------
+    width, height, frame_count : int
+        Size of the upright frame in pixels, and number of frames.
+    people : tuple of str
+    shot_starts : ndarray of int32 [s]
+        First frame of each shot.
+    frames : ndarray of int32 [n]
+    person : ndarray of int32 [n]
+        Index of `people`.
+    boxes : ndarray of float32 [n, 4]
+        Pixels of the upright frame, not clipped to it.
+    seen : ndarray of bool [n, GRID, GRID]
+        Which sample points of the face's ellipse are inside the frame and not hidden.
+    track : ndarray of int32 [n]
+        Rows of one face followed through one shot; by default each person and shot.
+    visibility : ndarray of float32 [n]
+        Visible share as labelled, where `seen` does not tell; by default 1.
+    ignore : ndarray of bool [n]
+        Faces that are not recognisable; they count neither way.
+    labelled : ndarray of bool [frame_count]
+        Frames in which every face has a row, by default all; the others are left out.
     """
 
     width: int
@@ -78,7 +90,7 @@ class Truth:
 
     @property
     def visible(self) -> Floats:
-        """float32 [n]: the share of each face that can be seen."""
+        """float32 [n]: the visible share of each face."""
         share = (self.seen.sum(axis=(1, 2)) / ELLIPSE.sum()).astype(np.float32)
         return np.asarray(np.minimum(share, self.visibility), np.float32)
 
@@ -89,7 +101,7 @@ class Truth:
         return index.astype(np.int32)
 
     def rows_of(self, people: Collection[str]) -> NDArray[np.bool_]:
-        """bool [n]: the rows of these people."""
+        """Return bool [n]: the rows of these people. Raises KeyError for an unknown one."""
         unknown = set(people) - set(self.people)
         if unknown:
             raise KeyError(f"not in this clip: {sorted(unknown)}")

@@ -1,7 +1,7 @@
 """Truth as files: faceveil's own JSON (truth.schema.json), MOT text and COCO JSON.
 
 The own format holds one entry per face followed through a shot: person, frames, boxes and
-visibility, a share or "ignore" for a face that nobody could recognise.
+visibility, a share or "ignore" for a face that is not recognisable.
 """
 
 from __future__ import annotations
@@ -67,10 +67,18 @@ class _Rows:
 
 
 def read_truth(path: Path, clip: Clip | None = None) -> Truth:
-    """Read truth of any of the three formats: .txt is MOT, .json faceveil's or COCO's.
+    """Read truth in any of the three formats: .txt is MOT, .json faceveil's own or COCO.
 
-    clip: what the file does not say itself (MOT text beside no seqinfo.ini). Raises InputError
-    that names the field when it is none of them or does not make sense.
+    Parameters
+    ----------
+    path : Path
+    clip : Clip, optional
+        What the file does not contain (MOT text without seqinfo.ini).
+
+    Raises
+    ------
+    InputError
+        When the file has none of the formats or is inconsistent; the message names the field.
     """
     try:
         content = path.read_bytes()
@@ -90,16 +98,16 @@ def read_truth(path: Path, clip: Clip | None = None) -> Truth:
 
 
 def write_truth(truth: Truth, path: Path, name: str, checked: str) -> None:
-    """Write faceveil's own format. Raises OutputError when it cannot be written.
+    """Write truth in faceveil's own format. Raises OutputError when it cannot be written.
 
-    name: of the clip; checked: how the labels were made and checked.
+    `name` is that of the clip; `checked` says how the labels were made and checked.
     """
-    document = to_document(truth, name, checked)
+    document = truth_document(truth, name, checked)
     replace_file(path, orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
 
 
-def to_document(truth: Truth, name: str, checked: str) -> dict[str, Any]:
-    """The truth as plain data. What hides a face is told only by its visible share."""
+def truth_document(truth: Truth, name: str, checked: str) -> dict[str, Any]:
+    """Return the truth as plain data; of what hides a face only the visible share is kept."""
     visible = np.round(truth.visible.astype(np.float64), 2)
     faces = []
     for track in np.unique(truth.track).tolist():
@@ -130,7 +138,7 @@ def to_document(truth: Truth, name: str, checked: str) -> dict[str, Any]:
 
 
 def from_document(document: object) -> Truth:
-    """The truth held by plain data of faceveil's own format. Raises InputError."""
+    """Return the truth in plain data of faceveil's own format. Raises InputError."""
     error = next(Draft202012Validator(load_schema("truth")).iter_errors(document), None)
     if error is not None or not isinstance(document, dict):
         where = error.json_path.removeprefix("$").lstrip(".") if error else ""

@@ -10,7 +10,7 @@ from faceveil.analysis import Analysis, SourceInfo, write_analysis
 from faceveil.cli.main import main
 from faceveil.decisions import Decision
 from faceveil.errors import InputError, UsageError
-from faceveil.evaluation.evaluate_files import evaluate_files, summary
+from faceveil.evaluation.evaluate_files import evaluate_files, summarise_evaluation
 from faceveil.evaluation.truth_formats import write_truth
 from faceveil.faces import DetectionLog, FaceSequence
 from testkit.clips import make_clip, write_frames
@@ -78,7 +78,7 @@ def test_an_analysis_is_evaluated_and_written_down(clip, truth_path, analysis_pa
         ("Joe Biden", SKIPPED, 1)
     ]
     assert orjson.loads(json.read_bytes())["veils"]["hits"] == result.veils.faces - 1
-    text = summary(result)
+    text = summarise_evaluation(result)
     assert f"Joe Biden, frames {SKIPPED}-{SKIPPED}" in text
     page = html.read_text()
     assert page.count("data:image/jpeg;base64,") == 1 and f"frame {SKIPPED}<" in page

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceveil.evaluation.judging import Rules, evaluate, to_document
+from faceveil.evaluation.judging import Rules, evaluate, evaluation_document
 from faceveil.evaluation.measures import Frames
 from faceveil.evaluation.output import Output, output_of_boxes
 from faceveil.evaluation.truth import Truth, seen_inside
@@ -225,7 +225,7 @@ def test_jitter_is_what_the_true_motion_does_not_explain():
 def test_the_document_tells_what_the_evaluation_tells():
     truth = truth_of(TWO)
     result = evaluate(truth, output_of(truth, truth.frames != 4))
-    document = to_document(result)
+    document = evaluation_document(result)
     assert document["veils"] == {"faces": 20, "hits": 18, "share": 0.9}
     assert document["longest_run"] == 1 and document["frames"]["fn"] == 1
     assert [run["frames"] for run in document["runs"]] == [1, 1]

@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from faceveil.errors import InputError
-from faceveil.evaluation.truth_formats import Clip, read_truth, to_document, write_truth
+from faceveil.evaluation.truth_formats import Clip, read_truth, truth_document, write_truth
 from testkit.clips import make_clip
 
 CLIP = {"name": "clip.mp4", "width": 320, "height": 180, "frame_count": 6}
@@ -31,7 +31,7 @@ def test_a_truth_survives_being_written_and_read(tmp_path):
     assert np.array_equal(truth.person[order], again.person[other])
     assert np.allclose(truth.boxes[order], again.boxes[other], atol=0.051)
     assert np.allclose(truth.visible[order], again.visible[other], atol=0.02)
-    assert to_document(again, "clip", "made by the clip itself") == orjson.loads(
+    assert truth_document(again, "clip", "made by the clip itself") == orjson.loads(
         (tmp_path / "truth.json").read_bytes()
     )
 
