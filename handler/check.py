@@ -13,7 +13,7 @@ import numpy as np
 from faceveil.detect.analyzer import UNION, AnalyzerOptions, build_analyzer
 from faceveil.errors import FaceveilError, WeightsError
 from faceveil.weights.cache import weights_folder
-from faceveil.weights.catalogue import verify
+from faceveil.weights.catalogue import verify_networks
 from faceveil.weights.manifest import INSTALLED, load_manifest
 from handler.options import ServiceOptions
 from handler.weights import WEIGHTS_VARIABLE
@@ -47,7 +47,11 @@ def require_weights(options: AnalyzerOptions) -> None:
     names = [name for name in names if known[name].source.kind != INSTALLED]
     if not names:
         return
-    wrong = [f"{row.network.name} is {row.state}" for row in verify(names) if row.state != "intact"]
+    wrong = [
+        f"{row.network.name} is {row.state}"
+        for row in verify_networks(names)
+        if row.state != "intact"
+    ]
     if wrong:
         raise WeightsError(
             f"{weights_folder()}: {', '.join(wrong)}; give a model.tar.gz made by python -m "

@@ -20,7 +20,7 @@ import orjson
 
 from faceveil.errors import FaceveilError, OutputError, UsageError
 from faceveil.weights.cache import INDEX
-from faceveil.weights.catalogue import ANALYZER_NETWORKS, fetch
+from faceveil.weights.catalogue import ANALYZER_NETWORKS, fetch_networks
 from faceveil.weights.manifest import INSTALLED, load_manifest
 from faceveil.weights.store import Located
 from model.card import model_card
@@ -41,7 +41,7 @@ def build(
     """
     names = list(names)
     _require_files_of_its_own(names)
-    located = fetch(names, accept_licence, progress=_say)
+    located = fetch_networks(names, accept_licence, progress=_say)
     data = archive(contents(located))
     try:
         with tempfile.NamedTemporaryFile(dir=output.parent, delete=False) as stream:

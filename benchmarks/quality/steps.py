@@ -39,9 +39,9 @@ STYLE = VeilStyle()
 class OneSize(CenterFace):
     """CenterFace without its look at half the size."""
 
-    def _look(self, view: Image, lowest: float) -> Detected:
+    def _candidates(self, view: Image, lowest: float) -> Detected:
         if view.shape[0] == self.height:
-            return super()._look(view, lowest)
+            return super()._candidates(view, lowest)
         return Detected(*(np.zeros((0, *row), np.float32) for row in ((4,), (), (5, 2))))
 
     def detect_in(self, pyramid: Pyramid, lowest: float = LOW_SCORE) -> Detected:

@@ -24,13 +24,15 @@ TEMPLATE: Floats = np.array(
     ],
     np.float32,
 )
-"""Where ArcFace expects eyes, nose and mouth corners in a crop of 112 x 112 pixels."""
+"""x, y of eyes, nose and mouth corners in the crops of 112 x 112 pixels that ArcFace takes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
-    """How a recogniser wants its faces: the landmarks of each laid on `template` float32 [5, 2] of
-    a crop of `size` x `size` pixels.
+    """How the faces for a recogniser are cut out.
+
+    The landmarks of each face are mapped onto `template` float32 [5, 2] of a crop of `size` x
+    `size` pixels.
     """
 
     template: Floats
@@ -41,10 +43,22 @@ ARCFACE = Alignment(TEMPLATE, CROP_SIZE)
 
 
 def similarities(points: Floats, targets: Floats) -> Floats:
-    """Maps float32 [n, 2, 3] that turn, zoom and move `points` [n, k, 2] nearest to `targets`.
+    """Return the similarity transforms that map points nearest to targets.
 
-    `targets` is [k, 2] or [n, k, 2]. No map mirrors. Points that all lie in one place have no
-    turn or zoom; they are mapped with zoom 0 onto the middle of the targets.
+    Parameters
+    ----------
+    points : ndarray of float32 [n, k, 2]
+    targets : ndarray of float32 [k, 2] or [n, k, 2]
+
+    Returns
+    -------
+    ndarray of float32 [n, 2, 3]
+        They rotate, scale and move but never mirror. Points that all coincide are mapped with scale
+        0 onto the centre of the targets.
+
+    Notes
+    -----
+    Umeyama, 1991, in the closed form of the plane.
     """
     source = _complex(points)
     target = np.broadcast_to(_complex(targets), source.shape)
@@ -63,7 +77,7 @@ def similarities(points: Floats, targets: Floats) -> Floats:
 
 
 def aligned(pyramid: Pyramid, landmarks: Floats, alignment: Alignment = ARCFACE) -> Image:
-    """Crops uint8 RGB [n, size, size, 3] of faces with the landmarks [n, 5, 2]."""
+    """Return crops uint8 RGB [n, size, size, 3] of faces with landmarks [n, 5, 2]."""
     crop_to_frame = _inverse(similarities(landmarks, alignment.template))
     return pyramid.warp(crop_to_frame, alignment.size)
 
@@ -73,7 +87,7 @@ def _complex(points: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.complex1
 
 
 def _inverse(matrices: Floats) -> Floats:
-    """Inverse of similarities [n, 2, 3]; one without zoom gives an empty crop's map."""
+    """Inverses of similarities [n, 2, 3]; all zeros for one of scale 0."""
     a, b = matrices[:, 0, 0].astype(np.float64), matrices[:, 1, 0].astype(np.float64)
     zoom = a * a + b * b
     safe = np.where(zoom > 0, zoom, 1)

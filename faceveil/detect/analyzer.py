@@ -30,19 +30,21 @@ if TYPE_CHECKING:
 UNION, REKOGNITION = "union", "rekognition"
 ALONE_THRESHOLDS, ALONE_CENTERFACE = (0.6, 0.7, 0.7), 0.5
 UNION_THRESHOLDS, UNION_CENTERFACE = (0.7, 0.8, 0.9), 0.35
-"""On real clips nearly all that only MTCNN sees below 0.9 are hands, cloth and letters, and what
-CenterFace sees from 0.35 on are heads; a face both see is accepted lower (see UnionDetector)."""
+"""On real clips nearly all that only MTCNN detects below 0.9 are hands, cloth and letters, and what
+CenterFace detects from 0.35 on are heads; a face both detect is accepted at a lower score (see
+UnionDetector)."""
 FAST, DEFAULT, HIGH_RECALL = PROFILES = ("fast", "default", "high-recall")
 UNION_TIMES_SMALLEST = 2.0
-"""Smaller faces are left to CenterFace, which sees them better: MTCNN's cost more than halves."""
+"""Smaller faces are left to CenterFace, which detects them better: MTCNN costs less than half."""
 _RESULTS_VERSION = 3
-"""Raise when code changes what the same networks and settings answer."""
+"""To be raised when a change of code changes the results of the same networks and settings."""
 
 
 class Recognizer(Protocol):
-    """Anything that turns aligned faces into features. Called from several threads at once.
+    """Turns aligned faces into features. Called from several threads at once.
 
-    One that wants its faces cut in another way than ArcFace has an `alignment` (align.Alignment).
+    A recogniser whose crops differ from those of ArcFace has an attribute `alignment`
+    (`align.Alignment`).
     """
 
     @property
@@ -50,20 +52,37 @@ class Recognizer(Protocol):
 
     @property
     def feature_size(self) -> int:
-        """Numbers in a feature."""
+        """Length of a feature."""
         ...
 
     def features(self, crops: Image) -> Floats:
-        """Unit rows float32 [n, feature_size] of faces RGB uint8 [n, 112, 112, 3], or of the size
-        of its alignment.
+        """Return the features of faces.
+
+        Parameters
+        ----------
+        crops : ndarray of uint8 [n, 112, 112, 3]
+            RGB; of another size where the alignment has one.
+
+        Returns
+        -------
+        ndarray of float32 [n, feature_size]
+            L2-normalised.
         """
         ...
 
 
 class FaceAnalyzer:
-    """Finds and represents all faces of a picture. Safe to call from several threads.
+    """Detects all faces of a picture and computes their features. Safe in several threads.
 
-    `digest` stands for the weights and settings; by default it covers the parts' names only.
+    Parameters
+    ----------
+    detector : Detector
+    recognizer : Recognizer
+    digest : str, optional
+        Digest of weights and settings; by default of the names of the two only.
+
+    Notes
+    -----
     OpenCV's own threads (cv2.setNumThreads) are left as the process has them.
     """
 
@@ -82,15 +101,28 @@ class FaceAnalyzer:
         )
 
     def __call__(self, image: Image) -> FrameFaces:
-        """Faces of a picture RGB uint8 [H, W, 3], best score first.
+        """Return the faces of a picture.
 
-        Boxes lie within the picture. Faces below the accept score are there too, with a feature
-        of zeros. Raises InputError for an array that is no such picture.
+        Parameters
+        ----------
+        image : ndarray of uint8 [H, W, 3]
+            RGB.
+
+        Returns
+        -------
+        FrameFaces
+            Best score first, boxes within the picture. Faces below the accept score are included,
+            with a feature of zeros.
+
+        Raises
+        ------
+        InputError
+            For an array of another shape or type.
         """
         return self.analyse([image])[0]
 
     def analyse(self, images: Sequence[Image]) -> list[FrameFaces]:
-        """Faces of several pictures; the recogniser sees the faces of all of them together."""
+        """Return the faces of several pictures, whose features are computed in one batch."""
         pyramids = [Pyramid(image) for image in images]
         found = [
             _within(self.detector.detect(image), pyramid)
@@ -130,21 +162,40 @@ class FaceAnalyzer:
 
 @dataclass(frozen=True, slots=True)
 class AnalyzerOptions:
-    """Which networks look for faces, and how.
+    """Which networks detect and recognise faces, and how.
 
-    detector is "union" (of MTCNN and CenterFace), a detector's name, "rekognition" (Amazon's
-    service) or the path of one's own file or folder; recognizer a name, a path or "none".
-    profile says how long the union looks: "fast" once; "default" again where it doubts, nearer,
-    mirrored and turned; "high-recall" at the whole picture mirrored and turned too, and with MTCNN
-    at the smallest faces: three times the cost (benchmarks/reports/quality.md says what each
-    finds).
+    Attributes
+    ----------
+    detector : str
+        "union" (of MTCNN and CenterFace), the name of a detector, "rekognition" (Amazon's service)
+        or the path of a user's own file or folder.
+    recognizer : str
+        A name, a path or "none".
+    profile : {"fast", "default", "high-recall"}
+        How thorough the union is. "fast" runs each network once. "default" examines doubtful places
+        again, enlarged, mirrored and rotated. "high-recall" also examines the whole picture
+        mirrored and rotated, and the smallest faces with MTCNN, at three times the cost
+        (benchmarks/reports/quality.md has the results of each).
+    min_face_size : float, optional
+        Pixels of the picture; by default 1/27 of its shorter side, between 20 and 40.
+    thresholds : (float, float, float), optional
+        Of the three networks of MTCNN; by default its own, or `UNION_THRESHOLDS` in the union.
+    centerface_threshold : float, optional
+        By default CenterFace's own, or `UNION_CENTERFACE` in the union.
+    centerface_scale : float, optional
+        Size of the picture that CenterFace processes, 1 being full size; by default it follows
+        min_face_size.
+    providers : tuple of str
+        onnxruntime's execution providers.
+    threads : int
+        Threads that one call of a network may use.
+    accept_licence : bool
+        Whether networks whose licence forbids commercial use are accepted.
 
-    min_face_size is in pixels of the picture; None is 1/27 of its shorter side, between 20 and 40.
-    thresholds are those of MTCNN's three networks, centerface_threshold is CenterFace's; None is
-    the detector's own, or what suits it in the union (`UNION_THRESHOLDS`, `UNION_CENTERFACE`).
-    centerface_scale is the size at which CenterFace looks (1 is full size, None follows
-    min_face_size). providers and threads are onnxruntime's. Raises UsageError for values that make
-    no sense.
+    Raises
+    ------
+    UsageError
+        For values out of range.
     """
 
     detector: str = UNION
@@ -160,11 +211,11 @@ class AnalyzerOptions:
 
     def __post_init__(self) -> None:
         if self.min_face_size is not None and not 8 <= self.min_face_size <= 10_000:
-            raise UsageError(f"min_face_size {self.min_face_size} is not in 8 to 10000 pixels")
+            raise UsageError(f"min_face_size {self.min_face_size} is not within 8 to 10000 pixels")
         if self.profile not in PROFILES:
-            raise UsageError(f"profile {self.profile!r} does not exist: {', '.join(PROFILES)}")
+            raise UsageError(f"profile {self.profile!r} does not exist; use {', '.join(PROFILES)}")
         if self.profile != DEFAULT and self.detector != UNION:
-            raise UsageError(f"profile {self.profile!r} is one of the detector {UNION!r} alone")
+            raise UsageError(f"profile {self.profile!r} needs the detector {UNION!r}")
         stages = self.mtcnn_thresholds
         if len(stages) != 3 or not all(0 < value < 1 for value in stages):
             raise UsageError(f"thresholds {stages} are not three numbers within 0 and 1")
@@ -183,22 +234,28 @@ class AnalyzerOptions:
 
     @property
     def mtcnn_thresholds(self) -> tuple[float, float, float]:
-        """Those given, or the default of MTCNN alone or in the union."""
+        """The thresholds given, or the defaults of MTCNN alone or in the union."""
         default = UNION_THRESHOLDS if self.detector == UNION else ALONE_THRESHOLDS
         return default if self.thresholds is None else self.thresholds
 
     @property
     def centerface_accept(self) -> float:
-        """The one given, or the default of CenterFace alone or in the union."""
+        """The threshold given, or the default of CenterFace alone or in the union."""
         default = UNION_CENTERFACE if self.detector == UNION else ALONE_CENTERFACE
         return default if self.centerface_threshold is None else self.centerface_threshold
 
 
 def build_analyzer(options: AnalyzerOptions = AnalyzerOptions()) -> FaceAnalyzer:
-    """An analyzer with its networks fetched (where not cached) and opened.
+    """Return an analyzer; its networks are fetched where they are not cached.
 
-    Raises UsageError for an unknown network or provider, WeightsError where weights cannot be
-    had, LicenceError where a licence has to be accepted first.
+    Raises
+    ------
+    UsageError
+        For an unknown network or provider.
+    WeightsError
+        Where weights are unavailable.
+    LicenceError
+        Where a licence must be accepted first.
     """
     from faceveil.weights.store import locate
 
@@ -267,7 +324,7 @@ def _detector(located: Located, options: AnalyzerOptions) -> PyramidDetector:
         accept = network.thresholds["accept"]
         return SCRFD(network.name, sessions["model"], options.min_face_size, accept)
     raise UsageError(
-        f"{network.name}: no detector of faceveil runs a network of architecture "
+        f"{network.name}: faceveil has no detector for networks of architecture "
         f"{network.architecture!r}; known: mtcnn, centerface, scrfd, dlib-hog"
     )
 
@@ -291,7 +348,7 @@ def _recognizer(located: Located, options: AnalyzerOptions) -> Recognizer:
 
 
 def _within(found: Detected, pyramid: Pyramid) -> Detected:
-    """Faces with their boxes cut at the picture's edges, without those that lie outside it."""
+    """Faces with boxes clipped to the picture, without those outside it."""
     boxes = clip(found.boxes, pyramid.width, pyramid.height)
     seen = np.flatnonzero(sides(boxes).min(axis=1) >= 1)
     return Detected(boxes, found.scores, found.landmarks).select(seen)

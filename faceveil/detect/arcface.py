@@ -1,4 +1,4 @@
-"""ArcFace (Deng et al. 2019; thesis 3.1.3): a face as a direction, the same for the same person."""
+"""ArcFace (Deng et al. 2019; thesis 3.1.3): features whose directions agree for one person."""
 
 from __future__ import annotations
 
@@ -13,12 +13,22 @@ _CHUNK = 16
 
 
 class ArcFace:
-    """Recogniser over any ONNX network that takes NCHW float32 faces of 112 x 112 pixels.
+    """Recogniser for any ONNX network that takes NCHW float32 faces of 112 x 112 pixels.
 
-    A pixel p of `colour_order` is fed as (p - mean) * scale. `batch_size` is None where the
-    network takes any number of faces at once, else the only number it takes.
+    Parameters
+    ----------
+    name : str
+    network : Session
+    mean, scale : float
+        A pixel p is fed as (p - mean) * scale.
+    colour_order : {"RGB", "BGR"}
+    batch_size : int, optional
+        The only number of faces the network takes at once; None where any number will do.
 
-    Raises UsageError for a network of another shape.
+    Raises
+    ------
+    UsageError
+        For a network of another shape.
     """
 
     def __init__(
@@ -41,7 +51,7 @@ class ArcFace:
         self.feature_size = self._measured_size()
 
     def features(self, crops: Image) -> Floats:
-        """Unit rows float32 [n, D] of aligned faces RGB uint8 [n, 112, 112, 3], of any frames."""
+        """Return L2-normalised features float32 [n, D] of faces RGB uint8 [n, 112, 112, 3]."""
         ordered = crops[..., ::-1] if self._colour_order == "BGR" else crops
         raw = self._run(ordered)
         lengths = np.linalg.norm(raw, axis=1, keepdims=True)
@@ -63,10 +73,10 @@ class ArcFace:
         return rows
 
     def _measured_size(self) -> int:
-        """Numbers in a feature: what the file says, or what an empty batch answers."""
-        said = self._network.outputs[self._output_name][-1]
-        if isinstance(said, int):
-            return said
+        """Length of a feature: as the file says, or as an empty batch returns."""
+        declared = self._network.outputs[self._output_name][-1]
+        if isinstance(declared, int):
+            return declared
         return int(self._run(np.zeros((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)).shape[1])
 
 

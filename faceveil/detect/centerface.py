@@ -1,6 +1,6 @@
-"""CenterFace (Xu et al. 2019): one network over the whole picture, one answer per face centre.
+"""CenterFace (Xu et al. 2019): one network over the whole picture that detects centres of faces.
 
-It finds small, turned and half hidden faces that MTCNN's first stage never proposes.
+It detects small, turned and half hidden faces that MTCNN's first stage never proposes.
 """
 
 from __future__ import annotations
@@ -14,26 +14,33 @@ from numpy.typing import NDArray
 from faceveil.boxes import clip, suppress
 from faceveil.detect.detector import Detected, Session
 from faceveil.detect.pyramid import Pyramid
-from faceveil.detect.views import Tile, look_around
+from faceveil.detect.views import Tile, detect_in_views
 from faceveil.errors import UsageError
 from faceveil.faces import LOW_SCORE, Floats, Image
 
 _STRIDE = 4
 _MULTIPLE = 32
 _SMALLEST_SEEN = 20
-"""Pixels a face should measure in the network's input: at 1080p and half size (faces of 40 pixels)
-it costs a quarter of full size and keeps nearly all of its recall."""
+"""Pixels a face should measure in the input of the network. At 1080p (faces of 40 pixels) that is
+half size, which costs a quarter of full size and keeps nearly all of its recall."""
 _TILE = Tile()
 _SAME_IOU = 0.3
 
 
 class CenterFace:
-    """Detector of faces from `min_face_size` pixels on, by score of their centre.
+    """Detector of faces by the score of their centres.
 
-    The picture is looked at in the size at which such a face measures 20 pixels, or at
-    `input_scale` where given (1 is full size), and once more in half that size (`look_around`).
-    Smaller faces are answered as well when seen. Without `min_face_size` it follows the picture
-    (`Pyramid.smallest_face`).
+    Parameters
+    ----------
+    network : Session
+    min_face_size : float, optional
+        Pixels; by default it follows the picture (`Pyramid.smallest_face`). Smaller faces are
+        returned as well where they are detected.
+    accept_score : float
+    input_scale : float, optional
+        Size of the picture in the network, 1 being full size; by default that in which the smallest
+        face measures 20 pixels. The picture is processed once more in half that size
+        (`views.detect_in_views`).
     """
 
     name = "centerface"
@@ -57,25 +64,25 @@ class CenterFace:
         self.accept_score = accept_score
 
     def detect(self, image: Image) -> Detected:
-        """Faces of an RGB uint8 [H, W, 3] picture, best score first."""
+        """Return the faces of a picture, RGB uint8 [H, W, 3], best score first."""
         return self.detect_in(Pyramid(image))
 
     def detect_in(self, pyramid: Pyramid, lowest: float = LOW_SCORE) -> Detected:
-        """Faces of a picture whose halvings are already made, from the score `lowest` on."""
+        """Return the faces of a picture from the score `lowest` on."""
         smallest = self._min_face_size or pyramid.smallest_face
         scale = self._input_scale or min(1.0, _SMALLEST_SEEN / smallest)
-        found = look_around(pyramid, scale, _TILE, lambda view: self._look(view, lowest))
+        found = detect_in_views(pyramid, scale, _TILE, lambda view: self._candidates(view, lowest))
         found = found.select(suppress(found.boxes, found.scores, _SAME_IOU))
         boxes = clip(found.boxes, pyramid.width, pyramid.height)
         return Detected(boxes, found.scores, found.landmarks)
 
-    def look_once(self, view: Image) -> Detected:
-        """Faces of an RGB uint8 [H, W, 3] view just as it is; boxes may reach over its edges."""
-        found = self._look(view, LOW_SCORE)
+    def detect_view(self, view: Image) -> Detected:
+        """Return the faces of a view, RGB uint8 [H, W, 3]; boxes may reach over its edges."""
+        found = self._candidates(view, LOW_SCORE)
         return found.select(suppress(found.boxes, found.scores, _SAME_IOU))
 
-    def _look(self, view: Image, lowest: float) -> Detected:
-        """Every centre of a face in one view, several of them for one face."""
+    def _candidates(self, view: Image, lowest: float) -> Detected:
+        """Every centre of a face in one view; a face may have several."""
         outputs = self._network.run({self._input_name: _padded(view)})
         return _decode(outputs, min(lowest, self.accept_score))
 

@@ -1,4 +1,4 @@
-"""What every detector answers, and what it needs of an inference session."""
+"""What detectors have in common: their result, their interface and that of their networks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from faceveil.faces import LOW_SCORE, Floats, Image
 
 
 class Session(Protocol):
-    """An opened network; safe to run from several threads."""
+    """An open network; safe to run from several threads."""
 
     @property
     def inputs(self) -> Mapping[str, tuple[int | str | None, ...]]:
-        """Shape of each input; a name or None where a dimension is free."""
+        """The shape of each input; a name or None where a dimension is free."""
         ...
 
     @property
@@ -26,16 +26,22 @@ class Session(Protocol):
     def run(
         self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] = ()
     ) -> list[NDArray[Any]]:
-        """The named outputs, or all in the file's order."""
+        """Return the named outputs, or all in the order of the file."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detected:
-    """Faces a detector found, best score first.
+    """The faces that a detector found, best score first.
 
-    boxes float32 [n, 4], scores float32 [n] in 0..1, landmarks float32 [n, 5, 2]: pixels of the
-    picture; boxes may reach over its edges.
+    Attributes
+    ----------
+    boxes : ndarray of float32 [n, 4]
+        Pixels of the picture; boxes may reach over its edges.
+    scores : ndarray of float32 [n]
+        From 0 to 1.
+    landmarks : ndarray of float32 [n, 5, 2]
+        x, y in pixels of eyes, nose and mouth corners, left to right as seen in the picture.
     """
 
     boxes: Floats
@@ -46,17 +52,17 @@ class Detected:
         return len(self.boxes)
 
     def select(self, index: NDArray[Any]) -> Detected:
-        """The faces picked by an index or a mask, in that order."""
+        """Return the faces of an index or a mask [n], in that order."""
         return Detected(self.boxes[index], self.scores[index], self.landmarks[index])
 
     def moved(self, x: float, y: float) -> Detected:
-        """The same faces in a picture that begins x pixels further left and y further up."""
+        """Return the same faces in a picture that begins x pixels further left and y further up."""
         shift = np.array([x, y], np.float32)
         return Detected(self.boxes + np.tile(shift, 2), self.scores, self.landmarks + shift)
 
     @classmethod
     def joined(cls, parts: Sequence[Detected]) -> Detected:
-        """All faces of several answers, one after the other."""
+        """Return all faces of several results, one after the other."""
         return cls(
             np.concatenate([part.boxes for part in parts]),
             np.concatenate([part.scores for part in parts]),
@@ -65,23 +71,23 @@ class Detected:
 
 
 class Detector(Protocol):
-    """Anything that finds faces. `detect` is called from several threads at once."""
+    """Detects faces. `detect` is called from several threads at once."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def accept_score(self) -> float:
-        """The score from which a face counts; lower ones may only extend a sequence."""
+        """The score from which a face counts; faces below it may only extend a sequence."""
         ...
 
     def detect(self, image: Image) -> Detected:
-        """Faces of an RGB uint8 [H, W, 3] picture."""
+        """Return the faces of a picture, RGB uint8 [H, W, 3]."""
         ...
 
 
 def rescale(scores: Floats, accept: float, to: float) -> Floats:
-    """Scores float32 [n] on a scale whose accept score is `to` instead of `accept`; monotone."""
+    """Return scores float32 [n] on a scale with accept score `to` instead of `accept`; monotone."""
     own = np.array([0, LOW_SCORE, accept, 1], np.float32)
     return np.interp(scores, own, [0, LOW_SCORE, to, 1]).astype(np.float32)
 
@@ -97,11 +103,24 @@ def run_in_chunks(
     chunk: int,
     padded: bool = False,
 ) -> list[NDArray[Any]]:
-    """Run a network over crops uint8 [n, S, S, 3] as float32 NCHW (x - mean) * scale.
+    """Run a network over crops, fed as float32 NCHW (x - mean) * scale.
 
-    Chunks keep memory bounded however many crops there are, and the layers in the cache.
-    `padded` fills the last one up, for a network that takes batches of one size only. No crop at
-    all gives outputs of the right width without rows.
+    Parameters
+    ----------
+    network : Session
+    outputs : sequence of str
+    input_name : str
+    crops : ndarray of uint8 [n, S, S, 3]
+    mean, scale : float
+    chunk : int
+        Crops in a batch: memory is bounded, and layers stay in the cache.
+    padded : bool
+        Fill up the last batch, for a network that takes batches of one size only.
+
+    Returns
+    -------
+    list of ndarray [n, ...]
+        One array an output, also where n is 0.
     """
     count, size = crops.shape[:2]
     parts = []

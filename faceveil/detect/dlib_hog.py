@@ -1,8 +1,9 @@
 """dlib's frontal face detector (King 2009; Dalal and Triggs 2005): histograms of gradients.
 
-Its library holds its weights. It sees faces from the front and of some size, far fewer than the
-default detectors do (benchmarks/reports/other_networks.md). dlib's MMOD network is left out: on
-labelled frames it saw 10 of 24 faces, this detector 8, CenterFace 18, in a hundredth of the time.
+The weights are part of the library. It detects faces from the front and of some size, far fewer
+than the default detectors (benchmarks/reports/other_networks.md). dlib's MMOD network is not used:
+on labelled frames it detected 10 of 24 faces, this detector 8, CenterFace 18 in a hundredth of the
+time.
 Landmarks come from dlib's 5-point predictor (Kazemi and Sullivan 2014). The 68-point predictor of
 the same package forbids commercial use and is never loaded.
 """
@@ -27,22 +28,27 @@ from faceveil.faces import LOW_SCORE, Floats, Image
 _SMALLEST_SEEN = 80
 """Pixels of the window that the detector slides over a picture and its reductions."""
 _MOST_PIXELS = 9_000_000
-"""Of the enlarged picture, for memory and time; small faces of a larger one are missed."""
+"""Limit of the enlarged picture, for memory and time; small faces of a larger one are missed."""
 _STEEPNESS = 2.0
-"""Of the logistic curve from dlib's margin, 0 where it accepts, to a score within 0 and 1."""
+"""Of the logistic curve from dlib's margin, 0 where it accepts, to a score from 0 to 1."""
 _CHIP_PADDING = 0.25
-"""Around a face in the cuttings of dlib's recogniser, in sizes of the face."""
+"""Around a face in the crops of dlib's recogniser, in sizes of the face."""
 _EDGES = np.array([0.04, -0.18, -0.04, 0.03], np.float32)
-"""Measured: what dlib's boxes, from brow to chin, lack to be ours, from hairline to chin, in their
-own sizes."""
+"""Measured: the difference of dlib's boxes, from brow to chin, to ours, from hairline to chin, in
+their own sizes."""
 _LOWEST_MARGIN = float(np.log(LOW_SCORE / (1 - LOW_SCORE)) / _STEEPNESS)
 
 
 class DlibHOG:
-    """Detector of faces from `min_face_size` pixels on that look at the camera.
+    """Detector of faces that look at the camera. It runs in one thread at a time.
 
-    The picture is enlarged until such a face measures 80 pixels. Without `min_face_size` it follows
-    the picture (`Pyramid.smallest_face`). dlib works on one thread at a time.
+    Parameters
+    ----------
+    landmarks : Path
+        dlib's 5-point predictor.
+    min_face_size : float, optional
+        Pixels; by default it follows the picture (`Pyramid.smallest_face`). The picture is enlarged
+        until such a face measures 80 pixels.
     """
 
     name = "dlib-hog"
@@ -59,11 +65,11 @@ class DlibHOG:
         self._lock = Lock()
 
     def detect(self, image: Image) -> Detected:
-        """Faces of an RGB uint8 [H, W, 3] picture, best score first."""
+        """Return the faces of a picture, RGB uint8 [H, W, 3], best score first."""
         return self.detect_in(Pyramid(image))
 
     def detect_in(self, pyramid: Pyramid) -> Detected:
-        """Faces of a picture whose halvings are already made."""
+        """Return the faces of a picture."""
         most = float(np.sqrt(_MOST_PIXELS / (pyramid.width * pyramid.height)))
         scale = min(_SMALLEST_SEEN / (self._min_face_size or pyramid.smallest_face), most)
         sides = (max(1, round(side * scale)) for side in (pyramid.width, pyramid.height))
@@ -80,10 +86,10 @@ class DlibHOG:
         return Detected(clip(boxes, pyramid.width, pyramid.height), scores, landmarks)
 
     def _landmarks(self, shape: object) -> Floats:
-        """Our five landmarks [5, 2], given dlib's: corners of the eyes and the base of the nose.
+        """Our five landmarks [5, 2] from dlib's: corners of the eyes and base of the nose.
 
-        dlib turns its five points into the place of a face's cutting. Eyes, nose and mouth corners
-        are where they lie in that cutting of a mean face.
+        dlib derives the crop of a face from its five points. Our landmarks are where they lie in
+        that crop of a mean face.
         """
         details = self._dlib.get_face_chip_details(shape, CHIP.size, _CHIP_PADDING)
         rectangle = details.rect

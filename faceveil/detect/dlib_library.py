@@ -1,4 +1,4 @@
-"""dlib, which the extra `dlib` brings: loaded only when one of its networks is asked for."""
+"""dlib, which the extra `dlib` installs: loaded only when one of its networks is used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from faceveil.errors import WeightsError
 
 
 def load_dlib() -> ModuleType:
-    """The module dlib. Raises WeightsError that says what to install where it is not there."""
+    """Return the module dlib. Raises WeightsError, saying what to install, where it is missing."""
     try:
         return import_module("dlib")
     except ImportError as error:

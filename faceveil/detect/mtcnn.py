@@ -1,7 +1,7 @@
-"""MTCNN (Zhang et al. 2016; thesis 3.1.2): three small networks, each looking closer than the last.
+"""MTCNN (Zhang et al. 2016; thesis 3.1.2): three small networks, each finer than the one before.
 
-P-Net slides over a pyramid of the picture and proposes; R-Net looks at each proposal at 24 pixels,
-O-Net at 48, and gives the landmarks.
+P-Net slides over a pyramid of the picture and proposes boxes; R-Net examines each proposal at 24
+pixels; O-Net examines what is left at 48 pixels and adds landmarks.
 """
 
 from __future__ import annotations
@@ -38,12 +38,20 @@ class MTCNNNetworks:
 
 
 class MTCNN:
-    """Detector of faces from `min_face_size` pixels on.
+    """Detector of faces from a smallest size on.
 
-    `thresholds` are those of P-Net, R-Net and O-Net. The first two decide what is looked at; the
-    last is the score from which a face is accepted, and faces down to `LOW_SCORE` are answered too.
-    Without `min_face_size` it follows the picture (`Pyramid.smallest_face`); faces of less than
-    `times_smallest` times that are left to another detector.
+    Parameters
+    ----------
+    networks : MTCNNNetworks
+    min_face_size : float, optional
+        Pixels; by default it follows the picture (`Pyramid.smallest_face`).
+    thresholds : (float, float, float)
+        Of P-Net, R-Net and O-Net. The last is the score from which a face is accepted; faces down
+        to `LOW_SCORE` are returned too.
+    scale_factor : float
+        From each scale of the pyramid to the next.
+    times_smallest : float
+        Faces of less than this times the smallest size are left to another detector.
     """
 
     name = "mtcnn"
@@ -64,11 +72,11 @@ class MTCNN:
         self.accept_score = thresholds[2]
 
     def detect(self, image: Image) -> Detected:
-        """Faces of an RGB uint8 [H, W, 3] picture, best score first."""
+        """Return the faces of a picture, RGB uint8 [H, W, 3], best score first."""
         return self.detect_in(Pyramid(image))
 
     def detect_in(self, pyramid: Pyramid) -> Detected:
-        """Faces of a picture whose halvings are already made."""
+        """Return the faces of a picture."""
         return self._examine(pyramid, self._sift(pyramid, self._propose(pyramid)))
 
     def _propose(self, pyramid: Pyramid) -> Floats:
@@ -108,7 +116,7 @@ class MTCNN:
         return boxes, np.concatenate(scores), np.concatenate(regressions)
 
     def _sift(self, pyramid: Pyramid, boxes: Floats) -> Floats:
-        """R-Net over all proposals: the squares [n, 4] it believes in, moved onto the face."""
+        """R-Net over all proposals: the squares [n, 4] it accepts, moved onto the face."""
         inputs = pyramid.warp(crop_matrices(boxes, _RNET_SIZE), _RNET_SIZE)
         reg, prob = self._run(self._networks.rnet, ("reg", "prob"), inputs, _RNET_CHUNK)
         good = np.flatnonzero(prob[:, 1] > self._thresholds[1])

@@ -1,4 +1,4 @@
-"""No features: faces are found and followed, and selected by points and identities only."""
+"""No features: faces are detected and followed, and selected by points and identities only."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ NO_RECOGNIZER = "none"
 
 
 class NoRecognizer:
-    """A recogniser that recognises nobody: nothing biometric is computed."""
+    """A recogniser without features: nothing biometric is computed."""
 
     name = NO_RECOGNIZER
     feature_size = 0
 
     def features(self, crops: Image) -> Floats:
-        """float32 [n, 0] for n faces."""
+        """Return an empty array float32 [n, 0]."""
         return np.zeros((len(crops), 0), np.float32)

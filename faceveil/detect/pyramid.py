@@ -1,8 +1,8 @@
-"""A picture and its halvings (mip pyramid): every small view of it is cut from the nearest level.
+"""A picture and its halvings (mip pyramid): small views are sampled from the nearest level.
 
 Shrinking a 1080p picture to each of MTCNN's scales costs more than its first network. Halving it
 once per octave is nearly free, and bilinear sampling from the level just above the wanted size
-neither aliases nor reads more pixels than it needs.
+neither aliases nor reads more pixels than needed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Pyramid:
     def __init__(self, image: Image) -> None:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise InputError(
-                f"a picture of shape {image.shape} and type {image.dtype} cannot be looked at: "
+                f"a picture of shape {image.shape} and type {image.dtype} cannot be analysed: "
                 "give RGB uint8 [height, width, 3] with at least one pixel"
             )
         self.levels: list[Image] = [image]
@@ -58,15 +58,15 @@ class Pyramid:
 
     @property
     def smallest_face(self) -> float:
-        """Size in pixels of the smallest face worth looking for where nobody named one.
+        """Size in pixels of the smallest face to detect, where none is given.
 
-        1/27 of the shorter side, which is 40 at 1080p, but never below 20, where MTCNN sees
+        1/27 of the shorter side, which is 40 at 1080p, but not below 20, where MTCNN detects
         nothing, nor above 40, which a viewer of a large picture still recognises.
         """
         return min(max(min(self.width, self.height) / 27, 20.0), 40.0)
 
     def resized(self, width: int, height: int) -> Image:
-        """The whole picture at another size, uint8 [height, width, 3]."""
+        """Return the whole picture at another size, uint8 [height, width, 3]."""
         source = self.levels[0]
         for level in self.levels[1:]:
             if level.shape[1] < width or level.shape[0] < height:
@@ -77,7 +77,7 @@ class Pyramid:
         return _image(cv2.resize(source, (width, height), interpolation=cv2.INTER_LINEAR))
 
     def thumbnail(self) -> Image:
-        """The picture as uint8 [27, 48, 3], each pixel the mean of what it covers."""
+        """Return the picture as uint8 [27, 48, 3], each pixel the mean of what it covers."""
         source = self.levels[0]
         for level in self.levels[1:]:
             if level.shape[1] < 4 * THUMBNAIL_WIDTH or level.shape[0] < 4 * THUMBNAIL_HEIGHT:
@@ -87,10 +87,20 @@ class Pyramid:
         return _image(cv2.resize(source, size, interpolation=cv2.INTER_AREA))
 
     def warp(self, matrices: Floats, size: int) -> Image:
-        """Crops uint8 [n, size, size, 3]; black where they leave the picture.
+        """Return crops of the picture.
 
-        `matrices` float32 [n, 2, 3] map points of a crop to points of the picture, both measured
-        from the top left corner in pixels (so the middle of the first pixel is at 0.5, 0.5).
+        Parameters
+        ----------
+        matrices : ndarray of float32 [n, 2, 3]
+            They map points of a crop to points of the picture, both in pixels from the top left
+            corner, so that the centre of the first pixel is at (0.5, 0.5).
+        size : int
+            Sides of the crops in pixels.
+
+        Returns
+        -------
+        ndarray of uint8 [n, size, size, 3]
+            Black outside the picture.
         """
         crops = np.empty((len(matrices), size, size, 3), np.uint8)
         levels = self._levels_for(matrices)

@@ -1,7 +1,7 @@
 """Amazon Rekognition DetectFaces as a detector: each frame is a request over the network.
 
 Rekognition finds faces from 40 pixels in a picture of 1920 x 1080, in proportion in larger ones,
-and answers the 100 largest of a picture.
+and returns the 100 largest of a picture.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 
 NAME = "rekognition"
 MOST_BYTES = 5 * 1024 * 1024
-"""Of a picture that is sent with the request."""
+"""The largest picture that can be sent with a request."""
 LEAST_SIDE = 80
 """Rekognition refuses pictures of less width or height."""
 MOST_FACES = 100
-"""More than the largest 100 faces of a picture are not answered."""
+"""Only the largest 100 faces of a picture are returned."""
 LANDMARKS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
-"""In the order of `FrameFaces.landmarks`; left and right are the picture's there and here."""
+"""In the order of `FrameFaces.landmarks`; in both left and right are those of the picture."""
 _QUALITIES = (95, 85, 75)
 _PART = 0.6
-"""Width and height of each of the four overlapping parts a picture is looked at in."""
+"""Width and height of the four overlapping parts of a picture with many faces."""
 _MOST_HALVINGS = 3
 _SAME_FACE_IOU = 0.5
 
 
 class RekognitionDetector:
-    """Faces that Rekognition finds. Safe to call from several threads.
+    """Detector that asks Rekognition. Safe to call from several threads.
 
-    Where a picture has 100 faces there may be more, so its four quarters are asked about too, and
-    theirs. Whatever is answered counts as a face: Rekognition leaves out what it doubts.
+    A picture with 100 faces may have more, so its four quarters are sent too, and theirs. Every
+    face returned counts: Rekognition leaves out doubtful ones.
     """
 
     name = NAME
@@ -54,16 +54,19 @@ class RekognitionDetector:
         self._client = client or rekognition_client(None)
 
     def detect(self, image: Image) -> Detected:
-        """Faces of an RGB uint8 [H, W, 3] picture, best score first.
+        """Return the faces of a picture, RGB uint8 [H, W, 3], best score first.
 
-        Requests are repeated when Rekognition is busy. Raises InputError when it refuses, stays
-        busy or cannot be reached, and when even small parts of the picture hold 100 faces.
+        Raises
+        ------
+        InputError
+            When Rekognition refuses, stays busy after several attempts or cannot be reached, and
+            when even small parts of the picture have 100 faces.
         """
-        return self._look(image, _MOST_HALVINGS)
+        return self._detect_in_parts(image, _MOST_HALVINGS)
 
-    def _look(self, image: Image, halvings: int) -> Detected:
+    def _detect_in_parts(self, image: Image, halvings: int) -> Detected:
         height, width = image.shape[:2]
-        found = self._ask(image)
+        found = self._request(image)
         if len(found) < MOST_FACES:
             return found
         if not halvings or min(height, width) < 2 * LEAST_SIDE:
@@ -82,13 +85,13 @@ class RekognitionDetector:
         for top in (0, height - round(_PART * height)):
             for left in (0, width - round(_PART * width)):
                 part = image[top : top + round(_PART * height), left : left + round(_PART * width)]
-                parts.append(self._look(part, halvings - 1).moved(left, top))
+                parts.append(self._detect_in_parts(part, halvings - 1).moved(left, top))
         found = Detected.joined(parts)
         return found.select(suppress(found.boxes, found.scores, _SAME_FACE_IOU))
 
-    def _ask(self, image: Image) -> Detected:
+    def _request(self, image: Image) -> Detected:
         height, width = image.shape[:2]
-        # Black at the right and below moves no face.
+        # Black on the right and at the bottom moves no face.
         room = max(LEAST_SIDE - height, 0), max(LEAST_SIDE - width, 0)
         if any(room):
             image = np.pad(image, ((0, room[0]), (0, room[1]), (0, 0)))
@@ -98,11 +101,11 @@ class RekognitionDetector:
 
 
 def detected(details: Sequence[FaceDetailTypeDef], width: int, height: int) -> Detected:
-    """Rekognition's faces in pixels of a picture; boxes may reach over its edges."""
+    """Return Rekognition's faces in pixels of a picture; boxes may reach over its edges."""
     boxes = np.array([relative_box(face["BoundingBox"]) for face in details], np.float32)
     boxes = boxes.reshape(-1, 4) * np.array([width, height] * 2, np.float32)
     scores = np.array([face["Confidence"] / 100 for face in details], np.float32)
-    # A landmark that was not answered lies in the middle.
+    # A landmark that was not returned lies in the centre.
     points: Floats = np.repeat(centres(boxes)[:, None], len(LANDMARKS), axis=1)
     for row, face in enumerate(details):
         for landmark in face.get("Landmarks", []):
@@ -114,12 +117,12 @@ def detected(details: Sequence[FaceDetailTypeDef], width: int, height: int) -> D
 
 
 def relative_box(box: Any) -> tuple[float, float, float, float]:  # noqa: ANN401, in and out differ
-    """x1, y1, x2, y2 of a BoundingBox, as shares of the picture."""
+    """Return x1, y1, x2, y2 of a BoundingBox, as shares of the picture."""
     return box["Left"], box["Top"], box["Left"] + box["Width"], box["Top"] + box["Height"]
 
 
 def jpeg(image: Image) -> bytes:
-    """An RGB picture uint8 [H, W, 3] as a JPEG of 5 MB at most: less good, then smaller."""
+    """Return a picture RGB uint8 [H, W, 3] as a JPEG of at most 5 MB: coarser, then smaller."""
     picture = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     while True:
         for quality in _QUALITIES:

@@ -1,8 +1,8 @@
 """SCRFD (Guo et al. 2021, "Sample and Computation Redistribution for Efficient Face Detection").
 
-One network over the whole picture, as InsightFace's packs bring it: at strides of 8, 16 and 32
-pixels it answers, for each of one or two anchors in each cell, a score, the distances from the
-cell's corner to the four edges of a face and, in most files, to its five landmarks.
+One network over the whole picture, as in InsightFace's packs. At strides of 8, 16 and 32 pixels it
+returns, for each of one or two anchors in each cell, a score, the distances from the corner of the
+cell to the four edges of a face and, in most files, to its five landmarks.
 """
 
 from __future__ import annotations
@@ -17,29 +17,40 @@ from numpy.typing import NDArray
 from faceveil.boxes import clip, sides, suppress
 from faceveil.detect.detector import Detected, Session
 from faceveil.detect.pyramid import Pyramid
-from faceveil.detect.views import Tile, look_around
+from faceveil.detect.views import Tile, detect_in_views
 from faceveil.errors import WeightsError
 from faceveil.faces import LOW_SCORE, Floats, Image
 
 STRIDES = (8, 16, 32)
 SCORE, BOX, LANDMARKS = 1, 4, 10
-"""Numbers of an anchor in each of the three kinds of output."""
+"""Values of an anchor in each of the three kinds of output."""
 _SMALLEST_SEEN = 20
 """Pixels a face should measure in the network's input; the smallest anchors have 16."""
 _SAME_IOU = 0.4
 _IN_BOX = np.array(
     [[0.26, 0.39], [0.73, 0.39], [0.49, 0.585], [0.3, 0.74], [0.7, 0.74]], np.float32
 )
-"""Where landmarks lie in a face's box on average, for networks that answer none."""
+"""Average places of landmarks in a box, for networks that return none."""
 
 
 class SCRFD:
-    """Detector of faces from `min_face_size` pixels on.
+    """Detector of faces from a smallest size on.
 
-    The picture is looked at in the size at which such a face measures 20 pixels, and in half that
-    size (`look_around`), in tiles of the network's own size where that is fixed. Without
-    `min_face_size` it follows the picture (`Pyramid.smallest_face`). Raises WeightsError for a
-    network of another form.
+    The picture is processed in the size in which the smallest face measures 20 pixels, and in half
+    that size (`views.detect_in_views`), in tiles where the input of the network has a fixed size.
+
+    Parameters
+    ----------
+    name : str
+    network : Session
+    min_face_size : float, optional
+        Pixels; by default it follows the picture (`Pyramid.smallest_face`).
+    accept_score : float
+
+    Raises
+    ------
+    WeightsError
+        By `detect`, for a network of another form.
     """
 
     def __init__(
@@ -59,19 +70,19 @@ class SCRFD:
         self._tile = Tile(*self._fixed) if self._fixed else Tile()
 
     def detect(self, image: Image) -> Detected:
-        """Faces of an RGB uint8 [H, W, 3] picture, best score first."""
+        """Return the faces of a picture, RGB uint8 [H, W, 3], best score first."""
         return self.detect_in(Pyramid(image))
 
     def detect_in(self, pyramid: Pyramid) -> Detected:
-        """Faces of a picture whose halvings are already made."""
+        """Return the faces of a picture."""
         scale = min(1.0, _SMALLEST_SEEN / (self._min_face_size or pyramid.smallest_face))
-        found = look_around(pyramid, scale, self._tile, self._look)
+        found = detect_in_views(pyramid, scale, self._tile, self._detect_view)
         found = found.select(suppress(found.boxes, found.scores, _SAME_IOU))
         boxes = clip(found.boxes, pyramid.width, pyramid.height)
         return Detected(boxes, found.scores, found.landmarks)
 
-    def _look(self, view: Image) -> Detected:
-        """Every anchor that sees a face in one view, several of them for one face."""
+    def _detect_view(self, view: Image) -> Detected:
+        """Every anchor with a face in one view; a face may have several."""
         height, width = view.shape[:2]
         below, right = -height % STRIDES[-1], -width % STRIDES[-1]
         if self._fixed:
@@ -91,8 +102,8 @@ class SCRFD:
             anchors, rest = divmod(len(scores[level]), columns * -(-height // stride))
             if rest or not anchors:
                 raise WeightsError(
-                    f"{self.name}: answers {len(scores[level])} scores at a stride of {stride} for "
-                    f"{width} x {height} pixels: it is no SCRFD network"
+                    f"{self.name}: returns {len(scores[level])} scores at a stride of {stride} for "
+                    f"{width} x {height} pixels: it is not an SCRFD network"
                 )
             rows = np.flatnonzero(scores[level][:, 0] >= min(LOW_SCORE, self.accept_score))
             row, column = np.divmod(rows // anchors, columns)

@@ -1,8 +1,8 @@
-"""CenterFace, looking again where it doubts: nearer, mirrored and turned.
+"""CenterFace applied again to doubtful places: enlarged, mirrored and rotated.
 
-What the network half sees (a score far below acceptance) is often a head: turned on its side or
-upside down, small, in noise. Cut out, enlarged and turned upright it is seen clearly, and all
-cuttings of a picture together cost less than one more look at the whole.
+A place with a score far below acceptance is often a head: on its side or upside down, small, noisy.
+Cut out, enlarged and rotated upright it is detected clearly, and all crops of a picture together
+cost less than the whole picture once more.
 """
 
 from __future__ import annotations
@@ -18,36 +18,40 @@ from faceveil.detect.pyramid import Pyramid
 from faceveil.faces import LOW_SCORE, Floats, Image
 
 _DOUBT = 0.08
-"""Score from which something is looked at again. Nearly all faces missed at first have it."""
+"""Score from which a place is doubtful. Nearly all faces missed at first reach it."""
 _MOST = 6
-"""How many doubtful places of a picture are looked at again, the most likely ones."""
+"""How many doubtful places of a picture are examined, those with the best scores."""
 _WIDE, _TILE, _STRIDE = 2.5, 80, 96
-"""Sides of a cutting in sides of the face, in pixels, and with the black gap to the next one."""
+"""Sides of a crop in sides of the face, in pixels, and with the black gap to the next one."""
 _COLUMNS = 8
 _KNOWN_IOU = 0.3
 _MIRROR = np.diag([-1.0, 1.0])
 _TURNS = [np.array([[c, -s], [s, c]], float) for c, s in ((0, 1), (-1, 0), (0, -1))]
-"""By a quarter, a half and three quarters."""
+"""Rotations by a quarter, a half and three quarters."""
 _MIRRORED_ACCEPT, _TURNED_ACCEPT = 0.6, 0.7
-"""The score from which a face counts where CenterFace itself was in doubt: hands and cloth look
-like faces more often when they are turned."""
+"""Scores from which a face counts in such a view: hands and cloth resemble faces more often when
+they are rotated."""
 _SWAPPED = [1, 0, 2, 4, 3]
-"""Landmarks of a mirrored face, left to right again."""
+"""Order of the landmarks of a mirrored face."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
-    """What is seen in one way of looking, and the score from which it counts."""
+    """The faces of one view, and the score from which they count."""
 
     found: Detected
     accept: float
 
 
 class ThoroughCenterFace:
-    """CenterFace and its second look at up to 6 doubtful places of a picture.
+    """CenterFace with a second pass over up to 6 doubtful places of a picture.
 
-    everywhere: the whole picture is looked at mirrored and turned as well, for heads that were
-    not even in doubt: four times the cost.
+    Parameters
+    ----------
+    detector : CenterFace
+    everywhere : bool
+        Process the whole picture mirrored and rotated as well, for heads that were not even
+        doubtful, at four times the cost.
     """
 
     name = "centerface"
@@ -58,11 +62,11 @@ class ThoroughCenterFace:
         self.accept_score = detector.accept_score
 
     def detect(self, image: Image) -> Detected:
-        """Faces of an RGB uint8 [H, W, 3] picture, best score first."""
+        """Return the faces of a picture, RGB uint8 [H, W, 3], best score first."""
         return self.detect_in(Pyramid(image))
 
     def detect_in(self, pyramid: Pyramid) -> Detected:
-        """Faces of a picture whose halvings are already made."""
+        """Return the faces of a picture."""
         first = self._detector.detect_in(pyramid, _DOUBT)
         views = [_View(first.select(first.scores >= np.float32(LOW_SCORE)), self.accept_score)]
         if self._everywhere:
@@ -74,7 +78,7 @@ class ThoroughCenterFace:
         return self._joined(views)
 
     def _joined(self, views: list[_View]) -> Detected:
-        """Each face once, as it is in the view that sees it most clearly, best score first."""
+        """Each face once, as in the view with its best score, best score first."""
         raw = Detected.joined([view.found for view in views])
         scores = np.concatenate(
             [rescale(view.found.scores, view.accept, self.accept_score) for view in views]
@@ -85,26 +89,26 @@ class ThoroughCenterFace:
         return Detected(raw.boxes[kept], scores[kept], raw.landmarks[kept])
 
     def _doubtful(self, first: Detected, known: Floats) -> Floats:
-        """Boxes [n, 4] of what is not a face yet but may be one, the most likely first."""
+        """Boxes [n, 4] that are not accepted but may be faces, best score first."""
         boxes = first.boxes[first.scores < np.float32(self.accept_score)]
         free: Floats = boxes[overlaps(boxes, known).max(axis=1, initial=0) < _KNOWN_IOU]
         return free[:_MOST]
 
     def _closer(self, pyramid: Pyramid, boxes: Floats) -> list[_View]:
-        """Faces at the places of boxes [n, 4]: each cut out mirrored and turned, all at once."""
+        """Faces in the boxes [n, 4]: each cut out mirrored and rotated, all in one mosaic."""
         ways = np.array([_MIRROR, *_TURNS])
         centre = np.repeat(centres(boxes), len(ways), axis=0)
         side = np.repeat(sides(boxes).max(axis=1), len(ways))
         turns = np.tile(ways, (len(boxes), 1, 1)) * (side * _WIDE / _TILE)[:, None, None]
         corner = centre - turns.sum(axis=2) * _TILE / 2
         matrices = np.concatenate([turns, corner[:, :, None]], axis=2).astype(np.float32)
-        found = self._detector.look_once(_mosaic(pyramid.warp(matrices, _TILE)))
+        found = self._detector.detect_view(_mosaic(pyramid.warp(matrices, _TILE)))
         column, row = (centres(found.boxes) // _STRIDE).T.astype(int)
         tile = row * _COLUMNS + column
         origin = np.stack([column, row], axis=1).astype(np.float32) * _STRIDE
         boxes = found.boxes - np.tile(origin, 2)
         cut = Detected(boxes, found.scores, found.landmarks - origin[:, None])
-        # A face that the edge of its cutting cuts was not what is being looked at.
+        # A face at the edge of its crop is not the one in doubt.
         whole = (tile < len(matrices)) & (boxes > -2).all(axis=1) & (boxes < _TILE + 2).all(axis=1)
         mirrored = tile % len(ways) == 0
         return [
@@ -117,7 +121,7 @@ class ThoroughCenterFace:
 
 
 def _whole_views(detector: CenterFace, image: Image) -> list[_View]:
-    """Faces of the whole picture mirrored and turned."""
+    """Faces of the whole picture, mirrored and rotated."""
     ways = [(_MIRROR, image[:, ::-1], _MIRRORED_ACCEPT)]
     ways += [(turn, np.rot90(image, n), _TURNED_ACCEPT) for n, turn in enumerate(_TURNS, 1)]
     views = []
@@ -149,11 +153,11 @@ def _mapped(points: Floats, matrices: Floats) -> Floats:
     return np.asarray(turned + matrices[:, None, :, 2], np.float32)
 
 
-def _mosaic(cuttings: Image) -> Image:
-    """Cuttings uint8 [n, S, S, 3] side by side in rows of `_COLUMNS`, black between them."""
-    rows = -(-len(cuttings) // _COLUMNS)
-    columns = min(len(cuttings), _COLUMNS)
+def _mosaic(crops: Image) -> Image:
+    """Crops uint8 [n, S, S, 3] side by side in rows of `_COLUMNS`, with black between them."""
+    rows = -(-len(crops) // _COLUMNS)
+    columns = min(len(crops), _COLUMNS)
     mosaic = np.zeros((rows, columns, _STRIDE, _STRIDE, 3), np.uint8)
-    row, column = np.divmod(np.arange(len(cuttings)), _COLUMNS)
-    mosaic[row, column, :_TILE, :_TILE] = cuttings
+    row, column = np.divmod(np.arange(len(crops)), _COLUMNS)
+    mosaic[row, column, :_TILE, :_TILE] = crops
     return mosaic.swapaxes(1, 2).reshape(rows * _STRIDE, columns * _STRIDE, 3)

@@ -1,7 +1,7 @@
-"""How a one-stage detector looks at a picture: whole, at half the size, and in tiles.
+"""The views of a picture that a one-stage detector processes: whole, at half size, and in tiles.
 
 At half size noise, blur and blocks are gone: on hard pictures a quarter fewer faces are missed, for
-a quarter of the time. Layers take about 0.3 KB a pixel, so a larger view is looked at in tiles for
+a quarter of the time. Layers take about 0.3 KB a pixel, so a larger view is processed in tiles for
 its small faces, and once more reduced to one tile for faces larger than the overlap.
 """
 
@@ -16,42 +16,42 @@ from faceveil.detect.detector import Detected
 from faceveil.detect.pyramid import Pyramid
 from faceveil.faces import Image
 
-Look = Callable[[Image], Detected]
-"""Faces of an RGB uint8 [H, W, 3] view, in pixels of it; a face may be there several times."""
+DetectView = Callable[[Image], Detected]
+"""A view RGB uint8 [H, W, 3] in; its faces out, in pixels of it, possibly several times each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """The largest view that is looked at in one go; neighbours share `overlap` pixels or more."""
+    """The largest view in pixels that is processed at once; neighbours overlap by `overlap`."""
 
     width: int = 1024
     height: int = 640
     overlap: int = 128
 
 
-def look_around(pyramid: Pyramid, scale: float, tile: Tile, look: Look) -> Detected:
-    """What `look` sees in all views of a picture at `scale` (1 is full size), in pixels of it."""
+def detect_in_views(pyramid: Pyramid, scale: float, tile: Tile, detect: DetectView) -> Detected:
+    """Return the faces of all views of a picture at `scale` (1 is full size), in its pixels."""
     width = max(1, round(pyramid.width * scale))
     height = max(1, round(pyramid.height * scale))
     reduction = max(width / tile.width, height / tile.height, 1)
     whole = pyramid.resized(max(1, int(width / reduction)), max(1, int(height / reduction)))
     half = pyramid.resized(*(max(1, side // 2) for side in whole.shape[1::-1]))
-    parts = [_zoomed(look(view), view, pyramid) for view in (whole, half)]
+    parts = [_zoomed(detect(view), view, pyramid) for view in (whole, half)]
     if reduction > 1:
         view = pyramid.resized(width, height)
-        parts.append(_zoomed(_look_in_tiles(view, tile, look), view, pyramid))
+        parts.append(_zoomed(_detect_in_tiles(view, tile, detect), view, pyramid))
     return Detected.joined(parts)
 
 
-def _look_in_tiles(view: Image, size: Tile, look: Look) -> Detected:
-    """Faces of all tiles of a view, less those that a tile's edge cuts."""
+def _detect_in_tiles(view: Image, size: Tile, detect: DetectView) -> Detected:
+    """Faces of all tiles of a view, without those cut off by the edge of a tile."""
     height, width = view.shape[:2]
     parts = []
     for top in tile_starts(height, size.height, size.overlap):
         for left in tile_starts(width, size.width, size.overlap):
             tile = view[top : top + size.height, left : left + size.width]
             right, bottom = left + tile.shape[1], top + tile.shape[0]
-            found = look(np.ascontiguousarray(tile)).moved(left, top)
+            found = detect(np.ascontiguousarray(tile)).moved(left, top)
             x1, y1, x2, y2 = found.boxes.T
             whole = ((x1 > left) | (left == 0)) & ((x2 < right) | (right == width))
             whole &= ((y1 > top) | (top == 0)) & ((y2 < bottom) | (bottom == height))
@@ -60,7 +60,7 @@ def _look_in_tiles(view: Image, size: Tile, look: Look) -> Detected:
 
 
 def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles of one axis begin so that neighbours overlap by `overlap` or more."""
+    """Return where tiles of one axis begin so that neighbours overlap by `overlap` or more."""
     count = max(1, -(-(length - overlap) // (tile - overlap)))
     last = max(0, length - tile)
     return [round(last * k / max(1, count - 1)) for k in range(count)]

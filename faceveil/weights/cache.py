@@ -1,8 +1,8 @@
 """Converted networks on disk: one folder each, with an index of sha256.
 
-A folder holds NAME.onnx files and index.json, written last. A reader trusts only files that the
-index names and whose sha256 agrees, so a reader needs no lock; writers take one per network. A
-folder made like this can be copied into a model artifact and used there read-only.
+A folder has NAME.onnx files and index.json, which is written last. A reader uses only files that
+the index lists with the same sha256, so it needs no lock; writers lock one network each. Such a
+folder can be copied into a model artifact and used there read-only.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ OWNER_ONLY = 0o700
 
 
 def weights_folder() -> Path:
-    """FACEVEIL_WEIGHTS, or the user's cache folder."""
+    """Return FACEVEIL_WEIGHTS, or a folder in the user's cache."""
     configured = os.environ.get(ENVIRONMENT_VARIABLE)
     return Path(configured) if configured else platformdirs.user_cache_path("faceveil") / "weights"
 
 
 def writable_folder() -> Path:
-    """The weights folder, or where it is read-only one below the temporary files that nobody else
-    can write to. Raises WeightsError where there is no such place.
+    """Return the weights folder, or where it is read-only a private one for temporary files.
+
+    Only this user can write to the private folder. Raises WeightsError where there is none.
     """
     folder = weights_folder()
     with suppress(OSError):
@@ -48,9 +49,9 @@ def writable_folder() -> Path:
         private.mkdir(mode=OWNER_ONLY, exist_ok=True)
         found = private.lstat()
     except OSError as error:
-        raise WeightsError(f"{folder} and {private}: neither can be written: {error}") from error
+        raise WeightsError(f"neither {folder} nor {private} can be written: {error}") from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise WeightsError(f"{private}: is not a folder that only you can use; remove it")
+        raise WeightsError(f"{private}: others can use this folder, or it is none; remove it")
     return private
 
 
@@ -82,15 +83,15 @@ class CachedFile:
 class CacheEntry:
     """Where the converted files of one network belong.
 
-    `recipe` is the sha256 over its source files and the conversion: files made from anything else
-    do not count.
+    `recipe` is the sha256 over its source files and the conversion: files made from others do not
+    count.
     """
 
     folder: Path
     recipe: str
 
     def files(self) -> list[CachedFile]:
-        """What the index lists; empty where there is none, or one of another recipe."""
+        """Return the files of the index; none where it is missing or has another recipe."""
         try:
             index = orjson.loads((self.folder / INDEX).read_bytes())
             if index["recipe"] != self.recipe:
@@ -105,14 +106,14 @@ class CacheEntry:
             return []
 
     def intact_files(self) -> dict[str, Path]:
-        """Paths by name when every file is there and intact, else nothing."""
+        """Return paths by name if every file is there and intact, else an empty dictionary."""
         files = self.files()
         if not all(file.is_intact() for file in files):
             return {}
         return {file.name: file.path for file in files}
 
     def lock(self) -> AbstractContextManager[object]:
-        """Held while the files are made; WeightsError where the folder cannot be written."""
+        """Return the lock to hold while files are made. Raises WeightsError where it cannot be."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             return FileLock(self.folder.with_name(f".{self.folder.name}.lock")).acquire()
@@ -120,7 +121,7 @@ class CacheEntry:
             raise self._cannot_write(error) from error
 
     def publish(self, models: Mapping[str, onnx.ModelProto]) -> dict[str, Path]:
-        """Write the files, each under a temporary name first, then the index. Needs the lock."""
+        """Write the files, each renamed from a temporary one, then the index. Requires the lock."""
         index: dict[str, dict[str, object]] = {}
         try:
             for name, model in models.items():
@@ -146,6 +147,6 @@ class CacheEntry:
 
     def _cannot_write(self, error: OSError) -> WeightsError:
         return WeightsError(
-            f"{self.folder}: lacks intact weights and cannot be written ({error}); "
-            f"set {ENVIRONMENT_VARIABLE} to a folder that holds them or can be written"
+            f"{self.folder}: has no intact weights and cannot be written ({error}); "
+            f"set {ENVIRONMENT_VARIABLE} to a folder that has them or can be written"
         )

@@ -1,4 +1,4 @@
-"""What `faceveil weights list | fetch | verify` does, as functions."""
+"""Networks listed, fetched and verified: `faceveil weights list | fetch | verify`."""
 
 from __future__ import annotations
 
@@ -12,33 +12,36 @@ from faceveil.weights.manifest import INSTALLED, Network, load_manifest
 from faceveil.weights.store import Located, cache_entry, locate
 
 ANALYZER_NETWORKS = ("mtcnn", "centerface", "arcface-mobilefacenet")
-"""What the default analyzer runs on each frame, here and in the server."""
+"""The networks of the default analyzer, here and in the server."""
 DEFAULT_NETWORKS = (*ANALYZER_NETWORKS, "transnetv2")
-"""What `faceveil veil` uses without options."""
+"""The networks of `faceveil veil` without options."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One network and its state: "missing", "cached" or, of an extra, "installed" (not hashed),
-    or after `verify` "intact" or "corrupt"."""
+    """One network and its state.
+
+    The state is "missing", "cached" or, of an extra, "installed" (not hashed); after
+    `verify_networks` it is "missing", "intact" or "corrupt".
+    """
 
     network: Network
     state: str
 
 
 def list_networks(networks: Mapping[str, Network] | None = None) -> list[Row]:
-    """Every network of the manifest and whether it is cached. Reads no file's content."""
+    """Return every network of the manifest and whether it is cached, without reading files."""
     return [Row(network, _state(network)) for network in _all(networks).values()]
 
 
-def fetch(
+def fetch_networks(
     names: Iterable[str] = DEFAULT_NETWORKS,
     accept_licence: bool = False,
     *,
     networks: Mapping[str, Network] | None = None,
     progress: Progress = lambda line: None,
 ) -> list[Located]:
-    """Make sure that these networks are in the cache, intact. Raises what `locate` raises."""
+    """Fetch the networks that are not in the cache, intact. Raises the errors of `locate`."""
     known = _all(networks)
     chosen = [_named(name, known) for name in names]
     return [
@@ -47,10 +50,10 @@ def fetch(
     ]
 
 
-def verify(
+def verify_networks(
     names: Iterable[str] = (), *, networks: Mapping[str, Network] | None = None
 ) -> list[Row]:
-    """Hash the cached files of these networks (none named: of all) again; fetches nothing."""
+    """Hash the cached files of these networks, by default of all; nothing is fetched."""
     known = _all(networks)
     chosen = [_named(name, known) for name in names] or list(known.values())
     return [Row(network, _verified_state(network)) for network in chosen]
@@ -84,9 +87,9 @@ def _verified_state(network: Network) -> str:
     return "intact" if entry.intact_files() else "corrupt"
 
 
-def _finds(look: Callable[[Network], object], network: Network) -> bool:
+def _finds(find: Callable[[Network], object], network: Network) -> bool:
     try:
-        look(network)
+        find(network)
     except WeightsError:
         return False
     return True

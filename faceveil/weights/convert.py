@@ -1,4 +1,4 @@
-"""From source files to ONNX, whatever form they came in."""
+"""Conversion of source files to ONNX, from any of the known formats."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from faceveil.weights.manifest import Network
 from faceveil.weights.prelu import rewrite_prelu
 
 CONVERSION_VERSION = 1
-"""Raised when a converter changes, so that files made by an older one are made again."""
+"""To be raised when a converter changes, so that files of an older one are made again."""
 
 Files = Mapping[str, bytes]
 Models = dict[str, onnx.ModelProto]
 
 
 def convert(network: Network, files: Files) -> Models:
-    """ONNX networks by name, from the checked source files by name.
+    """Return ONNX networks by name, from checked source files by name.
 
-    Raises WeightsError where the files are not of the network's format.
+    Raises WeightsError for files that do not have the format of the network.
     """
     converter = CONVERTERS.get(network.format)
     if converter is None:

@@ -1,4 +1,4 @@
-"""Networks that are ONNX already, made ready: free sizes, constants that stay constant.
+"""Networks that are already ONNX, prepared: with free sizes and constant weights.
 
 Old exporters list every weight as an input that could be overridden, which keeps onnxruntime from
 folding batch normalisation and laying weights out for speed; and they fix the batch and the
@@ -23,7 +23,7 @@ SCRFD_MULTIPLE = 32
 
 
 def read_model(data: bytes, name: str) -> onnx.ModelProto:
-    """Parse the bytes of an ONNX file; WeightsError names the file where they are none."""
+    """Parse an ONNX file. Raises WeightsError, naming the file, for anything else."""
     try:
         model = onnx.load_from_string(data)
     except (DecodeError, ValueError) as error:
@@ -46,7 +46,7 @@ def make_weights_constant(model: onnx.ModelProto) -> None:
 
 
 def free_batch(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Name the first axis of every input and output N, so that any batch goes."""
+    """Name the first axis of every input and output N, so that any batch size works."""
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "N"
     return model

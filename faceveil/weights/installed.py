@@ -1,4 +1,4 @@
-"""Weights that come with an installed package, of an extra of faceveil: used where they lie."""
+"""Weights in an installed package, of an extra of faceveil: used where they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from faceveil.weights.manifest import Network
 
 
 def installed_files(network: Network) -> dict[str, Path]:
-    """Paths of the network's files by name ("model", "landmarks"); their content is not looked at.
+    """Return paths of the network's files by name ("model", "landmarks"); contents are not checked.
 
     Raises WeightsError, naming the extra, where the package is not installed.
     """
@@ -27,7 +27,7 @@ def installed_files(network: Network) -> dict[str, Path]:
 
 
 def checked_files(network: Network) -> dict[str, Path]:
-    """The same, after comparing each with its sha256. Raises WeightsError for another file."""
+    """Return the same after checking each sha256. Raises WeightsError for another file."""
     files = installed_files(network)
     for member in network.members:
         check_member(network, member, files[member.file].read_bytes())

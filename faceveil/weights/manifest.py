@@ -1,4 +1,4 @@
-"""The networks faceveil knows, read from manifest.toml: source, licence, input and thresholds."""
+"""The known networks, read from manifest.toml: source, licence, input and thresholds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOURCE_KINDS = ("pypi", "npm", "url", INSTALLED)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file of a source. `file` is the name the network knows it by ("pnet", "model", …)."""
+    """One file of a source. `file` is its name in the network ("pnet", "model", …)."""
 
     file: str
     path: str
@@ -42,15 +42,25 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What must be known of a network to fetch it, feed it and read its answer.
+    """All that is needed to fetch a network, feed it and read its output.
 
-    architecture says which code drives it: "mtcnn", "centerface", "scrfd", "arcface",
-    "dlib-hog", "dlib-resnet" or "transnetv2".
-    A pixel p, 0-255 in `colour_order`, is fed as (p - mean) * scale. input_size is (width,
-    height) or None where any size goes. feature_size is the length of a recogniser's feature.
-    batch_size is None where the first axis of the input is free, else the only batch it takes.
-    feature_centre is what is taken off a recogniser's feature before its direction is compared,
-    empty for nothing. extra is the extra of faceveil that it needs.
+    Attributes
+    ----------
+    architecture : str
+        The code that runs it: "mtcnn", "centerface", "scrfd", "arcface", "dlib-hog", "dlib-resnet"
+        or "transnetv2".
+    mean, scale : float
+        A pixel p, 0 to 255 in `colour_order`, is fed as (p - mean) * scale.
+    input_size : (int, int), optional
+        Width and height; None where any size works.
+    feature_size : int, optional
+        Length of the features of a recogniser.
+    batch_size : int, optional
+        The only batch size that works; None where any does.
+    feature_centre : tuple of float
+        Subtracted from a feature before its direction is compared; empty for nothing.
+    extra : str, optional
+        The extra of faceveil that it needs.
     """
 
     name: str
@@ -74,7 +84,7 @@ class Network:
     extra: str | None = None
 
     def require_licence(self, accepted: bool) -> None:
-        """Raise LicenceError where the licence forbids commercial use and nobody accepted that."""
+        """Raise LicenceError where the licence forbids commercial use and was not accepted."""
         if not self.commercial_use and not accepted:
             raise LicenceError(
                 f"{self.name}: its licence ({self.licence}) does not allow commercial use; "
@@ -84,9 +94,9 @@ class Network:
 
 
 def load_manifest(path: Path | None = None) -> dict[str, Network]:
-    """Networks by name, from the built-in manifest or from `path` in the same form.
+    """Return networks by name, from the built-in manifest or another of the same form.
 
-    Raises WeightsError when a manifest does not say all that is needed of a network.
+    Raises WeightsError for a manifest that is unreadable or incomplete.
     """
     path = path or BUILT_IN_MANIFEST
     try:
@@ -103,7 +113,7 @@ def load_manifest(path: Path | None = None) -> dict[str, Network]:
 
 
 def network_named(name: str, role: str, networks: Mapping[str, Network]) -> Network:
-    """The network of that name and role; UsageError lists the names there are."""
+    """Return the network of that name and role. Raises UsageError, listing the known names."""
     network = networks.get(name)
     if network is None or network.role != role:
         known = ", ".join(key for key, value in networks.items() if value.role == role)

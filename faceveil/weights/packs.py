@@ -1,7 +1,7 @@
-"""Packs of networks that people bring as a folder, and under what terms, whatever is said of them.
+"""Known packs of networks, which users bring as a folder, and their licences.
 
-A pack is known by its files' names and by their sha256, so that its licence holds for a file that
-was renamed or taken out of its folder as well.
+A pack is recognised by the names of its files and by their sha256, so that its licence also holds
+for a file that was renamed or moved out of its folder.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from faceveil.weights.manifest import BUILT_IN_MANIFEST
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """What is known of a publisher's packs. names: patterns of file names by role."""
+    """The packs of one publisher. `names` has patterns of file names by role."""
 
     name: str
     licence: str
@@ -28,7 +28,7 @@ class Pack:
     sha256: frozenset[str]
 
     def holds(self, file_name: str, role: str | None = None) -> bool:
-        """Whether a file is called as one of the pack's, of that role or of any."""
+        """Return whether a file has a name of the pack, of that role or of any."""
         roles = self.names if role is None else (role,)
         patterns = [pattern for one in roles for pattern in self.names.get(one, ())]
         return any(fnmatch(file_name.lower(), pattern) for pattern in patterns)
@@ -36,7 +36,7 @@ class Pack:
 
 @lru_cache(maxsize=1)
 def known_packs() -> tuple[Pack, ...]:
-    """Those of the manifest."""
+    """Return the packs of the manifest."""
     document = tomllib.loads(BUILT_IN_MANIFEST.read_text(encoding="utf-8"))
     return tuple(
         Pack(
@@ -51,7 +51,7 @@ def known_packs() -> tuple[Pack, ...]:
 
 
 def pack_of(file_name: str, sha256: str) -> Pack | None:
-    """The pack that a file belongs to, None where it is of none that is known."""
+    """Return the known pack that a file belongs to, or None."""
     for pack in known_packs():
         if pack.holds(file_name) or sha256 in pack.sha256:
             return pack
@@ -59,7 +59,7 @@ def pack_of(file_name: str, sha256: str) -> Pack | None:
 
 
 def file_in_pack(folder: Path, role: str) -> Path | None:
-    """The one file of that role in a folder that is a pack; None where the folder is none.
+    """Return the one file of that role in a pack; None for a folder that is not a pack.
 
     Raises WeightsError for a pack with none, or several, of the role.
     """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from faceveil.errors import UsageError, WeightsError
 
-# onnxruntime reports its use to its maker unless told not to, before it is loaded.
+# onnxruntime reports its use to its maker unless this is set before it is loaded.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
@@ -24,10 +24,15 @@ QUIET = 4
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Where and how wide networks run.
+    """Where networks run, and with how many threads.
 
-    providers: names such as "cuda", "coreml", "cpu" (or onnxruntime's own), tried in that order;
-    none means automatic. threads: how many threads one call of a network may use.
+    Attributes
+    ----------
+    providers : tuple of str
+        Names such as "cuda", "coreml", "cpu" (or onnxruntime's own), in order of preference; empty
+        means automatic.
+    threads : int
+        Threads that one call of a network may use.
     """
 
     providers: tuple[str, ...] = ()
@@ -50,7 +55,7 @@ class Session:
     def run(
         self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] = ()
     ) -> list[NDArray[Any]]:
-        """Results for the named outputs, or for all in the file's order."""
+        """Return the named outputs, or all in the order of the file."""
         results: list[NDArray[Any]] = self._inner.run(list(outputs) or None, dict(feeds))
         return results
 
@@ -87,7 +92,7 @@ def open_session(path: Path, runtime: Runtime = Runtime()) -> Session:
 
 
 def choose_providers(names: Sequence[str]) -> list[str]:
-    """onnxruntime's names of the providers to use, best first."""
+    """Return onnxruntime's names of the providers to use, best first."""
     available = onnxruntime.get_available_providers()
     if not names:
         return [provider for provider in AUTOMATIC if provider in available]

@@ -1,4 +1,4 @@
-"""Finding a network's files: by name through the cache, or by the path of a user's own."""
+"""The files of a network: by name through the cache, or by the path of a user's own."""
 
 from __future__ import annotations
 
@@ -37,12 +37,27 @@ def locate(
     networks: Mapping[str, Network] | None = None,
     progress: Progress = lambda line: None,
 ) -> Located:
-    """The network of that name, fetched and converted on first use, or the one at that path.
+    """Return the network of a name, fetched and converted on first use, or the one at a path.
 
-    role: "detector", "recognizer" or "shots". networks: a manifest other than the built-in one.
-    Raises UsageError for an unknown name, LicenceError where the licence forbids commercial use
-    and `accept_licence` is not set, WeightsError where the weights cannot be had or are not what
-    they should be.
+    Parameters
+    ----------
+    name_or_path : str or Path
+    role : {"detector", "recognizer", "shots"}
+    accept_licence : bool
+        Whether a licence that forbids commercial use is accepted.
+    networks : mapping of str to Network, optional
+        A manifest other than the built-in one.
+    progress : callable
+        Called with a line of text on what is being done.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name.
+    LicenceError
+        Where the licence forbids commercial use and `accept_licence` is not set.
+    WeightsError
+        Where the weights are unavailable or differ from the manifest.
     """
     networks = load_manifest() if networks is None else networks
     if str(name_or_path) not in networks and Path(name_or_path).exists():
@@ -59,7 +74,7 @@ def locate(
 
 
 def cache_entry(network: Network) -> CacheEntry:
-    """Where a network of the manifest is kept."""
+    """Return where the cache keeps a network of the manifest."""
     return CacheEntry(weights_folder() / network.name, _recipe(network))
 
 
@@ -87,6 +102,6 @@ def _in_cache(
         from faceveil.weights.convert import convert
 
         with entry.lock():
-            # another process may have made them while this one waited for the lock
+            # another process may have made them while this one waited
             files = entry.intact_files() or entry.publish(convert(network, read_sources()))
     return Located(network, files, f"sha256:{entry.recipe}")

@@ -1,4 +1,4 @@
-"""A user's own network, given by path: what faceveil must know of it, read from its files."""
+"""A user's own network, given by path and described from its files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NORMALISING_OPERATORS = ("Sub", "Add", "Mul", "Div", "BatchNormalization")
 
 
 def read_user_network(path: Path, role: str) -> tuple[Network, dict[str, bytes]]:
-    """The network at `path` and its source files.
+    """Return the network at `path` and its source files.
 
     A detector is a folder with MXNet's det1..det3 (det4), or an ONNX file like CenterFace or SCRFD;
     a recogniser is an ONNX file from pictures float32 [N, 3, H, W] RGB to features [N, D]. Pixels
@@ -56,7 +56,7 @@ def read_user_network(path: Path, role: str) -> tuple[Network, dict[str, bytes]]
 def _with_terms(network: Network) -> Network:
     """The network with the licence of the pack it is from.
 
-    Only InsightFace is known to publish SCRFD networks, so that one of an unknown name is held for
+    Only InsightFace is known to publish SCRFD networks, so that one of an unknown name is taken for
     theirs.
     """
     (member,) = network.members

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
-from faceveil.weights.catalogue import fetch
+from faceveil.weights.catalogue import fetch_networks
 from testkit.requirements import missing_for_model_server, missing_for_pipeline
 from testkit.servers.faulty_s3 import FaultyS3
 from testkit.servers.processes import WEED, client, free_ports, running, seaweedfs, wait_for
@@ -27,7 +27,7 @@ def model_server_runs() -> None:
     """Skips where the real model server cannot run; fetches its networks, which it never does."""
     if reason := missing_for_model_server():
         pytest.skip(reason)
-    fetch()
+    fetch_networks()
 
 
 @pytest.fixture(scope="session")

@@ -100,5 +100,5 @@ def test_answers_that_do_not_fit_the_picture_are_refused():
         def run(self, feeds, outputs=()):
             return [np.zeros((7, size), np.float32) for size in (1, 1, 1, 4, 4, 4)]
 
-    with pytest.raises(WeightsError, match="no SCRFD"):
+    with pytest.raises(WeightsError, match="not an SCRFD"):
         SCRFD("odd", Odd()).detect(np.zeros((64, 64, 3), np.uint8))

@@ -58,8 +58,10 @@ def test_turned_heads_are_upright_for_the_recogniser(centerface, recognizer, peo
 
 def test_looking_closer_is_one_small_run_however_much_is_doubtful(centerface, people, monkeypatch):
     runs = []
-    look = centerface.look_once
-    monkeypatch.setattr(centerface, "look_once", lambda view: runs.append(view.shape) or look(view))
+    look = centerface.detect_view
+    monkeypatch.setattr(
+        centerface, "detect_view", lambda view: runs.append(view.shape) or look(view)
+    )
     monkeypatch.setattr(thorough, "_DOUBT", 0.01)
     ThoroughCenterFace(centerface).detect(people[0])
     assert runs == [(288, 768, 3)]
@@ -80,7 +82,7 @@ def test_what_is_found_closer_lies_where_it_is_in_the_picture(centerface, people
 
 
 def test_nothing_doubtful_costs_nothing(centerface, monkeypatch):
-    monkeypatch.setattr(centerface, "look_once", lambda view: pytest.fail("looked again"))
+    monkeypatch.setattr(centerface, "detect_view", lambda view: pytest.fail("looked again"))
     found = ThoroughCenterFace(centerface).detect(np.full((120, 160, 3), 128, np.uint8))
     assert len(found) == 0
 

@@ -5,7 +5,7 @@ from PIL import Image as Picture
 
 from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 from faceveil.errors import UsageError
-from faceveil.weights.catalogue import fetch
+from faceveil.weights.catalogue import fetch_networks
 from testkit.portraits import portrait_path
 from testkit.request_pictures import encoded
 from testkit.servers.model_server import RunningServer, start_server
@@ -16,7 +16,7 @@ PACKAGES = ("mms", "sagemaker_inference")
 @pytest.fixture(scope="session")
 def weights():
     """The default networks are in the cache: the server itself never fetches."""
-    return fetch()
+    return fetch_networks()
 
 
 @pytest.fixture(scope="session")

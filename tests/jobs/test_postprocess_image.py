@@ -30,9 +30,9 @@ def image():
     reason = container.missing()
     if reason:
         pytest.skip(reason)
-    from faceveil.weights.catalogue import fetch
+    from faceveil.weights.catalogue import fetch_networks
 
-    fetch()
+    fetch_networks()
     return container.build(IMAGE, "postprocess")
 
 

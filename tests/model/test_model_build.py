@@ -12,7 +12,7 @@ import pytest
 from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 from faceveil.errors import OutputError
 from faceveil.weights import cache
-from faceveil.weights.catalogue import ANALYZER_NETWORKS, fetch, verify
+from faceveil.weights.catalogue import ANALYZER_NETWORKS, fetch_networks, verify_networks
 from model.build import archive, build, contents, main
 
 
@@ -46,7 +46,7 @@ def test_unpacked_it_is_a_weights_folder_with_the_same_answers(artifact, tmp_pat
     with tarfile.open(artifact) as tar:
         tar.extractall(tmp_path, filter="data")
     monkeypatch.setenv(cache.ENVIRONMENT_VARIABLE, str(tmp_path))
-    assert {row.state for row in verify(ANALYZER_NETWORKS)} == {"intact"}
+    assert {row.state for row in verify_networks(ANALYZER_NETWORKS)} == {"intact"}
     assert build_analyzer(AnalyzerOptions()).models.digest == digest
 
 
@@ -59,7 +59,7 @@ def test_nothing_in_it_tells_when_or_by_whom_it_was_made(artifact):
 
 
 def test_card_and_manifest_name_licence_source_and_training_data_of_every_network():
-    located = fetch(ANALYZER_NETWORKS)
+    located = fetch_networks(ANALYZER_NETWORKS)
     files = contents(located)
     card = files["MODEL_CARD.md"].decode()
     entries = json.loads(files["manifest.json"])["networks"]

@@ -46,7 +46,7 @@ def networks(write_manifest):
 def states(networks):
     (listed,), (verified,) = (
         catalogue.list_networks(networks),
-        catalogue.verify((), networks=networks),
+        catalogue.verify_networks((), networks=networks),
     )
     return listed.state, verified.state
 

@@ -137,12 +137,12 @@ def test_catalogue_lists_fetches_and_verifies(cache, server, tiny):
 
     def state():
         (row,) = catalogue.list_networks(networks)
-        (checked,) = catalogue.verify(networks=networks)
+        (checked,) = catalogue.verify_networks(networks=networks)
         return row.state, checked.state
 
     assert state() == ("missing", "missing")
     lines = []
-    (located,) = catalogue.fetch(["tiny"], networks=networks, progress=lines.append)
+    (located,) = catalogue.fetch_networks(["tiny"], networks=networks, progress=lines.append)
     assert len(lines) == 1 and "tiny" in lines[0]
     assert state() == ("cached", "intact")
     with located.files["model"].open("r+b") as file:
