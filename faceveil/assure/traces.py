@@ -142,7 +142,8 @@ class TraceLog:
         except OSError as error:
             raise OutputError(
                 f"{gettempdir()}: temporary files of verification cannot be stored there "
-                f"({error.strerror}); free space, or choose another folder with TMPDIR"
+                f"({error.strerror}); free space, choose another folder with TMPDIR, or use "
+                "--verify-frames off"
             ) from error
 
     def __iter__(self) -> Iterator[Trace]:

@@ -1,6 +1,7 @@
 """The union of detectors: a face that any of them detects is a face (privacy needs recall).
 
-MTCNN alone covers 0.76 of the faces of a street clip; CenterFace detects most of the others.
+MTCNN alone misses small and turned faces, most of which CenterFace detects
+(benchmarks/reports/quality.md compares them).
 """
 
 from __future__ import annotations
