@@ -61,7 +61,7 @@ def add_evaluate_parser(commands: Commands) -> None:
 def run_evaluate(options: argparse.Namespace) -> int:
     """`faceveil evaluate`."""
     from faceveil.cli.options import style_of
-    from faceveil.evaluation.evaluate_files import evaluate_files, summary
+    from faceveil.evaluation.evaluate_files import evaluate_files, summarise_evaluation
 
     evaluation = evaluate_files(
         options.truth,
@@ -74,5 +74,5 @@ def run_evaluate(options: argparse.Namespace) -> int:
         html=options.html,
         video=options.video,
     )
-    print(summary(evaluation))
+    print(summarise_evaluation(evaluation))
     return 0

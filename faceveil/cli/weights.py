@@ -58,7 +58,7 @@ def run_fetch(options: argparse.Namespace) -> int:
     from faceveil.weights import catalogue
 
     names = options.names or catalogue.DEFAULT_NETWORKS
-    fetched = catalogue.fetch(names, options.accept_licence, progress=print)
+    fetched = catalogue.fetch_networks(names, options.accept_licence, progress=print)
     for located in fetched:
         print(f"{located.network.name}: ready, {next(iter(located.files.values())).parent}")
     return 0
@@ -69,7 +69,7 @@ def run_verify(options: argparse.Namespace) -> int:
     from faceveil.errors import WeightsError
     from faceveil.weights import catalogue
 
-    rows = catalogue.verify(options.names)
+    rows = catalogue.verify_networks(options.names)
     for row in rows:
         print(f"{row.network.name}: {row.state}")
     corrupt = any(row.state == "corrupt" for row in rows)
