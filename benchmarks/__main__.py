@@ -30,6 +30,7 @@ MODULES = {
     "scale": "cloud.scale",
     "s3_frames": "cloud.s3_frames",
     "postprocessing": "cloud.postprocessing",
+    "thesis": "cloud.thesis",
     "whole_command": "speed.whole_command",
 }
 """The module of each report, below benchmarks/."""

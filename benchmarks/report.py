@@ -19,6 +19,7 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+from faceveil import __version__
 from testkit import SHARED_DATA
 
 LIBRARIES = ("av", "numpy", "onnxruntime", "opencv-python-headless", "scipy")
@@ -32,7 +33,7 @@ def machine() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return (
         f"{date.today().isoformat()}; {len(os.sched_getaffinity(0))} cores ({processor()}); "
-        f"Python {platform.python_version()}, faceveil {version('faceveil')}, {versions}."
+        f"Python {platform.python_version()}, faceveil {__version__}, {versions}."
     )
 
 

@@ -71,3 +71,13 @@ def in_own_process(function: Callable[..., Answer], *arguments: object) -> Answe
     """A function's answer; its memory does not count as this process's."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
+
+
+def take_precedence() -> str:
+    """Put this process and its children before others. Returns whether the system grants that, as
+    words for a report."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except OSError:
+        return "without priority over other work on the machine"
+    return "with real-time priority"

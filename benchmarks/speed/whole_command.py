@@ -22,7 +22,7 @@ import av
 
 from benchmarks.environments import environment
 from benchmarks.report import machine, publish, table
-from benchmarks.timing import Run, in_own_process, run_command
+from benchmarks.timing import Run, in_own_process, run_command, take_precedence
 from testkit import SHARED_DATA
 
 DEFACE = ("deface==1.5.0", "onnx==1.22.0", "onnxruntime==1.31.0")
@@ -191,15 +191,6 @@ def where_time_goes(clips: dict[str, Path], scratch: Path) -> list[str]:
         for stage in next(iter(columns.values()))
     ]
     return [*lines, *table(("stage", *columns), rows), ""]
-
-
-def take_precedence() -> str:
-    """Put this process and its children before others; says whether the system grants that."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-    except OSError:
-        return "without priority over other work on the machine"
-    return "with real-time priority"
 
 
 def report() -> str:
