@@ -30,8 +30,8 @@ locals {
       }
     }
   } : name => pattern if local.deployed }
-  # All rules, also the two below.
-  rule_names = [for name in ["postprocess", "again", "finish", "sweep", "failed"] : "${var.name}-${name}"]
+  # All rules, also those below.
+  rule_names = [for name in ["postprocess", "again", "finish", "sweep", "waiting", "failed"] : "${var.name}-${name}"]
 }
 
 # S3 tells the submit function of each jobs/<id>/job.json itself. By way of EventBridge it would tell
@@ -73,36 +73,40 @@ resource "aws_cloudwatch_event_rule" "function" {
   tags          = local.tags
 }
 
-# sweep: jobs that a function or machine left without a word are marked as failed
-resource "aws_cloudwatch_event_rule" "sweep" {
-  count = local.deployed ? 1 : 0
+# sweep: jobs idle for 24 hours are marked failed. waiting: jobs that wait for machines are tried again.
+locals {
+  schedules = { for name, rate in { sweep = "rate(6 hours)", waiting = "rate(5 minutes)" } : name => rate if local.deployed }
+}
 
-  name                = "${var.name}-sweep"
-  description         = "Starts the function ${var.name}-sweep"
-  schedule_expression = "rate(6 hours)"
+resource "aws_cloudwatch_event_rule" "schedule" {
+  for_each = local.schedules
+
+  name                = "${var.name}-${each.key}"
+  description         = "Starts the function ${var.name}-${each.key}"
+  schedule_expression = each.value
   tags                = local.tags
 }
 
-resource "aws_cloudwatch_event_target" "sweep" {
-  count = local.deployed ? 1 : 0
+resource "aws_cloudwatch_event_target" "schedule" {
+  for_each = local.schedules
 
-  rule      = aws_cloudwatch_event_rule.sweep[0].name
+  rule      = aws_cloudwatch_event_rule.schedule[each.key].name
   target_id = "function"
-  arn       = aws_lambda_function.this["sweep"].arn
+  arn       = aws_lambda_function.this[each.key].arn
 
   dead_letter_config {
     arn = aws_sqs_queue.this["dead-letters"].arn
   }
 }
 
-resource "aws_lambda_permission" "sweep" {
-  count = local.deployed ? 1 : 0
+resource "aws_lambda_permission" "schedule" {
+  for_each = local.schedules
 
-  statement_id  = "rule-sweep"
+  statement_id  = "rule-${each.key}"
   action        = "lambda:InvokeFunction"
-  function_name = aws_lambda_function.this["sweep"].function_name
+  function_name = aws_lambda_function.this[each.key].function_name
   principal     = "events.amazonaws.com"
-  source_arn    = aws_cloudwatch_event_rule.sweep[0].arn
+  source_arn    = aws_cloudwatch_event_rule.schedule[each.key].arn
 }
 
 resource "aws_cloudwatch_event_target" "function" {

@@ -5,12 +5,15 @@ locals {
     # The finisher may put a whole video together.
     finish = { memory_mb = 3008, tmp_mb = 10240, timeout_seconds = 900 }
     sweep  = { memory_mb = 512, tmp_mb = 512, timeout_seconds = 900 }
+    # It plans a refine pass, too, which reads the detections of the coarse one.
+    waiting = { memory_mb = 2048, tmp_mb = 512, timeout_seconds = 900 }
   } : name => settings if local.deployed }
   handlers = {
     submit      = "postprocess_lambda.submit.handler"
     postprocess = "postprocess_lambda.app.handler"
     finish      = "postprocess_lambda.finish.handler"
     sweep       = "postprocess_lambda.sweep.handler"
+    waiting     = "postprocess_lambda.waiting.handler"
   }
   # The same for the functions and for what renders in Batch.
   environment = {
@@ -31,6 +34,7 @@ locals {
     FACEVEIL_MODEL_NAME     = local.model_name
     FACEVEIL_INSTANCE_TYPE  = var.transform.instance_type
     FACEVEIL_INSTANCE_COUNT = tostring(var.transform.instance_count)
+    FACEVEIL_FALLBACK_TYPES = join(",", var.transform.fallback_types)
   }
   function_environments = { for name, own in {
     submit = local.transform_environment
@@ -38,6 +42,7 @@ locals {
     postprocess = merge(local.batch_environment, local.transform_environment)
     finish      = local.batch_environment
     sweep       = {}
+    waiting     = local.transform_environment
   } : name => merge(local.environment, own) }
 }
 
@@ -96,7 +101,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
 
   function_name                = each.value.function_name
   maximum_retry_attempts       = 2
-  maximum_event_age_in_seconds = 3600
+  maximum_event_age_in_seconds = 21600
 
   destination_config {
     on_failure {

@@ -11,6 +11,7 @@ locals {
       postprocess  = { service = "lambda", tells_account = false }
       finish       = { service = "lambda", tells_account = false }
       sweep        = { service = "lambda", tells_account = false }
+      waiting      = { service = "lambda", tells_account = false }
       model        = { service = "sagemaker", tells_account = true }
       processing   = { service = "sagemaker", tells_account = true }
       render       = { service = "ecs-tasks", tells_account = true }

@@ -34,7 +34,7 @@ locals {
     Condition = { StringEquals = { "kms:ViaService" = "${service}.${local.region}.amazonaws.com" } }
   } }
 
-  allow_own_log = { for name in ["submit", "postprocess", "finish", "sweep"] : name => {
+  allow_own_log = { for name in ["submit", "postprocess", "finish", "sweep", "waiting"] : name => {
     Sid      = "OwnLog"
     Effect   = "Allow"
     Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -87,7 +87,7 @@ locals {
   ]
 
   # The model has its role, so none is passed. After detection only a second look is started.
-  start_transform = { for name, arns in { submit = local.transform_arns, postprocess = "${local.transform_arns}-refine" } : name => [
+  start_transform = { for name, arns in { submit = local.transform_arns, postprocess = "${local.transform_arns}-refine*" } : name => [
     {
       Sid       = "StartTransform"
       Effect    = "Allow"
@@ -172,14 +172,14 @@ locals {
           Sid      = "ClaimOrRefuse"
           Effect   = "Allow"
           Action   = ["s3:PutObject"]
-          Resource = ["${local.jobs_arn}*/error.json", "${local.jobs_arn}*/submit/*"]
+          Resource = ["${local.jobs_arn}*/error.json", "${local.jobs_arn}*/submit/*", "${local.jobs_arn}.ended/*", "${local.jobs_arn}.waiting/*"]
         },
         {
-          # Of a job.json that was corrected before anything was started.
-          Sid      = "ForgetFailure"
+          # The failure of a job.json that was corrected before anything was started.
+          Sid      = "ClearFailure"
           Effect   = "Allow"
           Action   = ["s3:DeleteObject"]
-          Resource = ["${local.jobs_arn}*/error.json"]
+          Resource = ["${local.jobs_arn}*/error.json", "${local.jobs_arn}.ended/*"]
         },
         local.allow_publish, local.allow_failures, local.allow_keys.s3, local.allow_keys.lambda, local.allow_own_log.submit,
       ],
@@ -205,7 +205,14 @@ locals {
           Sid      = "Refuse"
           Effect   = "Allow"
           Action   = ["s3:GetObject", "s3:PutObject"]
-          Resource = ["${local.jobs_arn}*/error.json"]
+          Resource = ["${local.jobs_arn}*/error.json", "${local.jobs_arn}.ended/*"]
+        },
+        {
+          # Whether a finisher is still at work.
+          Sid      = "ReadClaims"
+          Effect   = "Allow"
+          Action   = ["s3:GetObject"]
+          Resource = ["${local.jobs_arn}*/chunks/claims/*"]
         },
         {
           Sid      = "SeeTransform"
@@ -216,6 +223,20 @@ locals {
         local.allow_publish, local.allow_failures, local.allow_keys.s3, local.allow_keys.lambda, local.allow_own_log.sweep,
       ],
       local.interfaces.lambda,
+    )
+    waiting = concat(
+      [
+        local.allow_list.jobs, local.allow_list.frames, local.allow_list.detections,
+        local.allow_read.jobs, local.allow_read.detections,
+        {
+          Sid      = "StartOrRefuse"
+          Effect   = "Allow"
+          Action   = ["s3:PutObject", "s3:DeleteObject"]
+          Resource = ["${local.jobs_arn}*/error.json", "${local.jobs_arn}*/submit/*", "${local.jobs_arn}.ended/*", "${local.jobs_arn}.waiting/*"]
+        },
+        local.allow_publish, local.allow_failures, local.allow_keys.s3, local.allow_keys.lambda, local.allow_own_log.waiting,
+      ],
+      local.start_transform.submit, local.interfaces.lambda,
     )
     model = concat(
       [

@@ -12,10 +12,10 @@ resource "aws_kms_key" "this" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         # AWS's default: who may use the key is then decided by the roles' policies. With less, a
-        # key that nobody can manage is possible.
+        # key that cannot be managed any more is possible.
         Sid       = "AccountDecides"
         Effect    = "Allow"
         Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
@@ -46,7 +46,14 @@ resource "aws_kms_key" "this" {
         Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
         Resource  = "*"
       },
-    ]
+      ], [for statement in [{
+        Sid       = "Producers"
+        Effect    = "Allow"
+        Principal = { AWS = var.producer_arns }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = "*"
+        Condition = { StringEquals = { "kms:ViaService" = "s3.${local.region}.amazonaws.com" } }
+    }] : statement if length(var.producer_arns) > 0])
   })
 }
 

@@ -1,6 +1,6 @@
 locals {
   log_groups = merge(
-    { for name in ["submit", "postprocess", "finish", "sweep"] : "functions/${name}" => "/aws/lambda/${var.name}-${name}" },
+    { for name in ["submit", "postprocess", "finish", "sweep", "waiting"] : "functions/${name}" => "/aws/lambda/${var.name}-${name}" },
     { render = "/aws/batch/${var.name}-render" },
     # SageMaker's own names, one for all jobs of an account and region.
     { for kind in ["Transform", "Processing"] : lower(kind) => "/aws/sagemaker/${kind}Jobs" if var.manage_sagemaker_logs },

@@ -24,7 +24,7 @@ output "transform" {
 }
 
 output "functions" {
-  description = "ARNs of the functions, by name: submit, postprocess, finish and sweep."
+  description = "ARNs of the functions, by name: submit, postprocess, finish, sweep and waiting."
   value       = { for name, function in aws_lambda_function.this : name => function.arn }
 }
 
@@ -66,4 +66,9 @@ output "dashboard" {
 output "backend_policy" {
   description = "IAM policy (JSON) for a backend that submits jobs and reads their results."
   value       = jsonencode({ Version = "2012-10-17", Statement = local.backend_statements })
+}
+
+output "operator_policy" {
+  description = "IAM policy (JSON) for the people who watch, stop, clean up and send again, and who search faces with Rekognition."
+  value       = jsonencode({ Version = "2012-10-17", Statement = local.operator_statements })
 }

@@ -76,10 +76,11 @@ variable "retention" {
 }
 
 variable "transform" {
-  description = "What a transform job runs on, unless the job says otherwise; data_url is a model.tar.gz in the bucket to use instead of the image's networks; environment is the server's (handler/README.md)."
+  description = "What a transform job runs on, unless the job says otherwise; fallback_types are tried in turn where the account's quota of instance_type is used up; data_url is a model.tar.gz in the bucket to use instead of the image's networks; environment is the server's (handler/README.md)."
   type = object({
     instance_type  = optional(string, "ml.c5.xlarge")
     instance_count = optional(number, 1)
+    fallback_types = optional(list(string), [])
     data_url       = optional(string)
     environment    = optional(map(string), {})
   })
@@ -87,8 +88,8 @@ variable "transform" {
   nullable = false
 
   validation {
-    condition     = can(regex("^ml\\.[a-z][a-z0-9-]*\\.(medium|large|[0-9]*xlarge)$", var.transform.instance_type))
-    error_message = "transform.instance_type must be a SageMaker instance type, such as ml.c5.xlarge."
+    condition     = alltrue([for type in concat([var.transform.instance_type], var.transform.fallback_types) : can(regex("^ml\\.[a-z][a-z0-9-]*\\.(medium|large|[0-9]*xlarge)$", type))])
+    error_message = "transform.instance_type and fallback_types must be SageMaker instance types, such as ml.c5.xlarge."
   }
 
   validation {
@@ -241,6 +242,47 @@ variable "manage_sagemaker_logs" {
   type        = bool
   default     = true
   nullable    = false
+}
+
+variable "detection_reader_arns" {
+  description = "Principals, beside the roles that need it, that may read and write detections, which hold biometric features: such as an auditor's role. Their own policies must allow it, too."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.detection_reader_arns : can(regex("^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[^*]+$", arn))])
+    error_message = "detection_reader_arns must be ARNs of roles or users, without wildcards."
+  }
+}
+
+variable "producer_arns" {
+  description = "Roles of other accounts that bring frames and jobs into the bucket, and read their results; no features. Their own policies must allow it, too."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.producer_arns : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/[^*]+$", arn))])
+    error_message = "producer_arns must be ARNs of roles or users, without wildcards."
+  }
+}
+
+variable "data_events_bucket" {
+  description = "Name of a bucket of logs, whose policy lets CloudTrail write: a trail then records who read or wrote which object. null: none. About 1 USD for a million objects."
+  type        = string
+  default     = null
+}
+
+variable "data_events_key_arn" {
+  description = "Key that encrypts the trail of data_events_bucket. null: as that bucket does."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.data_events_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.data_events_key_arn))
+    error_message = "data_events_key_arn must be the ARN of a key."
+  }
 }
 
 variable "permissions_boundary_arn" {

@@ -61,6 +61,14 @@ def statements_of(policy: str | Mapping[str, Any]) -> list[Statement]:
     return [_statement(each) for each in document["Statement"]]
 
 
+def denials_of(policy: str) -> list[Statement]:
+    """What a bucket's policy denies everyone. Raises ValueError as `statements_of`."""
+    denials = [each for each in json.loads(policy)["Statement"] if each["Effect"] == "Deny"]
+    if any(each.pop("Principal") != "*" for each in denials):
+        raise ValueError("a denial of some principals only is not understood")
+    return statements_of({"Statement": denials})
+
+
 def roles_of(state: Mapping[str, Any]) -> dict[str, list[Statement]]:
     """Statements of each role of the module, by what takes it ("submit", "render", ...).
 
@@ -115,7 +123,9 @@ def _like(value: str, pattern: str) -> bool:
 def _met(operator: str, key: str, values: tuple[str, ...], context: Mapping[str, str]) -> bool:
     compare = _OPERATORS[operator]
     if key not in context:
-        return operator.endswith("IfExists") or operator.startswith("ForAllValues:")
+        return operator.endswith("IfExists") or operator.startswith(("ForAllValues:", "ArnNot"))
+    if operator.startswith("ArnNot"):
+        return not any(compare(context[key], value) for value in values)
     return any(compare(context[key], value) for value in values)
 
 
@@ -124,9 +134,11 @@ def _equal(value: str, wanted: str) -> bool:
 
 
 _OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "Bool": _equal,
     "StringEquals": _equal,
     "StringLike": _like,
     "StringLikeIfExists": _like,
     "ForAllValues:StringEquals": _equal,
     "ArnLike": _like,
+    "ArnNotLike": _like,
 }

@@ -76,16 +76,16 @@ run "first_apply_needs_no_images" {
 
 run "defaults" {
   assert {
-    condition     = toset(keys(aws_lambda_function.this)) == toset(["submit", "postprocess", "finish", "sweep"]) && alltrue([for function in aws_lambda_function.this : function.image_uri == var.images.postprocess])
-    error_message = "Four functions of one image."
+    condition     = toset(keys(aws_lambda_function.this)) == toset(["submit", "postprocess", "finish", "sweep", "waiting"]) && alltrue([for function in aws_lambda_function.this : function.image_uri == var.images.postprocess])
+    error_message = "Five functions of one image."
   }
   assert {
     condition     = alltrue([for function in aws_lambda_function.this : function.memory_size <= 3008 && function.reserved_concurrent_executions == -1])
     error_message = "The defaults are what a new account allows: functions of at most 3008 MB, no concurrency reserved."
   }
   assert {
-    condition     = length(distinct([for function in aws_iam_role.this : function.name])) == 8
-    error_message = "Each of the eight things that run has a role of its own."
+    condition     = length(distinct([for function in aws_iam_role.this : function.name])) == 9
+    error_message = "Each of the nine things that run has a role of its own."
   }
   assert {
     condition     = aws_lambda_function.this["finish"].environment[0].variables.FACEVEIL_BATCH_QUEUE == "arn:aws:batch:eu-west-1:123456789012:job-queue/faceveil-render" && aws_lambda_function.this["finish"].image_config[0].command == tolist(["postprocess_lambda.finish.handler"])
@@ -102,6 +102,10 @@ run "defaults" {
   assert {
     condition     = aws_lambda_function.this["postprocess"].environment[0].variables.FACEVEIL_MODEL_NAME == aws_sagemaker_model.this[0].name && !contains(keys(aws_lambda_function.this["finish"].environment[0].variables), "FACEVEIL_MODEL_NAME")
     error_message = "The function that starts a second look is told the model, too; no other is."
+  }
+  assert {
+    condition     = { for name, rule in aws_cloudwatch_event_rule.schedule : name => rule.schedule_expression } == { sweep = "rate(6 hours)", waiting = "rate(5 minutes)" } && aws_lambda_function.this["waiting"].environment[0].variables.FACEVEIL_FALLBACK_TYPES == "" && alltrue([for config in aws_lambda_function_event_invoke_config.this : config.maximum_event_age_in_seconds == 21600])
+    error_message = "Jobs that found no machines are tried again every few minutes; events of a burst wait for hours."
   }
   assert {
     condition     = aws_sagemaker_model.this[0].enable_network_isolation && length(aws_sagemaker_model.this[0].vpc_config) == 0
@@ -164,12 +168,16 @@ run "defaults" {
     error_message = "A job over detections that exist goes on to post-processing at once."
   }
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" && length(alarm.alarm_actions) == 1]) && length(aws_cloudwatch_metric_alarm.this) == 11
-    error_message = "Eleven alarms that send a message, and are quiet while nothing runs."
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" && length(alarm.alarm_actions) == 1]) && length(aws_cloudwatch_metric_alarm.this) == 12
+    error_message = "Twelve alarms that send a message, and are quiet while nothing runs."
   }
   assert {
     condition     = strcontains(output.backend_policy, "jobs/*/job.json") && alltrue([for statement in jsondecode(output.backend_policy).Statement : !contains(statement.Action, "s3:GetObject") || !anytrue([for resource in statement.Resource : strcontains(resource, "detections/")])])
     error_message = "A backend may start jobs and see no features."
+  }
+  assert {
+    condition     = length(aws_cloudtrail.data_events) == 0 && length(jsondecode(aws_s3_bucket_policy.this.policy).Statement) == 2
+    error_message = "No trail and no other account unless they are named."
   }
   assert {
     condition     = length(aws_vpc.this) == 0 && length(aws_sagemaker_notebook_instance.this) == 0 && length(aws_launch_template.render) == 0
@@ -188,6 +196,9 @@ run "private_network" {
     monthly_budget_usd     = null
 
     manage_sagemaker_logs    = false
+    detection_reader_arns    = ["arn:aws:iam::123456789012:role/auditor"]
+    producer_arns            = ["arn:aws:iam::210987654321:role/newsroom"]
+    data_events_bucket       = "the-accounts-logs"
     permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
   }
 
@@ -227,6 +238,29 @@ run "private_network" {
     condition     = length(aws_s3_bucket_lifecycle_configuration.this.rule) == 5 && length(aws_budgets_budget.this) == 0
     error_message = "Outputs expire on request; a budget can be left out."
   }
+}
+
+run "governance" {
+  command = plan
+
+  variables {
+    producer_arns      = ["arn:aws:iam::210987654321:role/newsroom"]
+    data_events_bucket = "the-accounts-logs"
+  }
+
+  assert {
+    condition     = one(one(aws_cloudtrail.data_events[0].event_selector).data_resource).values == tolist(["arn:aws:s3:::faceveil-123456789012-eu-west-1/"]) && !one(aws_cloudtrail.data_events[0].event_selector).include_management_events
+    error_message = "The trail records the bucket's objects and nothing else."
+  }
+}
+
+run "refuses_principals_with_wildcards" {
+  command = plan
+  variables {
+    producer_arns         = ["arn:aws:iam::210987654321:role/*"]
+    detection_reader_arns = ["*"]
+  }
+  expect_failures = [var.producer_arns, var.detection_reader_arns]
 }
 
 run "network_of_ones_own" {

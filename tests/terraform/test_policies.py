@@ -2,7 +2,7 @@
 
 import pytest
 
-from testkit.iam_policies import allows, resources_of, roles_of, statements_of
+from testkit.iam_policies import allows, denials_of, resources_of, roles_of, statements_of
 
 BUCKET = "arn:aws:s3:::faceveil-123456789012-eu-west-1"
 HERE = "eu-west-1:123456789012"
@@ -95,7 +95,7 @@ def all_roles(module_test):
 
 @pytest.mark.slow
 def test_no_wildcard_actions_and_resources_only_where_aws_cannot_name_them(all_roles):
-    assert len(all_roles) == 8 + 11
+    assert len(all_roles) == 9 + 12
     for role, statements in all_roles:
         assert statements
         for each in statements:
@@ -107,7 +107,7 @@ def test_no_wildcard_actions_and_resources_only_where_aws_cannot_name_them(all_r
 
 @pytest.mark.slow
 def test_no_role_is_for_two(module_test):
-    for run, count in (("defaults", 8), ("private_network", 11)):
+    for run, count in (("defaults", 9), ("private_network", 12)):
         found = list(resources_of(module_test.states[run]))
         names = [each["values"]["name"] for each in found if each["type"] == "aws_iam_role"]
         assert len(set(names)) == len(names) == count
@@ -115,7 +115,7 @@ def test_no_role_is_for_two(module_test):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "role", ["submit", "postprocess", "finish", "sweep", "render", "processing", "model"]
+    "role", ["submit", "postprocess", "finish", "sweep", "waiting", "render", "processing", "model"]
 )
 def test_nothing_that_runs_a_job_starts_one(roles, role):
     key = f"{BUCKET}/jobs/other/job.json"
@@ -157,7 +157,14 @@ MAY = [
     ),
     ("finish", "s3:PutObject", f"{BUCKET}/jobs/1/_SUCCESS", {}),
     ("sweep", "s3:PutObject", f"{BUCKET}/jobs/1/error.json", {}),
+    ("submit", "s3:PutObject", f"{BUCKET}/jobs/.waiting/1", {}),
+    ("submit", "s3:DeleteObject", f"{BUCKET}/jobs/.ended/1", {}),
+    ("sweep", "s3:PutObject", f"{BUCKET}/jobs/.ended/1", {}),
+    ("waiting", "s3:DeleteObject", f"{BUCKET}/jobs/.waiting/1", {}),
+    ("waiting", "s3:GetObject", f"{BUCKET}/detections/1/img0000001.jpg.out", {}),
     ("sweep", "sagemaker:DescribeTransformJob", TRANSFORM, {}),
+    ("waiting", "sagemaker:CreateTransformJob", f"{TRANSFORM}-try2", OWN_MODEL),
+    ("postprocess", "sagemaker:CreateTransformJob", f"{SECOND}-try2", OWN_MODEL),
     ("render-start", "ecr:BatchGetImage", f"{IMAGES}-postprocess", {}),
 ]
 MAY_NOT = [
@@ -183,10 +190,14 @@ MAY_NOT = [
     ("postprocess", "sagemaker:CreateTransformJob", SECOND, {"sagemaker:ModelArn": f"{MODEL}/x"}),
     ("postprocess", "iam:PassRole", "arn:aws:iam::123456789012:role/faceveil-eu-west-1-model", {}),
     ("finish", "sagemaker:CreateTransformJob", SECOND, OWN_MODEL),
+    ("waiting", "s3:DeleteObject", DETECTION, {}),
+    ("waiting", "batch:SubmitJob", QUEUE, {}),
     ("render", "batch:SubmitJob", QUEUE, {}),
     ("render", "sqs:SendMessage", FAILURES, {}),
     ("render", "s3:ListBucket", BUCKET, {"s3:prefix": ""}),
     ("sweep", "s3:GetObject", f"{BUCKET}/jobs/1/job.json", {}),
+    ("waiting", "s3:PutObject", f"{BUCKET}/jobs/1/analysis.json", {}),
+    ("waiting", "s3:GetObject", f"{BUCKET}/frames/1/img0000001.jpg", {}),
     ("sweep", "s3:DeleteObject", f"{BUCKET}/jobs/1/error.json", {}),
     ("sweep", "s3:ListBucket", BUCKET, {"s3:prefix": "detections/1/"}),
     ("render-start", "s3:GetObject", FRAME, {}),
@@ -217,3 +228,81 @@ def test_a_backend_brings_jobs_and_sees_no_features(module_test):
     # It counts the frames that are done by their names.
     assert allows(backend, "s3:ListBucket", BUCKET, {"s3:prefix": "detections/1/"})
     assert not allows(backend, "s3:ListBucket", BUCKET, {"s3:prefix": "face-search/"})
+
+
+FEATURE_ROLES = {"model", "postprocess", "finish", "waiting", "render", "processing"}
+TLS = {"aws:SecureTransport": "true"}
+
+
+def role_arn(role):
+    return f"arn:aws:iam::123456789012:role/faceveil-eu-west-1-{role}"
+
+
+@pytest.mark.slow
+def test_only_the_roles_that_need_features_reach_them_whatever_else_is_allowed(module_test, roles):
+    policies = resources_of(module_test.states["defaults"])
+    bucket = next(each for each in policies if each["type"] == "aws_s3_bucket_policy")
+    denials = denials_of(bucket["values"]["policy"])
+    everything = policy(statement("Allow", "*", "*"))
+    for action in ("s3:GetObject", "s3:PutObject"):
+        for principal in (role_arn("submit"), role_arn("administrator"), role_arn("model-copy")):
+            context = {**TLS, "aws:PrincipalArn": principal}
+            assert not allows([*everything, *denials], action, DETECTION, context)
+            assert allows([*everything, *denials], action, FRAME, context)
+        may = {
+            role
+            for role, statements in roles.items()
+            if allows(statements, action, DETECTION)
+            and allows([*statements, *denials], action, DETECTION, own(role))
+        }
+        assert may == {role for role in roles if allows(roles[role], action, DETECTION)}
+        assert may <= FEATURE_ROLES
+    # Features are deleted on request by those who run the deployment.
+    assert allows([*everything, *denials], "s3:DeleteObject", DETECTION, own("administrator"))
+    plain = {"aws:SecureTransport": "false"}
+    assert not allows([*everything, *denials], "s3:GetObject", FRAME, plain)
+
+
+def own(role):
+    return {**TLS, "aws:PrincipalArn": role_arn(role)}
+
+
+REKOGNITION = f"arn:aws:rekognition:{HERE}:collection/faceveil-0123"
+OPERATOR_MAY = [
+    ("s3:DeleteObject", DETECTION, {}),
+    ("s3:DeleteObject", FRAME, {}),
+    ("s3:DeleteObject", f"{BUCKET}/jobs/1/veiled/img0000001.png", {}),
+    ("s3:GetObject", f"{BUCKET}/jobs/1/report.json", {}),
+    ("s3:ListBucket", BUCKET, {"s3:prefix": "face-search/"}),
+    ("s3:PutObject", f"{BUCKET}/jobs/1/error.json", {}),
+    ("s3:PutObject", f"{BUCKET}/face-search/talk.mp4", {}),
+    ("events:PutEvents", BUS, {"events:source": "faceveil"}),
+    ("sagemaker:StopTransformJob", TRANSFORM, {}),
+    (
+        "batch:TerminateJob",
+        f"arn:aws:batch:{HERE}:job/1",
+        {"aws:ResourceTag/faceveil:job-id": "talk"},
+    ),
+    ("sqs:ReceiveMessage", FAILURES, {}),
+    ("sqs:DeleteMessage", FAILURES, {}),
+    ("lambda:InvokeFunction", f"arn:aws:lambda:{HERE}:function:faceveil-submit", {}),
+    ("rekognition:CreateCollection", REKOGNITION, {}),
+    ("rekognition:IndexFaces", REKOGNITION, {}),
+    ("rekognition:StartFaceSearch", REKOGNITION, {}),
+    ("rekognition:GetFaceSearch", "*", {}),
+    ("rekognition:DeleteCollection", REKOGNITION, {}),
+]
+OPERATOR_MAY_NOT = [
+    ("s3:GetObject", DETECTION, {}),
+    ("s3:PutObject", f"{BUCKET}/jobs/1/_SUCCESS", {}),
+    ("batch:TerminateJob", f"arn:aws:batch:{HERE}:job/1", {}),
+    ("lambda:InvokeFunction", f"arn:aws:lambda:{HERE}:function:faceveil-private-submit", {}),
+    ("rekognition:DeleteCollection", f"arn:aws:rekognition:{HERE}:collection/staff", {}),
+]
+
+
+@pytest.mark.slow
+def test_an_operator_stops_cleans_up_sends_again_and_searches_and_sees_no_features(module_test):
+    operator = statements_of(module_test.states["defaults"]["outputs"]["operator_policy"]["value"])
+    assert [case for case in OPERATOR_MAY if not allows(operator, *case)] == []
+    assert [case for case in OPERATOR_MAY_NOT if allows(operator, *case)] == []

@@ -1,0 +1,80 @@
+# What the people need who run the deployment with `faceveil aws`: watch, stop, cleanup, redrive and
+# face-search. It adds to a backend's rights; neither reads features.
+locals {
+  queue_arns = [local.dead_letters_arn, local.failures_arn]
+
+  operator_statements = [
+    {
+      Sid       = "ListEverything"
+      Effect    = "Allow"
+      Action    = ["s3:ListBucket"]
+      Resource  = [local.bucket_arn]
+      Condition = { StringLikeIfExists = { "s3:prefix" = [for prefix in values(local.prefixes) : "${prefix}*"] } }
+    },
+    {
+      Sid      = "ReadJobs"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject"]
+      Resource = ["${local.frames_arn}*", "${local.jobs_arn}*"]
+    },
+    {
+      Sid      = "CleanUp"
+      Effect   = "Allow"
+      Action   = ["s3:DeleteObject"]
+      Resource = ["${local.detections_arn}*", "${local.frames_arn}*", "${local.jobs_arn}*"]
+    },
+    {
+      # A job that is stopped is marked as failed, and its end is announced.
+      Sid      = "MarkStopped"
+      Effect   = "Allow"
+      Action   = ["s3:PutObject"]
+      Resource = ["${local.jobs_arn}*/error.json", "${local.jobs_arn}.ended/*"]
+    },
+    local.allow_publish,
+    {
+      Sid      = "StopTransforms"
+      Effect   = "Allow"
+      Action   = ["sagemaker:DescribeTransformJob", "sagemaker:StopTransformJob"]
+      Resource = [local.transform_arns]
+    },
+    {
+      Sid       = "StopBatch"
+      Effect    = "Allow"
+      Action    = ["batch:TerminateJob"]
+      Resource  = ["arn:${local.partition}:batch:${local.region}:${local.account}:job/*"]
+      Condition = { StringLike = { "aws:ResourceTag/faceveil:job-id" = "*" } }
+    },
+    {
+      Sid      = "TakeFromQueues"
+      Effect   = "Allow"
+      Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"]
+      Resource = local.queue_arns
+    },
+    {
+      Sid      = "SendEventsAgain"
+      Effect   = "Allow"
+      Action   = ["lambda:InvokeFunction"]
+      Resource = [for name in keys(local.handlers) : "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${var.name}-${name}"]
+    },
+    {
+      Sid      = "BringVideoToSearch"
+      Effect   = "Allow"
+      Action   = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+      Resource = ["${local.bucket_arn}/${local.prefixes.searches}*"]
+    },
+    {
+      Sid      = "SearchFaces"
+      Effect   = "Allow"
+      Action   = ["rekognition:CreateCollection", "rekognition:DeleteCollection", "rekognition:IndexFaces", "rekognition:StartFaceSearch"]
+      Resource = ["arn:${local.partition}:rekognition:${local.region}:${local.account}:collection/faceveil-*"]
+    },
+    {
+      # This action cannot be limited to a collection.
+      Sid      = "ReadSearches"
+      Effect   = "Allow"
+      Action   = ["rekognition:GetFaceSearch"]
+      Resource = ["*"]
+    },
+    local.allow_keys.s3,
+  ]
+}
