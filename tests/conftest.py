@@ -5,10 +5,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from testkit import SHARED_DATA, THESIS_TABLES
 
 pytest_plugins = ("testkit.servers.fixtures", "testkit.terraform_fixtures", "testkit.job_fixtures")
+
+# No test asserts a time: machines are busy, and hypothesis would by default.
+settings.register_profile("faceveil", deadline=None)
+settings.load_profile("faceveil")
 
 
 def pytest_addoption(parser):
