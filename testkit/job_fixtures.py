@@ -30,11 +30,15 @@ def job_id() -> str:
 
 class OnceNamed:
     """moto's SageMaker, which keeps requests and runs nothing; it refuses a name that is taken, as
-    AWS does and moto does not."""
+    AWS does and moto does not.
+
+    states: of jobs that are no longer at work, by name.
+    """
 
     def __init__(self, client: Any) -> None:
         self._client = client
         self.created: list[str] = []
+        self.states: dict[str, str] = {}
         self._one_at_a_time = threading.Lock()
 
     def create_transform_job(self, **request: Any) -> None:
@@ -49,8 +53,10 @@ class OnceNamed:
             self.created.append(request["TransformJobName"])
 
     def describe_transform_job(self, **request: Any) -> Any:
-        """The request as it was kept."""
-        return self._client.describe_transform_job(**request)
+        """The request as it was kept, and the state."""
+        known = self._client.describe_transform_job(**request)
+        state = self.states.get(request["TransformJobName"], "InProgress")
+        return {**known, "TransformJobStatus": state}
 
 
 @pytest.fixture

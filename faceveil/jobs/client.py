@@ -30,9 +30,16 @@ try:
     from faceveil.aws.s3_errors import LostObjectError
     from faceveil.jobs.failure import failure_of
     from faceveil.jobs.job import Job, job_prefix, read_job
-    from faceveil.jobs.job_folder import ANALYSIS, JOB, MANIFEST, REPORT, UnknownJobError, load_job
+    from faceveil.jobs.job_folder import (
+        ANALYSIS,
+        JOB,
+        MANIFEST,
+        REPORT,
+        STARTED,
+        UnknownJobError,
+        load_job,
+    )
     from faceveil.jobs.status import JobFailure, State, Status, read_status
-    from faceveil.jobs.submission import STARTED
 except ModuleNotFoundError as error:
     raise UsageError("faceveil.jobs.client needs boto3: pip install 'faceveil[aws]'") from error
 

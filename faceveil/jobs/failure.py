@@ -11,12 +11,21 @@ from faceveil.aws.s3 import S3Location
 from faceveil.aws.s3_errors import LostObjectError
 from faceveil.errors import FaceveilError
 from faceveil.jobs import events
+from faceveil.jobs.ended import mark_ended, mark_open
 from faceveil.jobs.events import Stage
 from faceveil.jobs.job import job_prefix
 from faceveil.jobs.job_folder import ERROR
 from faceveil.jobs.job_run import Announce
 
 log = logging.getLogger(__name__)
+
+
+class StoppedError(FaceveilError):
+    """A person has stopped the job."""
+
+
+STOPPED = StoppedError.__name__
+"""`error` in the error.json of a job that was stopped."""
 
 
 def fail_job(
@@ -35,6 +44,7 @@ def fail_job(
     event = events.failed(job_id, bucket.bucket, stage, error)
     folder = bucket.folder(job_prefix(job_id))
     try:
+        mark_ended(bucket, job_id)
         note = event.detail if job_json is None else {**event.detail, "job_json": job_json}
         if not folder.put_if_absent(ERROR, orjson.dumps(note)):
             return
@@ -60,4 +70,5 @@ def failure_of(bucket: S3Location, job_id: str) -> dict[str, Any] | None:
 
 def clear_failure(bucket: S3Location, job_id: str) -> None:
     """Delete error.json, so that the job may run again."""
+    mark_open(bucket, job_id)
     bucket.folder(job_prefix(job_id)).delete([ERROR])

@@ -21,6 +21,10 @@ REFINE = "refine"
 """The claim on starting the second transform job: nothing is analysed yet."""
 ANNOUNCED = "chunks/announced"
 """Exists when the event of the completed job has been sent."""
+STARTED, SUBMIT_ANNOUNCED = "submit/started.json", "submit/announced"
+"""Exist when the job was started, and when the event of that has been sent."""
+REFINING = "submit/refining.json"
+"""Exists when the second transform job was created."""
 
 
 class UnknownJobError(InputError):

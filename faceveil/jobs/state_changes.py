@@ -14,16 +14,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from faceveil.jobs.job import JOBS
-from faceveil.jobs.transforms.request import refine_name, transform_name
+from faceveil.jobs.transforms.names import parse_name
 
 _JOB_ID = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9])*")
 TRANSFORM_JOB_NAME = re.compile(rf"faceveil-({_JOB_ID.pattern})")
-"""The transform job of a job is called faceveil-<id>, a second one faceveil-<id>-refine. Where an
-id may end in -refine, too, the place of the output tells whose it is."""
+"""As `transforms.names` makes them. Where an id may end in -refine or -try2, too, the place of the
+output tells whose the job is."""
 BATCH_JOB_NAME = re.compile(rf"faceveil-({_JOB_ID.pattern})-([0-9a-f]{{16}})")
 """Its array job is called faceveil-<id>-<digest of the chunks>."""
 TRANSFORM_ENDS = ("Completed", "Failed", "Stopped")
 BATCH_ENDS = ("SUCCEEDED", "FAILED")
+_NO_CAPACITY = "CapacityError"
+"""How SageMaker's FailureReason begins where it could not provision the machines."""
 _OUTPUT = re.compile(rf"s3://[^/]+/(?:{JOBS}|detections/)([^/]+)/")
 
 
@@ -51,6 +53,11 @@ class TransformEnd:
         """Whether it did all of its work."""
         return self.status == "Completed"
 
+    @property
+    def lacked_capacity(self) -> bool:
+        """Whether AWS had no machines for it, so that it is worth another attempt."""
+        return self.status == "Failed" and _NO_CAPACITY in self.reason
+
 
 @dataclass(frozen=True, slots=True)
 class BatchEnd:
@@ -71,7 +78,8 @@ def transform_end(detail: Mapping[str, Any]) -> TransformEnd:
         raise NotOursError(f"transform job {name!r} is none of faceveil's")
     place = _OUTPUT.match(str(detail.get("TransformOutput", {}).get("S3OutputPath", "")))
     job_id = place[1] if place else match[1]
-    if name not in (transform_name(job_id), refine_name(job_id)):
+    parsed = parse_name(job_id, name)
+    if parsed is None:
         raise NotOursError(f"transform job {name!r} writes into the folder of job {job_id!r}")
     if status not in TRANSFORM_ENDS:
         raise NotOursError(f"transform job {name!r} is {status or 'in no state'}, not at its end")
@@ -81,7 +89,7 @@ def transform_end(detail: Mapping[str, Any]) -> TransformEnd:
         status=status,
         reason=str(detail.get("FailureReason") or "no reason was given"),
         seconds=(ended - began).total_seconds() if began and ended else None,
-        is_refine=name == refine_name(job_id),
+        is_refine=parsed.which == "refine",
     )
 
 

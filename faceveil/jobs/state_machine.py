@@ -24,6 +24,7 @@ from typing import Literal
 
 import orjson
 
+from faceveil.aws.sagemaker import CapacityError
 from faceveil.errors import FaceveilError, InputError
 from faceveil.jobs.chunks.batch_queue import BatchQueue, forget_batch_jobs
 from faceveil.jobs.chunks.budget import Budget
@@ -36,11 +37,12 @@ from faceveil.jobs.state_changes import BatchEnd, TransformEnd
 from faceveil.jobs.steps.analyse import Analysed, analyse_job, load_analysed
 from faceveil.jobs.steps.finish import announce_done, finish_job, missing_chunks
 from faceveil.jobs.steps.render import render_chunk
-from faceveil.jobs.transforms.refine import SecondPass, start_refine
+from faceveil.jobs.transforms.refine import SecondPass, forget_refine, start_refine
+from faceveil.jobs.waiting import wait_for_machines
 
 log = logging.getLogger(__name__)
 
-JobOutcome = Literal["completed", "refining", "rendering", "elsewhere", "failed"]
+JobOutcome = Literal["completed", "refining", "waiting", "rendering", "elsewhere", "failed"]
 START = "start"
 FINISH_SECONDS = 3600.0
 """A finisher outside a function counts as dead after this long."""
@@ -77,9 +79,9 @@ def on_transform_ended(
         if settled:
             return settled
     with failing(run, "detect"):
-        refining = _refining(run, ended, budget, second)
-        if refining:
-            return refining
+        detecting = _still_detecting(run, ended, budget, second)
+        if detecting:
+            return detecting
     with failing(run, "analyse"):
         claims = Claims(run.folder, run.owner)
         if not claims.take(START, budget.seconds_left() + _GRACE_SECONDS):
@@ -174,10 +176,16 @@ def _settled(run: JobRun) -> JobOutcome | None:
     return "failed" if has_failed(run.bucket, run.job.id) else None
 
 
-def _refining(
+def _still_detecting(
     run: JobRun, ended: TransformEnd, budget: Budget, second: SecondPass | None
 ) -> JobOutcome | None:
-    """Create the refine pass after a whole coarse pass; None where the analysis is next."""
+    """Create the refine pass after a whole coarse pass, or wait for machines where there were none.
+
+    None where the analysis is next.
+    """
+    if second is not None and ended.lacked_capacity:
+        _wait(run, ended.is_refine, ended.reason)
+        return "waiting"
     is_first = not (ended.is_refine or ended.is_reuse)
     if second is None or run.job.coarse_step is None or not (is_first and ended.is_whole):
         return None
@@ -186,8 +194,32 @@ def _refining(
         return "elsewhere"
     try:
         return "refining" if start_refine(run, second) else None
+    except CapacityError as error:
+        claims.release(REFINE)
+        _wait(run, True, str(error))
+        return "waiting"
     except BaseException:
         claims.release(REFINE)
+        raise
+
+
+def _wait(run: JobRun, is_refine: bool, reason: str) -> None:
+    if is_refine:
+        forget_refine(run)
+    wait_for_machines(run.bucket, run.job.id, "refine" if is_refine else "detect", reason)
+
+
+def start_waiting_refine(run: JobRun, second: SecondPass) -> None:
+    """Create the refine pass of a job that has waited for machines.
+
+    Raises CapacityError where it has to wait on, another FaceveilError after marking it failed.
+    """
+    try:
+        start_refine(run, second)
+    except CapacityError:
+        raise
+    except FaceveilError as error:
+        fail_job(run.bucket, run.job.id, "detect", error, run.announce)
         raise
 
 

@@ -13,7 +13,7 @@ from faceveil.aws.s3 import S3Location
 from faceveil.errors import InputError
 from faceveil.jobs.chunks.plan import ChunkPlan, plan_name
 from faceveil.jobs.detections.answers import SUFFIX
-from faceveil.jobs.failure import failure_of
+from faceveil.jobs.failure import STOPPED, failure_of
 from faceveil.jobs.job import Job, job_prefix
 from faceveil.jobs.job_folder import (
     ANALYSIS,
@@ -22,14 +22,19 @@ from faceveil.jobs.job_folder import (
     ERROR,
     JOB,
     REFINE,
+    STARTED,
     SUCCESS,
     UnknownJobError,
     load_job,
 )
-from faceveil.jobs.submission import STARTED, digest_of, is_corrected
+from faceveil.jobs.submission import digest_of, is_corrected
+from faceveil.jobs.waiting import waiting_of
 
-State = Literal["submitted", "detecting", "analysing", "rendering", "completed", "failed"]
-_ENDS = ("completed", "failed")
+State = Literal[
+    "submitted", "waiting", "detecting", "analysing", "rendering", "completed", "failed", "stopped"
+]
+_ENDS = ("completed", "failed", "stopped")
+_BEFORE_DETECTION = ("submitted", "detecting")
 _PICTURES = (".png", ".jpg", ".jpeg")
 _PLAN = re.compile(rf"{CHUNKS}([0-9a-f]+)/plan\.json")
 _RESULT = re.compile(rf"{CHUNKS}([0-9a-f]+)/[0-9]+-[0-9]+\.json")
@@ -50,7 +55,7 @@ class Status:
 
     frames_detected: of `frames`; None where these credentials may not list the detections. chunks:
     parts that the frames are rendered in, None before the analysis. ended: when it completed or
-    failed, None before.
+    failed, None before. waiting_for: why it waits for machines, None where it does not.
     """
 
     job_id: str
@@ -62,15 +67,20 @@ class Status:
     failure: JobFailure | None
     submitted: datetime
     ended: datetime | None
+    waiting_for: str | None = None
 
     @property
     def has_ended(self) -> bool:
-        """Whether it has completed or failed."""
+        """Whether it has completed, failed or was stopped."""
         return self.state in _ENDS
 
     def __str__(self) -> str:
+        if self.state == "stopped":
+            return self.state
         if self.failure is not None:
             return f"failed at {self.failure.stage}: {self.failure.reason}"
+        if self.waiting_for is not None:
+            return f"waiting for machines: {self.waiting_for}"
         if self.state == "detecting" and self.frames_detected is not None:
             return f"detecting: {self.frames_detected} of {self.frames} frames"
         if self.state == "rendering":
@@ -98,7 +108,10 @@ def read_status(bucket: S3Location, job_id: str, frames: int | None = None) -> S
         frames = rendered.plan.frame_count
     elif job is not None and frames is None:
         frames = _count(bucket.folder(job.frames_prefix), _PICTURES)
-    state: State = "failed" if failure or job is None else _state(folder, job, written, rendered)
+    state, waiting = _state(folder, job, written, rendered, failure), None
+    if state in _BEFORE_DETECTION:
+        waiting = waiting_of(bucket, job_id)
+        state = "waiting" if waiting else state
     return Status(
         job_id=job_id,
         state=state,
@@ -109,6 +122,7 @@ def read_status(bucket: S3Location, job_id: str, frames: int | None = None) -> S
         failure=failure,
         submitted=written[JOB],
         ended=written.get(ERROR if failure else SUCCESS),
+        waiting_for=waiting.reason if waiting else None,
     )
 
 
@@ -149,8 +163,14 @@ def _job(bucket: S3Location, job_id: str, failure: JobFailure | None) -> Job | N
 
 
 def _state(
-    folder: S3Location, job: Job, written: Mapping[str, datetime], rendered: _Rendered | None
+    folder: S3Location,
+    job: Job | None,
+    written: Mapping[str, datetime],
+    rendered: _Rendered | None,
+    failure: JobFailure | None,
 ) -> State:
+    if failure is not None or job is None:
+        return "stopped" if failure and failure.error == STOPPED else "failed"
     if SUCCESS in written:
         return "completed"
     if rendered is not None:
@@ -164,9 +184,9 @@ def _state(
 
 
 def _detected(bucket: S3Location, job: Job | None, state: State, frames: int) -> int | None:
-    if job is None or state == "submitted":
+    if job is None or state in ("submitted", "waiting"):
         return 0
-    if job.has_detections or state not in ("detecting", "failed"):
+    if job.has_detections or state not in ("detecting", "failed", "stopped"):
         return frames
     try:
         return _count(bucket.folder(job.detections_prefix), (SUFFIX,))

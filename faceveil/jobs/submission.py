@@ -3,6 +3,8 @@
 The transform job's name is made of the job's id, and SageMaker takes a name once: that, and the
 note `submit/started.json`, put only where there is none, let one job come of any number of events.
 
+Where no machines are free, the job waits (`waiting`): a timer calls `start_waiting`.
+
 A job.json that could not be started may be corrected: error.json says which one failed, and as long
 as nothing was started, another one is a new attempt.
 """
@@ -12,33 +14,32 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
 from faceveil.aws.s3 import S3Location
 from faceveil.aws.s3_errors import LostObjectError
+from faceveil.aws.sagemaker import CapacityError
 from faceveil.errors import FaceveilError, InputError
 from faceveil.jobs import events
+from faceveil.jobs.ended import mark_open
 from faceveil.jobs.failure import clear_failure, fail_job, failure_of
 from faceveil.jobs.job import Job, job_prefix, read_job
-from faceveil.jobs.job_folder import JOB, UnknownJobError
+from faceveil.jobs.job_folder import JOB, STARTED, SUBMIT_ANNOUNCED, UnknownJobError
 from faceveil.jobs.job_run import Announce
+from faceveil.jobs.transforms.create import TransformJob, create_transform
+from faceveil.jobs.transforms.names import transform_name
 from faceveil.jobs.transforms.refine import coarse_manifest
-from faceveil.jobs.transforms.request import (
-    Machines,
-    create_transform,
-    transform_name,
-    transform_request,
-)
+from faceveil.jobs.transforms.request import Machines, transform_requests
+from faceveil.jobs.waiting import wait_for_machines, waiting_of
 from faceveil.media.s3_keys import list_frames
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
 
-STARTED, ANNOUNCED = "submit/started.json", "submit/announced"
-
-SubmissionOutcome = Literal["submitted", "already submitted", "failed before"]
+SubmissionOutcome = Literal["submitted", "already submitted", "waiting", "failed before"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +67,53 @@ def start_job(submission: Submission, job_id: str) -> SubmissionOutcome:
         if _failed_before(submission.bucket, folder, job_id, digest):
             return "failed before"
         job = read_job(content, str(folder.uri(JOB)))
-        transform = None if job.has_detections else transform_name(job.id)
-        _check_id(folder, job, digest)
-        created = transform is not None and _create(submission, job)
+        is_started = _is_started(folder, job, digest)
+        transform = None
+        if not (is_started or job.has_detections):
+            try:
+                transform = create_detection(submission, job)
+            except CapacityError as error:
+                wait_for_machines(submission.bucket, job_id, "detect", str(error))
+                return "waiting"
         # Noted when it is sure that it has started, so that what could not be can be corrected.
-        first = folder.put_if_absent(STARTED, _note(digest))
-        if not first:
-            _check_id(folder, job, digest)
+        is_first = folder.put_if_absent(STARTED, _note(digest))
+        if is_first:
+            mark_open(submission.bucket, job_id)
+        else:
+            _is_started(folder, job, digest)
     except UnknownJobError:
         raise
     except FaceveilError as error:
         fail_job(submission.bucket, job_id, "submit", error, submission.announce, digest)
         raise
-    if folder.find(ANNOUNCED) is None:
-        submission.announce(events.submitted(job, folder.bucket, transform))
-        folder.write(ANNOUNCED, b"")
-    return "submitted" if first or created else "already submitted"
+    if folder.find(SUBMIT_ANNOUNCED) is None:
+        name = None if job.has_detections else transform_name(job.id)
+        name = transform.name if transform else name
+        submission.announce(events.submitted(job, folder.bucket, name))
+        folder.write(SUBMIT_ANNOUNCED, b"")
+    is_new = transform is not None and transform.is_new
+    return "submitted" if is_first or is_new else "already submitted"
+
+
+def start_waiting(submission: Submission, job_id: str) -> None:
+    """Start a job that has waited for machines, or detect again where its transform job had none.
+
+    Raises CapacityError where it has to wait on, else as `start_job`.
+    """
+    folder = submission.bucket.folder(job_prefix(job_id))
+    if folder.find(STARTED) is None:
+        if start_job(submission, job_id) == "waiting":
+            note = waiting_of(submission.bucket, job_id)
+            raise CapacityError(note.reason if note else "the quota is used up")
+        return
+    job = read_job(_read(folder), str(folder.uri(JOB)))
+    try:
+        create_detection(submission, job)
+    except CapacityError:
+        raise
+    except FaceveilError as error:
+        fail_job(submission.bucket, job_id, "detect", error, submission.announce)
+        raise
 
 
 def _read(folder: S3Location) -> bytes:
@@ -117,23 +149,26 @@ def _note(digest: str) -> bytes:
     return orjson.dumps({"version": 1, "job_json": digest})
 
 
-def _check_id(folder: S3Location, job: Job, digest: str) -> None:
-    """Raises InputError when another job.json was started under the id."""
-    if folder.find(STARTED) is None or folder.read(STARTED) == _note(digest):
-        return
+def _is_started(folder: S3Location, job: Job, digest: str) -> bool:
+    """Whether this job.json was started. Raises InputError when another was, under this id."""
+    if folder.find(STARTED) is None:
+        return False
+    if folder.read(STARTED) == _note(digest):
+        return True
     raise InputError(
         f"{folder.uri(JOB)}: job id {job.id!r} is used twice: this job.json is not the one that "
         "was started. Give the new job an id of its own"
     )
 
 
-def _create(submission: Submission, job: Job) -> bool:
+def create_detection(submission: Submission, job: Job) -> TransformJob:
+    """Create the transform job of a job. Raises as `create_transform` and `transform_requests`."""
     frames = list_frames(submission.bucket.folder(job.frames_prefix))
-    request = transform_request(
+    requests = transform_requests(
         job,
         submission.bucket.bucket,
         int(frames.sizes.max()),
         submission.machines,
         manifest=coarse_manifest(submission.bucket, job, frames),
     )
-    return create_transform(submission.sagemaker(), request)
+    return create_transform(submission.sagemaker(), partial(transform_name, job.id), requests)

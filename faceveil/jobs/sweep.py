@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING
 from faceveil.aws.s3 import S3Location
 from faceveil.aws.sagemaker import describe_transform_job
 from faceveil.errors import OutputError
+from faceveil.jobs.ended import mark_ended, open_jobs
 from faceveil.jobs.events import Stage
 from faceveil.jobs.failure import fail_job
-from faceveil.jobs.job import JOBS, job_prefix
-from faceveil.jobs.job_folder import CHUNKS, CLAIMS, ERROR, JOB, REFINE, SUCCESS
+from faceveil.jobs.job import job_prefix
+from faceveil.jobs.job_folder import CHUNKS, CLAIMS, ERROR, JOB, REFINE, STARTED, SUCCESS
 from faceveil.jobs.job_run import Announce
-from faceveil.jobs.submission import STARTED
-from faceveil.jobs.transforms.request import refine_name, transform_name
+from faceveil.jobs.transforms.names import MOST_ATTEMPTS, refine_name, transform_name
+from faceveil.parallel import ordered_map
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
 
 PATIENCE = timedelta(hours=24)
 _SUBMIT = "submit/"
+_READERS = 32
 
 
 def sweep(
@@ -36,29 +38,36 @@ def sweep(
 ) -> list[str]:
     """Mark each idle job failed. Returns their ids. sagemaker makes a client when one is needed.
 
-    Jobs that have ended cost one request. Raises InputError where S3 refuses; ClientError passes
-    where SageMaker does.
+    Jobs that have ended are listed in bulk; each other job costs up to three requests. Raises
+    InputError where S3 refuses; ClientError passes where SageMaker does.
     """
+
+    def stuck_at(job_id: str) -> tuple[str, Stage | None]:
+        return job_id, _stuck_at(bucket, job_id, now)
+
     stuck = []
-    for job_id in bucket.folder(JOBS).folders():
-        stage = _stuck_at(bucket.folder(job_prefix(job_id)), now)
+    for job_id, stage in ordered_map(stuck_at, open_jobs(bucket), _READERS):
         if stage is None or _is_detected(sagemaker(), job_id, now):
             continue
         error = OutputError(
             f"nothing has happened for {PATIENCE.total_seconds() / 3600:.0f} hours: a function or "
-            "a machine ended without a message; the dead-letter queues, and the "
-            f"logs, tell why. Go on with `faceveil-postprocess run {job_id}`, where its detections "
-            "are complete, or submit it under another id"
+            "a machine ended without a message; the dead-letter queues and the logs tell why. "
+            f"Continue with `faceveil-postprocess run {job_id}`, where its detections are "
+            "complete, or submit it under another id"
         )
         fail_job(bucket, job_id, stage, error, announce)
         stuck.append(job_id)
     return stuck
 
 
-def _stuck_at(folder: S3Location, now: datetime) -> Stage | None:
-    """What a job does that has written nothing for long; None for one that has ended, or has."""
+def _stuck_at(bucket: S3Location, job_id: str, now: datetime) -> Stage | None:
+    """The step at which a job has been idle for long; None for a job that moves or has ended."""
+    folder = bucket.folder(job_prefix(job_id))
     top = dict(folder.times_written(recursive=False))
-    if JOB not in top or SUCCESS in top or ERROR in top or _is_fresh(top, now):
+    if SUCCESS in top or ERROR in top:
+        mark_ended(bucket, job_id)
+        return None
+    if JOB not in top or _is_fresh(top, now):
         return None
     steps = dict(folder.times_written(_SUBMIT)) | dict(folder.times_written(CHUNKS))
     return None if _is_fresh(steps, now) else _stage(steps)
@@ -81,11 +90,12 @@ def _stage(steps: Mapping[str, datetime]) -> Stage:
 
 def _is_detected(client: SageMakerClient, job_id: str, now: datetime) -> bool:
     """Whether a transform job of the job is at work, or has ended not long ago."""
-    for name in (transform_name(job_id), refine_name(job_id)):
-        answer = describe_transform_job(client, name)
-        if answer is None:
-            continue
-        ended = answer.get("TransformEndTime")
-        if ended is None or now - ended < PATIENCE:
-            return True
+    for name_of in (transform_name, refine_name):
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            answer = describe_transform_job(client, name_of(job_id, attempt))
+            if answer is None:
+                break
+            ended = answer.get("TransformEndTime")
+            if ended is None or now - ended < PATIENCE:
+                return True
     return False

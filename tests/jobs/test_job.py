@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from faceveil.errors import InputError
 from faceveil.frame_range import FrameRange
 from faceveil.jobs.job import Job, read_job
-from faceveil.jobs.transforms.request import refine_name
+from faceveil.jobs.transforms.names import refine_name
 from faceveil.schemas import load_schema
 
 WHERE = "s3://bucket/jobs/talk-1/job.json"

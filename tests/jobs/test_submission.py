@@ -7,6 +7,8 @@ the errors that moto never gives.
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import jsonschema
 import pytest
@@ -16,8 +18,18 @@ from faceveil.errors import FaceveilError, InputError, OutputError, UsageError
 from faceveil.jobs import events
 from faceveil.jobs.failure import fail_job
 from faceveil.jobs.job_folder import UnknownJobError
-from faceveil.jobs.submission import start_job
+from faceveil.jobs.status import read_status
+from faceveil.jobs.submission import start_job, start_waiting
+from faceveil.jobs.transforms.names import (
+    MOST_ATTEMPTS,
+    TransformName,
+    parse_name,
+    refine_name,
+    transform_name,
+)
 from faceveil.jobs.transforms.request import Machines, vcpus_of
+from faceveil.jobs.waiting import retry_waiting
+from faceveil.local_transform.parameters import JOB_NAME
 from faceveil.schemas import load_schema
 from testkit.servers.lambda_runtime_api import LambdaFunction
 from testkit.servers.local_cloud import object_created
@@ -83,7 +95,7 @@ def test_the_job_may_name_machines_and_large_frames_go_fewer_at_a_time(
     start_job(submission, job_id)
     made = sagemaker.describe_transform_job(TransformJobName=f"faceveil-{job_id}")
     assert made["TransformResources"] == {"InstanceType": "ml.c5.9xlarge", "InstanceCount": 3}
-    assert (made["MaxPayloadInMB"], made["MaxConcurrentTransforms"]) == (21, 4)
+    assert (made["MaxPayloadInMB"], made["MaxConcurrentTransforms"]) == (24, 4)
 
 
 def test_detections_of_another_job_are_used_again_without_a_transform(
@@ -183,21 +195,105 @@ def test_a_corrected_job_json_starts_the_job(
     assert len(sagemaker.created) == 1
 
 
-def test_another_instance_type_is_tried_where_the_quota_of_one_was_used_up(
+def retried(submission, now):
+    """Try the waiting jobs again; the ids of those that wait no longer."""
+    return retry_waiting(
+        submission.bucket,
+        lambda job_id, _: start_waiting(submission, job_id),
+        submission.announce,
+        now,
+    )
+
+
+def refusing(sagemaker, *instance_types):
+    """A CreateTransformJob that says that the quota of these instance types is used up."""
+    create = sagemaker.create_transform_job
+
+    def refuse(**request):
+        if request["TransformResources"]["InstanceType"] in instance_types:
+            raise ClientError({"Error": {"Code": "ResourceLimitExceeded"}}, "CreateTransformJob")
+        create(**request)
+
+    return refuse
+
+
+def test_a_job_waits_where_the_quota_is_used_up_and_starts_once_it_is_free(
+    write, submission, sagemaker, place, job_id, announced, monkeypatch
+):
+    write()
+    now = datetime.now(UTC)
+    with monkeypatch.context() as patch:
+        patch.setattr(sagemaker, "create_transform_job", refusing(sagemaker, "ml.c5.xlarge"))
+        assert start_job(submission, job_id) == "waiting"
+        assert start_job(submission, job_id) == "waiting"
+        assert retried(submission, now) == []
+    status = read_status(place, job_id)
+    assert status.state == "waiting"
+    assert "quota is used up" in str(status)
+    assert place.find(f"jobs/{job_id}/error.json") is None
+    assert announced == sagemaker.created == []
+    assert retried(submission, now) == [job_id]
+    assert sagemaker.created == [f"faceveil-{job_id}"]
+    assert [event.detail_type for event in announced] == [events.SUBMITTED]
+    assert read_status(place, job_id).state == "detecting"
+    assert retried(submission, now) == []
+
+
+def test_a_job_that_waits_for_a_day_fails_once_and_says_for_what(
+    write, submission, sagemaker, place, job_id, announced, monkeypatch
+):
+    write()
+    monkeypatch.setattr(sagemaker, "create_transform_job", refusing(sagemaker, "ml.c5.xlarge"))
+    assert start_job(submission, job_id) == "waiting"
+    day_later = datetime.now(UTC) + timedelta(hours=25)
+    assert retried(submission, day_later) == [job_id]
+    assert "no machines were free for 24 hours" in error_of(place, job_id)["reason"]
+    assert retried(submission, day_later) == []
+    assert [event.detail_type for event in announced] == [events.FAILED]
+
+
+def test_the_next_instance_type_is_tried_where_the_quota_of_one_is_used_up(
     write, submission, sagemaker, job_id, monkeypatch
 ):
-    def refuse(**request):
-        assert request["TransformResources"]["InstanceType"] == "ml.c5.xlarge"
-        raise ClientError({"Error": {"Code": "ResourceLimitExceeded"}}, "CreateTransformJob")
-
     write()
+    machines = replace(submission.machines, fallback_types=("ml.m5.large", "ml.m5.2xlarge"))
     with monkeypatch.context() as patch:
+        refuse = refusing(sagemaker, "ml.c5.xlarge", "ml.m5.large")
         patch.setattr(sagemaker, "create_transform_job", refuse)
-        with pytest.raises(OutputError, match="quota"):
-            start_job(submission, job_id)
-    write(transform={"instance_type": "ml.m5.large"})
+        assert start_job(replace(submission, machines=machines), job_id) == "submitted"
+    made = sagemaker.describe_transform_job(f"faceveil-{job_id}")
+    assert made["TransformResources"]["InstanceType"] == "ml.m5.2xlarge"
+    assert made["MaxConcurrentTransforms"] == 8
+
+
+@pytest.mark.parametrize("state", ["Completed", "Failed", "Stopped"])
+def test_an_id_whose_transform_job_has_ended_detects_under_a_name_of_its_own(
+    write, submission, sagemaker, place, job_id, announced, state
+):
+    write()
+    start_job(submission, job_id)
+    sagemaker.states[f"faceveil-{job_id}"] = state
+    assert start_job(submission, job_id) == "already submitted"  # its event came twice
+    folder = place.folder(f"jobs/{job_id}/submit/")
+    folder.delete([item.name for page in folder.pages() for item in page])  # expired
     assert start_job(submission, job_id) == "submitted"
-    assert start_job(submission, job_id) == "already submitted"
+    assert sagemaker.created == [f"faceveil-{job_id}", f"faceveil-{job_id}-try2"]
+    assert announced[-1].detail["transform_job"] == f"faceveil-{job_id}-try2"
+    check_event(announced[-1])
+
+
+def test_names_of_attempts_are_found_again_and_fit_however_long_the_id_is():
+    for job_id in ("a", "talk-try2", "x-refine", "9" * 54, "long-" * 10 + "end"):
+        names = {
+            name_of(job_id, attempt): TransformName(which, attempt)
+            for which, name_of in (("detect", transform_name), ("refine", refine_name))
+            for attempt in range(1, MOST_ATTEMPTS + 1)
+            if attempt > 1 or len(name_of(job_id)) <= 63
+        }
+        assert len(names) >= 2 * MOST_ATTEMPTS - 1
+        for name, meant in names.items():
+            assert JOB_NAME.fullmatch(name), name
+            assert parse_name(job_id, name) == meant
 
 
 def test_a_job_that_failed_after_it_was_started_is_not_started_by_another_job_json(
@@ -226,7 +322,6 @@ def test_a_transform_job_of_other_frames_is_not_taken_for_that_of_a_corrected_jo
 @pytest.mark.parametrize(
     ("code", "kind", "message"),
     [
-        ("ResourceLimitExceeded", OutputError, "quota"),
         ("AccessDeniedException", OutputError, "may not create transform jobs"),
         ("ValidationException", OutputError, "check the instance type, the model"),
         ("ThrottlingException", ClientError, "ThrottlingException"),

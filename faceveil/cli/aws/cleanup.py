@@ -38,7 +38,7 @@ job.json and the records of the start stay, so that the id is never used for ano
 SageMaker accepts the name of a transform job once.
 """
 
-RUNNING = ("detecting", "analysing", "rendering")
+RUNNING = ("waiting", "detecting", "analysing", "rendering")
 READERS = 8
 
 
@@ -114,8 +114,7 @@ def run_cleanup(options: argparse.Namespace) -> int:
 def _parts(client: JobClient, job_id: str, options: argparse.Namespace) -> Iterator[_Part]:
     """What is deleted, in this order."""
     from faceveil.jobs.job import job_prefix, own_detections
-    from faceveil.jobs.job_folder import JOB
-    from faceveil.jobs.submission import ANNOUNCED, STARTED
+    from faceveil.jobs.job_folder import JOB, STARTED, SUBMIT_ANNOUNCED
 
     if options.features:
         place = client.bucket.folder(own_detections(job_id))
@@ -124,7 +123,7 @@ def _parts(client: JobClient, job_id: str, options: argparse.Namespace) -> Itera
         yield _Part("frames", client.bucket.folder(own_frames(job_id)))
     if options.results:
         place = client.bucket.folder(job_prefix(job_id))
-        kept = (JOB, STARTED, ANNOUNCED)
+        kept = (JOB, STARTED, SUBMIT_ANNOUNCED)
         yield _Part("photos, veiled frames and reports; job.json stays", place, kept)
 
 

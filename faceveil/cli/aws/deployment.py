@@ -104,9 +104,9 @@ def own_frames(job_id: str) -> str:
 
 def jobs_of(client: JobClient) -> list[str]:
     """The ids of all jobs of the bucket, one request per 1,000. Raises InputError."""
-    from faceveil.jobs.job import JOBS
+    from faceveil.jobs.ended import job_ids
 
-    return list(client.bucket.folder(JOBS).folders())
+    return job_ids(client.bucket)
 
 
 def uses(job: Job, prefix: str) -> bool:

@@ -21,6 +21,7 @@ from faceveil.assure.verification import Verification, Violation
 from faceveil.errors import InputError
 from faceveil.jobs import events
 from faceveil.jobs.claims import Claims
+from faceveil.jobs.ended import mark_ended
 from faceveil.jobs.job import Job, own_detections
 from faceveil.jobs.job_folder import ANNOUNCED, ERROR, MANIFEST, REPORT, SUCCESS
 from faceveil.jobs.job_run import JobRun
@@ -88,6 +89,7 @@ def announce_done(run: JobRun) -> None:
         )
     )
     Claims(run.folder, run.owner).remove_all()
+    mark_ended(run.bucket, run.job.id)
     run.folder.write(ANNOUNCED, b"")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
@@ -24,20 +25,18 @@ from faceveil.jobs.detections.sampled import (
     read_answered,
 )
 from faceveil.jobs.job import Job
+from faceveil.jobs.job_folder import REFINING
 from faceveil.jobs.job_run import JobRun
+from faceveil.jobs.transforms.create import create_transform
+from faceveil.jobs.transforms.names import refine_name
 from faceveil.jobs.transforms.request import (
     Machines,
-    create_transform,
-    refine_name,
-    transform_request,
+    transform_requests,
 )
 from faceveil.media.s3_keys import FrameKeys, list_frames
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
-
-REFINING = "submit/refining.json"
-"""Exists when the second transform job was created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +74,21 @@ def start_refine(run: JobRun, second: SecondPass) -> bool:
     planned = plan_refine(read_answered(detections, names, answers), len(frames), step)
     if not len(planned):
         return False
-    request = transform_request(
+    requests = transform_requests(
         job,
         run.bucket.bucket,
         int(frames.sizes.max()),
         second.machines(),
-        name=refine_name(job.id),
         manifest=_write_manifest(run.bucket, job, frames, planned),
     )
-    create_transform(second.sagemaker(), request)
+    create_transform(second.sagemaker(), partial(refine_name, job.id), requests)
     run.folder.write(REFINING, orjson.dumps({"version": 1, "frames": len(planned)}))
     return True
+
+
+def forget_refine(run: JobRun) -> None:
+    """Let the second transform job be created again, after it has ended without doing its work."""
+    run.folder.delete([REFINING])
 
 
 def _write_manifest(bucket: S3Location, job: Job, frames: FrameKeys, planned: Ints) -> str:

@@ -7,22 +7,15 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from faceveil.aws.clients import S3Uri
-from faceveil.aws.sagemaker import (
-    NameTakenError,
-    create_transform_job,
-    describe_transform_job,
-)
 from faceveil.aws.transform_limits import DEFAULT_CONTENT_TYPE, MOST_MEGABYTES, MOST_RETRIES
 from faceveil.errors import InputError, UsageError
 from faceveil.jobs.job import Job
 
-if TYPE_CHECKING:
-    from types_boto3_sagemaker import SageMakerClient
-
-MIB = 1 << 20
+PAYLOAD_MARGIN = 1.05
+"""What a request has beside the frame, and the doubt whether SageMaker counts in MB or MiB."""
 INSTANCE_TYPE = "ml.c5.xlarge"
 TIMEOUT_SECONDS = 600
 """Of one frame, before it is sent again."""
@@ -31,19 +24,23 @@ _INSTANCE_TYPE = re.compile(r"ml\.[a-z][a-z0-9-]*\.(?:(large)|([1-9][0-9]*)?xlar
 
 @dataclass(frozen=True, slots=True)
 class Machines:
-    """What transform jobs of a deployment use. tags: beside faceveil:job-id. kms_key: of what
-    they write, None for the bucket's own."""
+    """What transform jobs of a deployment use.
+
+    fallback_types: instance types to try in turn where the quota of instance_type is used up. tags:
+    beside faceveil:job-id. kms_key: of what they write, None for the bucket's own.
+    """
 
     model_name: str
     instance_type: str = INSTANCE_TYPE
     instance_count: int = 1
     kms_key: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    fallback_types: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Machines:
         """Read FACEVEIL_MODEL_NAME, FACEVEIL_INSTANCE_TYPE, FACEVEIL_INSTANCE_COUNT,
-        FACEVEIL_KMS_KEY and FACEVEIL_DEPLOYMENT.
+        FACEVEIL_KMS_KEY, FACEVEIL_DEPLOYMENT and FACEVEIL_FALLBACK_TYPES (with commas between).
 
         Raises UsageError where one is missing or not valid.
         """
@@ -60,17 +57,10 @@ class Machines:
             instance_count=int(count),
             kms_key=environment.get("FACEVEIL_KMS_KEY") or None,
             tags=(("faceveil:deployment", deployment),) if deployment else (),
+            fallback_types=tuple(
+                environment.get("FACEVEIL_FALLBACK_TYPES", "").replace(",", " ").split()
+            ),
         )
-
-
-def transform_name(job_id: str) -> str:
-    """The transform job of a job."""
-    return f"faceveil-{job_id}"
-
-
-def refine_name(job_id: str) -> str:
-    """The second transform job of a job that looks at few frames first."""
-    return f"{transform_name(job_id)}-refine"
 
 
 def vcpus_of(instance_type: str) -> int:
@@ -84,29 +74,63 @@ def vcpus_of(instance_type: str) -> int:
     return 2 if match[1] else 4 * int(match[2] or 1)
 
 
-def transform_request(
-    job: Job,
-    bucket: str,
-    largest: int,
-    machines: Machines,
-    *,
-    name: str | None = None,
-    manifest: str | None = None,
-) -> dict[str, Any]:
-    """The request. largest: bytes of the largest frame. name: of the transform job, None for
-    `transform_name`. manifest: key of the ManifestFile that names the frames, None for all.
+def transform_requests(
+    job: Job, bucket: str, largest: int, machines: Machines, *, manifest: str | None = None
+) -> list[dict[str, Any]]:
+    """The requests of CreateTransformJob, without a name: one for each instance type to try.
 
+    Parameters
+    ----------
+    job
+        The job; where it names an instance type, no other is tried.
+    bucket
+        The bucket's name.
+    largest
+        The bytes of the largest frame.
+    machines
+        What the deployment's transform jobs use.
+    manifest
+        The key of the ManifestFile that names the frames, None for all frames.
+
+    Raises
+    ------
+    UsageError
+        For an instance type that cannot be one.
+    InputError
+        For frames larger than SageMaker takes.
+
+    Notes
+    -----
     A frame is analysed by one core, so as many are sent at once as an instance has, but not more
-    than 100 MB in all. Raises UsageError for an instance type that cannot be one, InputError for
-    frames larger than SageMaker takes.
+    than 100 MB in all.
     """
-    instance_type = job.transform.instance_type or machines.instance_type
-    payload = max(1, math.ceil(largest / MIB))
+    asked = job.transform.instance_type
+    types = [asked] if asked else [machines.instance_type, *machines.fallback_types]
+    payload = max(1, math.ceil(largest * PAYLOAD_MARGIN / 1e6))
     if payload > MOST_MEGABYTES:
         raise InputError(
             f"{S3Uri(bucket, job.frames_prefix)}: a frame of {payload} MB is more than SageMaker "
             f"takes, {MOST_MEGABYTES} MB: store the frames as JPEG, or smaller"
         )
+    return [_request(job, bucket, payload, machines, name, manifest) for name in types]
+
+
+def concurrent_transforms(instance_type: str, payload: int) -> int:
+    """Frames that are sent at once to an instance: one a vCPU, together at most 100 MB.
+
+    payload: MaxPayloadInMB. Raises UsageError for an instance type that cannot be one.
+    """
+    return min(vcpus_of(instance_type), MOST_MEGABYTES // payload)
+
+
+def _request(
+    job: Job,
+    bucket: str,
+    payload: int,
+    machines: Machines,
+    instance_type: str,
+    manifest: str | None,
+) -> dict[str, Any]:
     output: dict[str, Any] = {
         "S3OutputPath": str(S3Uri(bucket, job.detections_prefix)),
         "AssembleWith": "None",
@@ -118,9 +142,8 @@ def transform_request(
         kind, source = "ManifestFile", manifest
     tags = (("faceveil:job-id", job.id), *machines.tags)
     return {
-        "TransformJobName": name or transform_name(job.id),
         "ModelName": machines.model_name,
-        "MaxConcurrentTransforms": min(vcpus_of(instance_type), MOST_MEGABYTES // payload),
+        "MaxConcurrentTransforms": concurrent_transforms(instance_type, payload),
         "MaxPayloadInMB": payload,
         "BatchStrategy": "SingleRecord",
         "ModelClientConfig": {
@@ -142,33 +165,3 @@ def transform_request(
         },
         "Tags": [{"Key": name, "Value": value} for name, value in tags],
     }
-
-
-def create_transform(client: SageMakerClient, request: dict[str, Any]) -> bool:
-    """Create the transform job. Returns False when there is one for the same frames already.
-
-    Raises InputError when the name is taken by a job of other frames or with another output, else
-    as `create_transform_job` does.
-    """
-    try:
-        create_transform_job(client, request)
-    except NameTakenError:
-        _check_same(client, request)
-        return False
-    return True
-
-
-def _check_same(client: SageMakerClient, request: dict[str, Any]) -> None:
-    name = request["TransformJobName"]
-    taken = describe_transform_job(client, name)
-    if taken is not None and _places(taken) != _places(request):
-        source, output = _places(taken)
-        raise InputError(
-            f"transform job {name} exists, reads {source} and writes to {output}: names are used "
-            "once in an account and region, so give the job another id"
-        )
-
-
-def _places(job: Mapping[str, Any]) -> tuple[str, str]:
-    source = job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
-    return source, job["TransformOutput"]["S3OutputPath"]

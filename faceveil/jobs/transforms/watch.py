@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from faceveil.aws.errors import AWS_ERRORS, code_of
 from faceveil.aws.sagemaker import ENDS
-from faceveil.jobs.transforms.request import transform_name
+from faceveil.jobs.transforms.names import transform_name
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
