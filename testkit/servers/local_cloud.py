@@ -18,13 +18,21 @@ from botocore import xform_name
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 Call = tuple[str, dict[str, Any]]
+BATCH_PATHS = {"/v1/submitjob": "SubmitJob", "/v1/terminatejob": "TerminateJob"}
 
 
 class LocalCloud:
-    """A context manager. happened: (operation, request) of each call that starts something."""
+    """A context manager.
+
+    happened: (operation, request) of each call that starts something. states: of transform jobs
+    that are no longer at work, by name. has_machines: whether the account's quota allows more
+    transform jobs.
+    """
 
     def __init__(self) -> None:
         self.happened: queue.Queue[Call] = queue.Queue()
+        self.states: dict[str, str] = {}
+        self.has_machines = True
         self._transforms: dict[str, dict[str, Any]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _api(self))
         self._server.daemon_threads = True
@@ -53,6 +61,8 @@ class LocalCloud:
         name = request["TransformJobName"]
         if name in self._transforms:
             return 400, {"__type": "ResourceInUse", "message": f"{name} exists"}
+        if not self.has_machines:
+            return 400, {"__type": "ResourceLimitExceeded", "message": "the limit is 0 instances"}
         self._transforms[name] = request
         self.happened.put(("CreateTransformJob", request))
         return 200, {"TransformJobArn": arn("sagemaker", f"transform-job/{name}")}
@@ -61,8 +71,18 @@ class LocalCloud:
         name = request["TransformJobName"]
         if name not in self._transforms:
             return 400, {"__type": "ResourceNotFound", "message": f"{name} does not exist"}
-        known = {**self._transforms[name], "TransformJobStatus": "InProgress", "CreationTime": 0}
+        state = self.states.get(name, "InProgress")
+        known = {**self._transforms[name], "TransformJobStatus": state, "CreationTime": 0}
         return 200, {**known, "TransformJobArn": arn("sagemaker", f"transform-job/{name}")}
+
+    def _stop_transform_job(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        self.states[request["TransformJobName"]] = "Stopping"
+        self.happened.put(("StopTransformJob", request))
+        return 200, {}
+
+    def _terminate_job(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        self.happened.put(("TerminateJob", request))
+        return 200, {}
 
     def _submit_job(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         job_id = str(uuid.uuid4())
@@ -148,7 +168,7 @@ def _api(cloud: LocalCloud) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             target = self.headers.get("X-Amz-Target") or self.path
-            operation = {"/v1/submitjob": "SubmitJob"}.get(target, target.rpartition(".")[2])
+            operation = BATCH_PATHS.get(target, target.rpartition(".")[2])
             status, answer = cloud.answer(operation, json.loads(body))
             content = json.dumps(answer).encode()
             self.send_response(status)

@@ -9,6 +9,7 @@ made scene.
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -20,13 +21,15 @@ from faceveil.errors import InputError
 from faceveil.faces import FrameFaces
 from faceveil.jobs import state_machine
 from faceveil.jobs.chunks.budget import MIB, Budget
+from faceveil.jobs.detections.sampled import answered
 from faceveil.jobs.job_folder import load_job
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.state_changes import transform_end
 from faceveil.jobs.status import read_status
-from faceveil.jobs.submission import Submission, start_job
+from faceveil.jobs.submission import Submission, start_job, start_waiting
 from faceveil.jobs.transforms.refine import SecondPass
 from faceveil.jobs.transforms.request import Machines
+from faceveil.jobs.waiting import retry_waiting
 from faceveil.local_transform import server_client as transform_client
 from faceveil.local_transform.parameters import TransformJob
 from faceveil.local_transform.run import run_job
@@ -159,6 +162,21 @@ class Deployment:
         return state_machine.on_transform_ended(
             self.run(end.job_id, owner), end, ROOMY, None, second
         )
+
+    def retried(self):
+        """What the timer does: the ids of the jobs that wait no longer."""
+        machines = Machines("faceveil", "ml.m5.large")
+        client = lambda: self.sagemaker  # noqa: E731
+        submission = Submission(self.bucket, machines, client, self.announced.append)
+
+        def retry(job_id, which):
+            if which == "detect":
+                start_waiting(submission, job_id)
+            else:
+                second = SecondPass(lambda: machines, client)
+                state_machine.start_waiting_refine(self.run(job_id), second)
+
+        return retry_waiting(self.bucket, retry, self.announced.append, datetime.now(UTC))
 
     def whole(self, job_id, **fields):
         """All of a job; gives its analysis, and how many frames a network looked at."""
@@ -339,3 +357,54 @@ def test_a_job_over_detections_of_a_sampled_one_says_how_they_were_made(deploy):
     blind = replace(again, id="blind", output_prefix="jobs/blind/veiled/", coarse_step=None)
     assert state_machine.run_whole_job(replace(run, job=blind)) == "completed"
     assert len(here.analysis("blind").unknown_frames) == FRAMES - 7
+
+
+def test_a_refine_pass_that_has_no_machines_waits_and_the_coarse_pass_is_kept(deploy):
+    """Neither a quota that is used up nor a lack of capacity costs the pass that is paid."""
+    here = deploy(MOVING)
+    here.submit("talk", **SAMPLED)
+    first = here.detect()
+    here.cloud.states["faceveil-talk"] = "Completed"
+    coarse = answered(here.bucket.folder("detections/talk/"))
+    here.cloud.has_machines = False
+    assert here.ended(first) == "waiting"
+    assert here.ended(first) == "waiting"  # the event comes twice
+    assert read_status(here.bucket, "talk").state == "waiting"
+    assert here.retried() == []
+    here.cloud.has_machines = True
+    assert here.retried() == ["talk"]
+    _, request = here.cloud.happened.get_nowait()
+    assert request["TransformJobName"] == "faceveil-talk-refine"
+    here.cloud.states["faceveil-talk-refine"] = "Failed"
+    lacking = {
+        **first,
+        "TransformJobName": "faceveil-talk-refine",
+        "TransformJobStatus": "Failed",
+        "FailureReason": "CapacityError: Unable to provision requested ML compute capacity",
+    }
+    assert here.ended(lacking) == "waiting"
+    assert here.retried() == ["talk"]
+    second = here.detect()
+    assert second["TransformJobName"] == "faceveil-talk-refine-try2"
+    assert sum(here.server.bodies.values()) > len(coarse)
+    assert here.ended(second) == "completed"
+    assert here.cloud.happened.empty()
+    assert coarse < answered(here.bucket.folder("detections/talk/"))
+
+
+def test_a_first_pass_that_lacked_capacity_is_detected_under_another_name(deploy):
+    here = deploy(STATIC)
+    here.submit("talk", **SAMPLED)
+    here.cloud.happened.get_nowait()
+    here.cloud.states["faceveil-talk"] = "Failed"
+    detail = {
+        "TransformJobName": "faceveil-talk",
+        "TransformJobStatus": "Failed",
+        "TransformOutput": {"S3OutputPath": "s3://a-bucket/detections/talk/"},
+        "FailureReason": "CapacityError: Unable to provision requested ML compute capacity",
+    }
+    assert here.ended(detail) == "waiting"
+    assert here.retried() == ["talk"]
+    end = here.detect()
+    assert end["TransformJobName"] == "faceveil-talk-try2"
+    assert here.ended(end) == "completed"

@@ -5,15 +5,21 @@ transform jobs.
 """
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
 
+from faceveil.aws.s3 import S3Location
+from faceveil.errors import InputError
 from faceveil.jobs import state_machine
 from faceveil.jobs.claims import Claims
+from faceveil.jobs.ended import open_jobs
+from faceveil.jobs.failure import clear_failure, fail_job
 from faceveil.jobs.steps.analyse import analyse_job
 from faceveil.jobs.sweep import sweep
+from testkit.listed_s3 import ListedS3
 from testkit.made_job import PREFIX
 from testkit.servers.lambda_runtime_api import LambdaFunction
 
@@ -90,6 +96,35 @@ def test_what_has_ended_and_what_is_no_job_is_left_alone(made):
     before = made.objects()
     assert swept(made, 1000) == []
     assert made.objects() == before
+
+
+def test_jobs_that_have_ended_are_listed_in_bulk(made):
+    """The index of ended jobs is written as they end, and forgotten as they are started again."""
+    made.upload(verification="off")
+    state_machine.run_whole_job(made.run())
+    assert open_jobs(made.bucket) == []
+    made.bucket.write("jobs/failed/job.json", b"{}")
+    fail_job(made.bucket, "failed", "submit", InputError("no frames"), made.events.append)
+    assert open_jobs(made.bucket) == []
+    clear_failure(made.bucket, "failed")
+    assert open_jobs(made.bucket) == ["failed"]
+
+
+def test_a_sweep_over_100_000_jobs_takes_its_time_for_the_open_ones_only():
+    """Within a function's 900 s with room: 200 pages for ended jobs, and what lacks in the index is
+    looked up once and added."""
+    ended = [f"talk-{number:06d}" for number in range(100_000)]
+    missing, young = ended[:300], [f"young-{number}" for number in range(50)]
+    keys = [f"jobs/{job_id}/{name}" for job_id in ended for name in ("_SUCCESS", "job.json")]
+    keys += [f"jobs/.ended/{job_id}" for job_id in ended[300:]]
+    keys += [f"jobs/{job_id}/job.json" for job_id in young]
+    client = ListedS3(keys)
+    bucket = S3Location(client, "a-bucket")
+    began = time.monotonic()
+    assert sweep(bucket, Transforms, [].append, datetime.now(UTC)) == []
+    assert time.monotonic() - began < 60
+    assert client.requests < 202 + 1.2 * len(missing + young)
+    assert sorted(client.written) == [f"jobs/.ended/{job_id}" for job_id in missing]
 
 
 @pytest.mark.slow

@@ -16,9 +16,10 @@ from faceveil.media.s3_keys import FramePart
 
 MOST_CHUNKS = 10_000
 """Children an array job of AWS Batch can have; it has at least two."""
-CHUNK_FRAMES = 1000
-"""Frames of a chunk where nothing else decides: some minutes of work, so that little is lost when
-a machine is taken away, and starting one costs little beside it."""
+CHUNK_FRAMES = 6000
+"""Frames of a chunk where nothing else decides: at 14 s for 1,000 frames (benchmarks/reports/
+postprocessing.md) longer than the minute that a machine takes to start, and short enough that
+little is lost when one is taken away."""
 _RESULTS_VERSION = 1
 """Raise when code changes what is rendered from the same analysis and job."""
 
