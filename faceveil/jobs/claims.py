@@ -42,6 +42,12 @@ class Claims:
                 return False
         return self._put(place, len(names), self.clock() + seconds)
 
+    def is_held(self, name: str) -> bool:
+        """Whether any owner holds a claim that has not expired."""
+        place = self._place(name)
+        names = [item.name for page in place.pages() for item in page]
+        return bool(names) and orjson.loads(place.read(max(names)))["until"] > self.clock()
+
     def release(self, name: str) -> None:
         """Release a claim, so that the next owner need not wait until it expires."""
         place = self._place(name)

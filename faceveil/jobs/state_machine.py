@@ -2,13 +2,14 @@
 
     a transform job has ended           on_transform_ended: create the refine pass of a sampled job
                                         and wait for its end; else analyse, then render and finish
-                                        here, or submit the chunks to AWS Batch
+                                        here, or submit the analysis or the chunks to AWS Batch
     submitted over detections of        on_transform_ended, too
     another job
+    the analysis in Batch               analyse_here
     one chunk in Batch                  render_one_chunk; the one that finds no chunk missing
                                         finishes the job
-    the array job has ended             on_array_job_ended: finish what the children could not, or
-                                        mark the job failed
+    a Batch job has ended               on_array_job_ended: submit the chunks of an analysed job,
+                                        finish what the children could not, or mark the job failed
     by hand                             run_whole_job: all of it, here
 
 Every function may be called again at any time, from several workers at once.
@@ -26,8 +27,13 @@ import orjson
 
 from faceveil.aws.sagemaker import CapacityError
 from faceveil.errors import FaceveilError, InputError
-from faceveil.jobs.chunks.batch_queue import BatchQueue, forget_batch_jobs
-from faceveil.jobs.chunks.budget import Budget
+from faceveil.jobs.chunks.batch_queue import (
+    ANALYSIS_DIGEST,
+    ANALYSIS_NOTE,
+    BatchQueue,
+    forget_batch_jobs,
+)
+from faceveil.jobs.chunks.budget import Budget, encode_seconds
 from faceveil.jobs.claims import Claims
 from faceveil.jobs.events import Stage
 from faceveil.jobs.failure import fail_job, has_failed
@@ -42,7 +48,9 @@ from faceveil.jobs.waiting import wait_for_machines
 
 log = logging.getLogger(__name__)
 
-JobOutcome = Literal["completed", "refining", "waiting", "rendering", "elsewhere", "failed"]
+JobOutcome = Literal[
+    "completed", "refining", "waiting", "analysing", "rendering", "elsewhere", "failed"
+]
 START = "start"
 FINISH_SECONDS = 3600.0
 """A finisher outside a function counts as dead after this long."""
@@ -89,19 +97,27 @@ def on_transform_ended(
     with failing(run, "detect"):
         _check_transform(run, ended)
     try:
-        with failing(run, "analyse"):
-            analysed = analyse_job(run)
-        with failing(run, "render"):
-            if batch is not None and not _rendered_here(run, analysed, budget):
-                log.info("sent to Batch: %s", batch.submit_chunks(run, analysed.plan))
-                return "rendering"
-            if batch is None:
-                _render_all(run, analysed)
-        with failing(run, "finish"):
-            is_done = finish_job(run, analysed, budget.seconds_left() + _GRACE_SECONDS)
+        return _analyse_and_render(run, budget, batch)
     except BaseException:
         claims.release(START)
         raise
+
+
+def _analyse_and_render(run: JobRun, budget: Budget, batch: BatchQueue | None) -> JobOutcome:
+    """Do here what fits into the budget, and submit the rest to Batch."""
+    with failing(run, "analyse"):
+        if batch is not None and not budget.has_time_to_analyse(run):
+            log.info("analysed in Batch: %s", batch.submit_analysis(run))
+            return "analysing"
+        analysed = analyse_job(run)
+    with failing(run, "render"):
+        if batch is not None and not _rendered_here(run, analysed, budget):
+            log.info("sent to Batch: %s", batch.submit_chunks(run, analysed.plan))
+            return "rendering"
+        if batch is None:
+            _render_all(run, analysed)
+    with failing(run, "finish"):
+        is_done = finish_job(run, analysed, budget.seconds_left() + _GRACE_SECONDS)
     return "completed" if is_done else "elsewhere"
 
 
@@ -122,16 +138,29 @@ def render_one_chunk(run: JobRun, index: int) -> JobOutcome:
     return finish_here(run, analysed)
 
 
+def analyse_here(run: JobRun) -> JobOutcome:
+    """Analyse a job on this machine; the end of its Batch job then has the chunks rendered."""
+    settled = _settled(run)
+    if settled:
+        return settled
+    with failing(run, "analyse"):
+        analyse_job(run)
+    return "analysing"
+
+
 def finish_here(run: JobRun, analysed: Analysed) -> JobOutcome:
     """Finish a job on this machine, whatever time it takes."""
     with failing(run, "finish"):
-        return "completed" if finish_job(run, analysed, FINISH_SECONDS) else "elsewhere"
+        seconds = max(FINISH_SECONDS, 2 * encode_seconds(analysed.analysis.source))
+        return "completed" if finish_job(run, analysed, seconds) else "elsewhere"
 
 
 def on_array_job_ended(
     run: JobRun, end: BatchEnd, budget: Budget, batch: BatchQueue | None
 ) -> JobOutcome:
     """Finish what the children could not, or mark the job failed where chunks are missing."""
+    if end.digest == ANALYSIS_DIGEST:
+        return _on_analysis_ended(run, end, batch)
     with failing(run, "render"):
         settled = _settled(run)
         if settled:
@@ -154,6 +183,20 @@ def on_array_job_ended(
             return "rendering"
         is_done = finish_job(run, analysed, budget.seconds_left() + _GRACE_SECONDS)
     return "completed" if is_done else "elsewhere"
+
+
+def _on_analysis_ended(run: JobRun, end: BatchEnd, batch: BatchQueue | None) -> JobOutcome:
+    settled = _settled(run)
+    if settled:
+        return settled
+    with failing(run, "analyse"):
+        if not end.succeeded or batch is None:
+            run.folder.delete([ANALYSIS_NOTE])
+            raise InputError(f"the analysis in AWS Batch ended without a message ({end.reason})")
+        analysed = load_analysed(run)
+    with failing(run, "render"):
+        log.info("sent to Batch: %s", batch.submit_chunks(run, analysed.plan))
+    return "rendering"
 
 
 def run_whole_job(run: JobRun) -> JobOutcome:

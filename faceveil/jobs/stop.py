@@ -11,7 +11,7 @@ from faceveil.aws.batch import terminate_job
 from faceveil.aws.s3 import S3Location
 from faceveil.aws.sagemaker import describe_transform_job, stop_transform_job
 from faceveil.errors import InputError
-from faceveil.jobs.chunks.batch_queue import CHUNKS_NOTE, FINISH_NOTE
+from faceveil.jobs.chunks.batch_queue import ANALYSIS_NOTE, CHUNKS_NOTE, FINISH_NOTE
 from faceveil.jobs.events import Stage
 from faceveil.jobs.failure import StoppedError, fail_job
 from faceveil.jobs.job import job_prefix
@@ -98,5 +98,6 @@ def _stop_transforms(client: SageMakerClient, job_id: str) -> Iterator[str]:
 def _batch_jobs(folder: S3Location) -> list[str]:
     """The ids of the Batch jobs that were submitted for a job."""
     names = [name for name, _ in folder.times_written(CHUNKS)]
-    notes = [name for name in names if name.endswith((f"/{CHUNKS_NOTE}", f"/{FINISH_NOTE}"))]
+    endings = (ANALYSIS_NOTE, f"/{CHUNKS_NOTE}", f"/{FINISH_NOTE}")
+    notes = [name for name in names if name.endswith(endings)]
     return [orjson.loads(folder.read(name))["batch_job"] for name in notes]

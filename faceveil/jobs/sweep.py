@@ -13,11 +13,21 @@ from typing import TYPE_CHECKING
 from faceveil.aws.s3 import S3Location
 from faceveil.aws.sagemaker import describe_transform_job
 from faceveil.errors import OutputError
+from faceveil.jobs.claims import Claims
 from faceveil.jobs.ended import mark_ended, open_jobs
 from faceveil.jobs.events import Stage
 from faceveil.jobs.failure import fail_job
 from faceveil.jobs.job import job_prefix
-from faceveil.jobs.job_folder import CHUNKS, CLAIMS, ERROR, JOB, REFINE, STARTED, SUCCESS
+from faceveil.jobs.job_folder import (
+    CHUNKS,
+    CLAIMS,
+    ERROR,
+    FINISH_CLAIM,
+    JOB,
+    REFINE,
+    STARTED,
+    SUCCESS,
+)
 from faceveil.jobs.job_run import Announce
 from faceveil.jobs.transforms.names import MOST_ATTEMPTS, refine_name, transform_name
 from faceveil.parallel import ordered_map
@@ -70,7 +80,10 @@ def _stuck_at(bucket: S3Location, job_id: str, now: datetime) -> Stage | None:
     if JOB not in top or _is_fresh(top, now):
         return None
     steps = dict(folder.times_written(_SUBMIT)) | dict(folder.times_written(CHUNKS))
-    return None if _is_fresh(steps, now) else _stage(steps)
+    # A long video is put together for longer than a day; its finisher holds a claim for as long.
+    if _is_fresh(steps, now) or Claims(folder, "sweep", now.timestamp).is_held(FINISH_CLAIM):
+        return None
+    return _stage(steps)
 
 
 def _is_fresh(written: Mapping[str, datetime], now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import orjson
 
 from faceveil.aws.batch import submit_job
 from faceveil.jobs.chunks.plan import ChunkPlan
+from faceveil.jobs.job_folder import CHUNKS
 from faceveil.jobs.job_run import JobRun
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 CHUNKS_NOTE, FINISH_NOTE = "batch.json", "batch-finish.json"
 """In the folder of the plan: the ids of the Batch jobs that were submitted."""
+ANALYSIS_NOTE = f"{CHUNKS}batch-analysis.json"
+ANALYSIS_DIGEST = hashlib.sha256(b"analysis").hexdigest()[:16]
+"""In place of a plan's digest in the name of the Batch job: the analysis comes before the plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,10 @@ class BatchQueue:
     queue: str
     definition: str
 
+    def submit_analysis(self, run: JobRun) -> str:
+        """Submit the analysis of a job that a function has no time for. Returns its id."""
+        return self._once(run, ANALYSIS_NOTE, ANALYSIS_DIGEST, "analyse", {})
+
     def submit_chunks(self, run: JobRun, plan: ChunkPlan) -> str:
         """Submit the chunks, unless that is done. Returns the id of the Batch job.
 
@@ -34,30 +43,29 @@ class BatchQueue:
         """
         array = {"arrayProperties": {"size": plan.count}} if plan.count > 1 else {}
         command = "chunk" if plan.count > 1 else "run"
-        return self._once(run, plan, CHUNKS_NOTE, command, array)
+        return self._once(run, plan.folder + CHUNKS_NOTE, plan.digest, command, array)
 
     def submit_finish(self, run: JobRun, plan: ChunkPlan) -> str:
         """Submit the end of a job that takes longer than a function may run. Returns its id."""
-        return self._once(run, plan, FINISH_NOTE, "finish", {})
+        return self._once(run, plan.folder + FINISH_NOTE, plan.digest, "finish", {})
 
     def _once(
-        self, run: JobRun, plan: ChunkPlan, note: str, command: str, options: dict[str, Any]
+        self, run: JobRun, note: str, digest: str, command: str, options: dict[str, Any]
     ) -> str:
-        name = plan.folder + note
-        if run.folder.find(name) is not None:
-            return str(orjson.loads(run.folder.read(name))["batch_job"])
+        if run.folder.find(note) is not None:
+            return str(orjson.loads(run.folder.read(note))["batch_job"])
         words = [command, "--bucket", run.bucket.bucket, "--job", run.job.id]
         batch_job = submit_job(
             self.client,
             self.queue,
-            jobName=f"faceveil-{run.job.id}-{plan.digest}",
+            jobName=f"faceveil-{run.job.id}-{digest}",
             jobDefinition=self.definition,
             containerOverrides={"command": words},
             tags={"faceveil:job-id": run.job.id},
             propagateTags=True,
             **options,
         )
-        run.folder.write(name, orjson.dumps({"batch_job": batch_job}))
+        run.folder.write(note, orjson.dumps({"batch_job": batch_job}))
         return batch_job
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from faceveil.analysis import SourceInfo
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.steps.analyse import Analysed
 from faceveil.media.s3_frames import MEMORY
@@ -18,6 +19,8 @@ BASE_MEMORY = 700 * MIB
 """Python, its libraries and the networks of verification."""
 SECONDS_PER_MEGAPIXEL = 0.2
 """To read, veil, write and verify one megapixel of a frame, on one of a function's cores."""
+ANSWERS_PER_SECOND = 300.0
+"""Detections that a function reads from S3 and follows."""
 SECONDS_PER_FRAME = 0.02
 """Requests to S3, several at a time."""
 ENCODE_SECONDS_PER_MEGAPIXEL = 0.05
@@ -47,6 +50,15 @@ class Budget:
             and self.can_finish(run, analysed)
         )
 
+    def has_time_to_analyse(self, run: JobRun) -> bool:
+        """Whether the detections of all frames can be read and followed here."""
+        frames, most = 0, self.seconds_left() * SPARE * ANSWERS_PER_SECOND
+        for page in run.bucket.folder(run.job.frames_prefix).pages():
+            frames += len(page)
+            if frames > most:
+                return False
+        return True
+
     def has_time_for(self, seconds: float) -> bool:
         """Whether something that took so long before can be done once more, and wound up."""
         return seconds <= self.seconds_left() * SPARE
@@ -61,10 +73,16 @@ class Budget:
         if run.job.source_video is not None:
             found = run.bucket.find(run.job.source_video)
             room += 2 * found.size if found else 0
-        seconds = pixels / 1e6 * ENCODE_SECONDS_PER_MEGAPIXEL
+        seconds = encode_seconds(source)
         return room <= self.scratch and seconds <= self.seconds_left() * SPARE
 
     def _seconds(self, run: JobRun, analysed: Analysed) -> float:
         source = analysed.analysis.source
         per_frame = source.width * source.height / 1e6 * SECONDS_PER_MEGAPIXEL + SECONDS_PER_FRAME
         return per_frame * source.frame_count
+
+
+def encode_seconds(source: SourceInfo) -> float:
+    """Seconds that putting the video of a source together takes, guessed on the safe side."""
+    pixels = source.width * source.height * source.frame_count
+    return pixels / 1e6 * ENCODE_SECONDS_PER_MEGAPIXEL

@@ -23,7 +23,7 @@ from faceveil.jobs import events
 from faceveil.jobs.claims import Claims
 from faceveil.jobs.ended import mark_ended
 from faceveil.jobs.job import Job, own_detections
-from faceveil.jobs.job_folder import ANNOUNCED, ERROR, MANIFEST, REPORT, SUCCESS
+from faceveil.jobs.job_folder import ANNOUNCED, ERROR, FINISH_CLAIM, MANIFEST, REPORT, SUCCESS
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.steps.analyse import Analysed
 from faceveil.jobs.steps.assemble import assemble
@@ -33,7 +33,6 @@ from faceveil.parallel import ordered_map
 
 log = logging.getLogger(__name__)
 
-CLAIM = "finish"
 VERIFICATION_FAILURES = "VerificationFailures"
 """The metric of jobs whose output shows a face; Terraform has an alarm on it."""
 _READERS = 16
@@ -62,12 +61,12 @@ def finish_job(run: JobRun, analysed: Analysed, claim_seconds: float) -> bool:
         announce_done(run)
         return True
     claims = Claims(run.folder, run.owner)
-    if not claims.take(CLAIM, claim_seconds):
+    if not claims.take(FINISH_CLAIM, claim_seconds):
         return False
     try:
         _finish(run, analysed)
     except BaseException:
-        claims.release(CLAIM)
+        claims.release(FINISH_CLAIM)
         raise
     announce_done(run)
     return True
