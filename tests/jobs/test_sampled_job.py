@@ -109,7 +109,7 @@ class Deployment:
     broken: tuple = ()
 
     def submit(self, job_id, **fields):
-        job = {"version": 1, "id": job_id, "frames": {"prefix": "frames/", "rate": 25}}
+        job = {"version": 1, "id": job_id, "frames": {"prefix": "frames/sampled/", "rate": 25}}
         job |= {"selection": KEEP_ANN, "verification": "off", **fields}
         self.bucket.write(f"jobs/{job_id}/job.json", json.dumps(job).encode())
         machines = Machines("faceveil", "ml.m5.large")
@@ -204,9 +204,9 @@ def frames(busy_bucket, s3_url, tmp_path_factory):
     folder = write_frames(tmp_path_factory.mktemp("frames"), FRAMES)
     contents = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
     for name, content in contents.items():
-        place.write(f"frames/{name}", content)
+        place.write(f"frames/sampled/{name}", content)
     yield place, {content: number for number, content in enumerate(contents.values())}
-    empty(place, "frames/")
+    empty(place, "frames/sampled/")
 
 
 def empty(place, *folders):
