@@ -14,9 +14,11 @@ from faceveil.errors import UsageError
 if TYPE_CHECKING:
     from types_boto3_batch import BatchClient
     from types_boto3_events import EventBridgeClient
+    from types_boto3_lambda import LambdaClient
     from types_boto3_rekognition import RekognitionClient
     from types_boto3_s3 import S3Client
     from types_boto3_sagemaker import SageMakerClient
+    from types_boto3_sqs import SQSClient
 
 SCHEME = "s3://"
 ATTEMPTS = 5
@@ -138,6 +140,18 @@ def batch_client() -> BatchClient:
     """Make a client of AWS Batch (AWS_ENDPOINT_URL_BATCH)."""
     config = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
     return boto3.client("batch", region_name=region(), config=config)
+
+
+def lambda_client() -> LambdaClient:
+    """Make a client of Lambda (AWS_ENDPOINT_URL_LAMBDA)."""
+    config = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
+    return boto3.client("lambda", region_name=region(), config=config)
+
+
+def sqs_client() -> SQSClient:
+    """Make a client of SQS (AWS_ENDPOINT_URL_SQS)."""
+    config = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
+    return boto3.client("sqs", region_name=region(), config=config)
 
 
 def ecr_client(region_name: str) -> Any:  # noqa: ANN401, there are no stubs of ECR here

@@ -26,6 +26,8 @@ Post-process a job of s3://BUCKET/jobs/JOB/: analyse its detections, veil its fr
 
   faceveil-postprocess run talk-1 --bucket media     all of it, on this machine; finished work is
                                                      not repeated
+  faceveil-postprocess analyse --bucket B --job ID   its analysis only: a job of AWS Batch, whose
+                                                     end has the chunks rendered
   faceveil-postprocess chunk --bucket B --job ID     one chunk: a child of an AWS Batch array job
   faceveil-postprocess finish --bucket B --job ID    the end of a job whose chunks are complete
   faceveil-postprocess process                       as a SageMaker Processing Job: from
@@ -76,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_run_parser(commands)
+    _add_analyse_parser(commands)
     _add_chunk_parser(commands)
     _add_finish_parser(commands)
     _add_process_parser(commands)
@@ -97,6 +100,19 @@ def run_job(options: argparse.Namespace, count: Count | None) -> str:
     job_run = _job_run(options, count)
     clear_failure(job_run.bucket, job_run.job.id)
     return state_machine.run_whole_job(job_run)
+
+
+def _add_analyse_parser(commands: Commands) -> None:
+    parser = add_command(commands, "analyse", "--job ID", "the analysis of a job")
+    _add_job(parser)
+    parser.set_defaults(func=run_analyse)
+
+
+def run_analyse(options: argparse.Namespace, count: Count | None) -> str:
+    """`faceveil-postprocess analyse`."""
+    from faceveil.jobs import state_machine
+
+    return state_machine.analyse_here(_job_run(options, count))
 
 
 def _add_chunk_parser(commands: Commands) -> None:

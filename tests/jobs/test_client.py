@@ -243,7 +243,7 @@ def test_nobody_can_be_chosen_again_without_all_detections(made, client):
 
 def test_a_click_beside_everybody_can_be_followed_by_a_better_one(made, client):
     made.upload(selection={"mode": "keep", "points": [{"frame": 20, "x": 1, "y": 1}]})
-    with pytest.raises(InputError, match="nobody"):
+    with pytest.raises(InputError, match="no face"):
         state_machine.run_whole_job(made.run())
     client.render_again(JOB_ID, AGAIN, {"mode": "keep", "points": [BOB_AT]})
     run_again(made, client)

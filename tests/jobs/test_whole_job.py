@@ -127,7 +127,7 @@ def test_where_nobody_is_veiled_every_frame_is_copied(made):
     ("fields", "message"),
     [
         ({"selection": {"mode": "keep", "identities": [9]}}, "no identity 9"),
-        ({"selection": {"mode": "keep", "points": [{"frame": 20, "x": 1, "y": 1}]}}, "nobody"),
+        ({"selection": {"mode": "keep", "points": [{"frame": 20, "x": 1, "y": 1}]}}, "no face"),
         (
             {"selection": {"mode": "keep", "references": {"Ann": f"{PREFIX}references/ann/"}}},
             "selection.references.Ann: no photos",

@@ -11,6 +11,8 @@ from faceveil.cli.aws.cleanup import add_cleanup_parser
 from faceveil.cli.aws.download import add_download_parser
 from faceveil.cli.aws.estimate import add_estimate_parser
 from faceveil.cli.aws.face_search import add_face_search_parser
+from faceveil.cli.aws.redrive import add_redrive_parser
+from faceveil.cli.aws.stop import add_stop_parser
 from faceveil.cli.aws.submit import add_submit_parser
 from faceveil.cli.aws.upload import add_upload_parser
 from faceveil.cli.aws.watch import add_watch_parser
@@ -22,12 +24,14 @@ Veil videos in AWS: upload them, start jobs, watch them, and download the result
   faceveil aws upload talk.mp4 --job talk-1               its frames, into the bucket
   faceveil aws submit talk-1 --keep photos/anchor/        job.json, which starts the job
   faceveil aws watch talk-1                               until it has ended
+  faceveil aws stop talk-1                                end it now, and pay no more for it
   faceveil aws download talk-1 talk-1/                    veiled frames, report, video
   faceveil aws assemble talk-1/veiled/ out.mp4 --source talk.mp4
   faceveil aws cleanup talk-1 --features --frames         delete what is no longer needed
 
   faceveil aws build-images                               for the deployment (terraform/)
   faceveil aws face-search talk.mp4 analysis.json …       Rekognition instead of our networks
+  faceveil aws redrive                                    deliver lost events again
 
 The deployment is named by an option of the command, by an environment variable (FACEVEIL_BUCKET,
 FACEVEIL_BUCKET_OWNER, FACEVEIL_INSTANCE_TYPE, FACEVEIL_INSTANCE_COUNT) or by Terraform's outputs
@@ -50,10 +54,12 @@ def add_aws_parser(commands: Commands) -> None:
     add_upload_parser(verbs)
     add_submit_parser(verbs)
     add_watch_parser(verbs)
+    add_stop_parser(verbs)
     add_download_parser(verbs)
     add_assemble_parser(verbs)
     add_cleanup_parser(verbs)
     add_build_images_parser(verbs)
     add_face_search_parser(verbs)
+    add_redrive_parser(verbs)
     for verb in verbs.choices.values():
         verb.set_defaults(interrupted="run the same command again to continue")
