@@ -14,9 +14,7 @@ from faceveil.jobs.redrive import redrive
 from testkit.servers.local_cloud import batch_ended, delivered, event, scheduled
 
 ARNS = {"submit": "arn:submit", "postprocess": "arn:postprocess", "finish": "arn:finish"}
-CREATED = {
-    "Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": "jobs/talk/job.json"}}}]
-}
+CREATED = {"Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": "jobs/talk/job.json"}}}]}
 TRANSFORM = event("aws.sagemaker", "SageMaker Transform Job State Change", {"a": 1})
 SUBMITTED = delivered(
     {"Source": "faceveil", "DetailType": "FaceVeil Job Submitted", "Detail": '{"job_id": "talk"}'}
@@ -66,7 +64,9 @@ def test_every_event_goes_to_the_function_it_was_for(queue):
     result = redrive(queue[0], functions, queue[1], ARNS)
     assert result.delivered == {"submit": 4, "postprocess": 8, "finish": 4}
     assert (result.timers, result.unknown) == (1, [])
-    expected = dict(zip(("submit", "postprocess", "finish"), (CREATED, TRANSFORM, BATCH)))
+    expected = dict(
+        zip(("submit", "postprocess", "finish"), (CREATED, TRANSFORM, BATCH), strict=True)
+    )
     for name, wanted in expected.items():
         assert functions.calls.count((f"arn:{name}", wanted)) == 4
     assert functions.calls.count(("arn:postprocess", SUBMITTED)) == 4

@@ -261,7 +261,7 @@ def test_the_next_instance_type_is_tried_where_the_quota_of_one_is_used_up(
         refuse = refusing(sagemaker, "ml.c5.xlarge", "ml.m5.large")
         patch.setattr(sagemaker, "create_transform_job", refuse)
         assert start_job(replace(submission, machines=machines), job_id) == "submitted"
-    made = sagemaker.describe_transform_job(f"faceveil-{job_id}")
+    made = sagemaker.describe_transform_job(TransformJobName=f"faceveil-{job_id}")
     assert made["TransformResources"]["InstanceType"] == "ml.m5.2xlarge"
     assert made["MaxConcurrentTransforms"] == 8
 
