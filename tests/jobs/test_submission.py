@@ -294,6 +294,10 @@ def test_names_of_attempts_are_found_again_and_fit_however_long_the_id_is():
         for name, meant in names.items():
             assert JOB_NAME.fullmatch(name), name
             assert parse_name(job_id, name) == meant
+            # The role of post-processing may create jobs of such names only.
+            assert ("-refine" in name.removeprefix(f"faceveil-{job_id[:40]}")) == (
+                meant.which == "refine"
+            )
 
 
 def test_a_job_that_failed_after_it_was_started_is_not_started_by_another_job_json(

@@ -30,12 +30,12 @@ class TransformName:
 
 def transform_name(job_id: str, attempt: int = 1) -> str:
     """The name of the transform job of a job: `faceveil-<id>`, later `faceveil-<id>-try2`."""
-    return _attempt_name(f"faceveil-{job_id}", attempt)
+    return _attempt_name(f"faceveil-{job_id}", "", attempt)
 
 
 def refine_name(job_id: str, attempt: int = 1) -> str:
     """The name of the second transform job of a sampled job: `faceveil-<id>-refine`."""
-    return _attempt_name(f"faceveil-{job_id}-refine", attempt)
+    return _attempt_name(f"faceveil-{job_id}", "-refine", attempt)
 
 
 def parse_name(job_id: str, name: str) -> TransformName | None:
@@ -48,10 +48,11 @@ def parse_name(job_id: str, name: str) -> TransformName | None:
     return None
 
 
-def _attempt_name(first: str, attempt: int) -> str:
+def _attempt_name(first: str, which: str, attempt: int) -> str:
     if attempt == 1:
-        return first
-    suffix = f"-try{attempt}"
+        return first + which
+    # The end stays whole however long the id is: the roles in terraform/ know names by it.
+    suffix = f"{which}-try{attempt}"
     if len(first) + len(suffix) <= MOST_CHARACTERS:
         return first + suffix
     digest = hashlib.sha256(first.encode()).hexdigest()[:_TOLD_APART]
