@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from faceveil.errors import OutputError
+from faceveil.paths import temporary_beside
 
 
 def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
@@ -25,7 +25,7 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
     OutputError
         When the folder is missing, not writable or full.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = temporary_beside(path)
     try:
         if mode is not None:
             temporary.touch(mode)

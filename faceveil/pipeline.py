@@ -29,6 +29,7 @@ from faceveil.identity.select import Selection, decide_sequences
 from faceveil.identity.thresholds import thresholds_of
 from faceveil.media.frames import EncodeOptions, FrameSource
 from faceveil.media.open import open_sink, open_source
+from faceveil.paths import check_paths, written_paths
 from faceveil.progress import Progress, QuietProgress
 from faceveil.rendering import Clock, Rendered, VerifyOptions, render
 from faceveil.resources import usable_cores
@@ -294,6 +295,7 @@ def veil(
     analysis: Path | None = None,
     contact_sheet: Path | None = None,
     report: Path | None = None,
+    overwrite: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
     check: bool = True,
@@ -339,6 +341,8 @@ def veil(
     features, analysis, contact_sheet, report
         Where to write the features (biometric data), analysis.json, a picture with a row for each
         identity, and report.json.
+    overwrite
+        Replace outputs that exist; without it they are kept, and nothing is done.
     workers
         Frames analysed at once; by default one a core.
     progress
@@ -375,9 +379,21 @@ def veil(
         nobody=nobody,
         between=tuple(between),
     )
+    check_paths(
+        [Path(input), *request.photos],
+        written_paths(
+            output=Path(output),
+            crops=verification.crops if verification else None,
+            features=features,
+            analysis=analysis,
+            contact_sheet=contact_sheet,
+            report=report,
+        ),
+        overwrite=overwrite,
+    )
     clock = Clock()
     source = open_source(Path(input), stills=stills)
-    sink = open_sink(output, source, encode)
+    sink = open_sink(output, source, encode, overwrite=overwrite)
     decided = analyse_and_decide(
         source,
         request,

@@ -13,6 +13,7 @@ from faceveil.errors import InputError, UsageError, VerificationError
 from faceveil.media.frames import LocalSink
 from faceveil.media.open import open_source
 from faceveil.media.publish import remove
+from faceveil.paths import with_ending
 from faceveil.progress import Progress
 from faceveil.veils.styles import VeilStyle
 
@@ -91,7 +92,7 @@ class VerificationStep:
                 f"{sink.path}: the output could not be verified, so it was removed ({error})"
             ) from error
         if verification.violations and not self._accept:
-            sink.path = sink.path.with_name(sink.path.name + UNVERIFIED)
+            sink.path = with_ending(sink.path, UNVERIFIED)
             remove(sink.path)
         return verification
 

@@ -11,6 +11,7 @@ from faceveil.cli.arguments import (
     add_following,
     add_input,
     add_networks,
+    add_overwrite,
     add_progress,
     add_selection,
 )
@@ -23,6 +24,7 @@ def add_analyse_parser(commands: Commands) -> None:
     )
     add_input(parser)
     parser.add_argument("analysis", type=Path, help="the file to write; it holds no features")
+    add_overwrite(parser)
     add_selection(parser)
     add_networks(parser)
     add_following(parser)
@@ -39,11 +41,16 @@ def run_analyse(options: argparse.Namespace) -> int:
     from faceveil.cli.options import analysis_options_of, request_of
     from faceveil.identity.features import write_features
     from faceveil.media.open import open_source
+    from faceveil.paths import check_paths, written_paths
 
-    source = open_source(options.input, stills=options.stills)
-    analysis = pipeline.analyse_and_decide(
-        source, request_of(options), **analysis_options_of(options)
+    request = request_of(options)
+    check_paths(
+        [options.input, *request.photos],
+        written_paths(analysis=options.analysis, features=options.features),
+        overwrite=options.overwrite,
     )
+    source = open_source(options.input, stills=options.stills)
+    analysis = pipeline.analyse_and_decide(source, request, **analysis_options_of(options))
     if options.features:
         write_features(analysis.sequences, analysis.source.digest, options.features)
     write_analysis(analysis, options.analysis)

@@ -202,6 +202,7 @@ def add_rendering(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="draw boxes instead of veils: kept blue, veiled red, dashed where interpolated",
     )
+    add_overwrite(group)
     group.add_argument(
         "--contact-sheet", type=Path, metavar="PNG", help="write a picture, one row per identity"
     )
@@ -221,6 +222,13 @@ def add_rendering(parser: argparse.ArgumentParser) -> None:
         type=parsing.rate,
         metavar="FPS",
         help="frames per second of a video made from pictures: 25 or 30000/1001",
+    )
+
+
+def add_overwrite(group: Group) -> None:
+    """`--overwrite`."""
+    group.add_argument(
+        "--overwrite", action="store_true", help="replace outputs that exist; they are kept without"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from faceveil.cli.arguments import Commands, add_command, add_style
+from faceveil.cli.arguments import Commands, add_command, add_overwrite, add_style
 
 DESCRIPTION = """\
 Compare what is veiled with the truth: how many faces are covered in how many frames, the longest
@@ -45,6 +45,7 @@ def add_evaluate_parser(commands: Commands) -> None:
     parser.add_argument(
         "--video", type=Path, metavar="INPUT", help="the input: the page shows its worst frames"
     )
+    add_overwrite(parser)
     add_style(parser.add_argument_group("what an analysis covers"))
     group = parser.add_argument_group("what the boxes of another program cover")
     group.add_argument(
@@ -62,7 +63,14 @@ def run_evaluate(options: argparse.Namespace) -> int:
     """`faceveil evaluate`."""
     from faceveil.cli.options import style_of
     from faceveil.evaluation.evaluate_files import evaluate_files, summarise_evaluation
+    from faceveil.paths import Written, check_paths
 
+    written = (("the figures", options.json), ("the page", options.html))
+    check_paths(
+        filter(None, (options.truth, options.output, options.video)),
+        [Written(what, path) for what, path in written if path is not None],
+        overwrite=options.overwrite,
+    )
     evaluation = evaluate_files(
         options.truth,
         options.output,

@@ -59,13 +59,27 @@ def run_render(options: argparse.Namespace) -> int:
     from faceveil.cli.options import encode_options_of, request_of, style_of, verify_options_of
     from faceveil.identity.features import read_features
     from faceveil.media.open import open_sink, open_source
+    from faceveil.paths import check_paths, written_paths
     from faceveil.progress import choose_progress
 
+    style, request = style_of(options), request_of(options)
+    check_paths(
+        filter(None, (options.input, options.analysis, options.features, *request.photos)),
+        written_paths(
+            output=options.output,
+            crops=options.crops,
+            analysis=options.analysis_output,
+            contact_sheet=options.contact_sheet,
+            report=options.report,
+        ),
+        overwrite=options.overwrite,
+    )
     analysis = read_analysis(options.analysis)
     source = open_source(options.input, stills=analysis.source.kind == "stills")
     analysis.check_source(source.digest())
-    sink = open_sink(options.output, source, encode_options_of(options))
-    style, request = style_of(options), request_of(options)
+    sink = open_sink(
+        options.output, source, encode_options_of(options), overwrite=options.overwrite
+    )
     if options.features:
         features = read_features(analysis.sequences, analysis.source.digest, options.features)
         analysis = replace(analysis, sequences=features)

@@ -57,6 +57,7 @@ def run_veil(options: argparse.Namespace) -> int:
         analysis=options.analysis_output,
         contact_sheet=options.contact_sheet,
         report=options.report,
+        overwrite=options.overwrite,
         check=False,
         **analysis_options_of(options),
     )

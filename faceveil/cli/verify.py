@@ -12,6 +12,7 @@ from faceveil.cli.arguments import (
     add_command,
     add_crops,
     add_networks,
+    add_overwrite,
     add_progress,
     add_style,
 )
@@ -67,6 +68,7 @@ def add_verify_parser(commands: Commands) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="JSON", help="write what was found")
     add_crops(parser)
+    add_overwrite(parser)
     add_style(parser.add_argument_group("what was rendered"))
     add_networks(parser)
     add_progress(parser)
@@ -88,12 +90,18 @@ def run_verify(options: argparse.Namespace) -> int:
     from faceveil.files import replace_file
     from faceveil.identity.features import read_features
     from faceveil.media.open import open_source
+    from faceveil.paths import check_paths, written_paths
     from faceveil.progress import choose_progress
     from faceveil.resources import usable_cores
 
     every = every_of(options)
     if every is None:
         raise UsageError("--verify-frames off: nothing would be verified")
+    check_paths(
+        filter(None, (options.output, options.analysis, options.input, options.features)),
+        written_paths(crops=options.crops, report=options.json),
+        overwrite=options.overwrite,
+    )
     analysis = read_analysis(options.analysis)
     output = open_source(options.output, stills=analysis.source.kind == "stills")
     original = _original(analysis, options)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from faceveil.errors import OutputError, UsageError
-from faceveil.media.folder import FolderSource
+from faceveil.media.folder import SUFFIXES, FolderSource
 from faceveil.media.frames import Frame, FrameSource, Loss
 from faceveil.media.losses import LossList
 from faceveil.media.paged_picture import PagedPicture
 from faceveil.media.picture_encode import Encoded
-from faceveil.media.publish import output_error, remove, temporary_beside
+from faceveil.media.publish import output_error, remove, replace_folder
 from faceveil.media.stored_frame import StoredFrame, encode_frame, frame_name
+from faceveil.paths import temporary_beside
 
 
 class FolderSink:
@@ -33,14 +34,22 @@ class FolderSink:
         Where the frames come from.
     strip_metadata
         Leave out who made a picture, where, when and with what.
+    overwrite
+        Replace a folder that holds nothing but pictures.
     """
 
-    def __init__(self, path: Path, source: FrameSource, *, strip_metadata: bool = False) -> None:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UsageError(
-                f"{path}: exists and is not an empty folder; remove it or choose a new one, "
-                "so that old and new pictures are never mixed"
-            )
+    def __init__(
+        self,
+        path: Path,
+        source: FrameSource,
+        *,
+        strip_metadata: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{path}: is a file; name a folder for the pictures")
+        if path.exists() and any(path.iterdir()):
+            _check_replaceable(path, overwrite)
         self.path = path
         self._source = source
         self._strip = strip_metadata
@@ -78,9 +87,7 @@ class FolderSink:
             return
         try:
             self.finish()
-            if self.path.exists():
-                self.path.rmdir()
-            self._temporary.rename(self.path)
+            replace_folder(self._temporary, self.path)
         except OSError as error:
             raise self._failed(error) from error
         finally:
@@ -114,3 +121,21 @@ class FolderSink:
         total = self._source.frame_count
         share = min(1.0, self._frames / total) if total else None
         return output_error(self.path, error, self._written, share)
+
+
+def _check_replaceable(path: Path, overwrite: bool) -> None:
+    """Raise UsageError for a folder that holds something, unless it is to be overwritten.
+
+    Only a folder of pictures is: a slip of the finger must not delete anything else.
+    """
+    if not overwrite:
+        raise UsageError(
+            f"{path}: exists and is not an empty folder; remove it, replace it with --overwrite, "
+            "or choose a new one, so that old and new pictures are never mixed"
+        )
+    for item in path.rglob("*"):
+        if not item.is_dir() and item.suffix.lower() not in SUFFIXES:
+            raise UsageError(
+                f"{path}: is not replaced, since it holds {item.relative_to(path)}, which is no "
+                "picture; choose another folder"
+            )

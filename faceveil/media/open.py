@@ -66,7 +66,11 @@ def open_source(
 
 
 def open_sink(
-    path: Path | str, source: FrameSource, options: EncodeOptions | None = None
+    path: Path | str,
+    source: FrameSource,
+    options: EncodeOptions | None = None,
+    *,
+    overwrite: bool = False,
 ) -> LocalSink:
     """Where frames go: a video file, or a folder of pictures.
 
@@ -81,6 +85,9 @@ def open_sink(
         What the frames come from.
     options
         How a video is stored.
+    overwrite
+        Whether a folder of pictures may be replaced; a video always is, once the new one is
+        complete.
 
     Raises
     ------
@@ -104,7 +111,9 @@ def open_sink(
     if path.suffix.lower() in CONTAINERS and path.is_dir():
         raise UsageError(f"{path}: is a folder; give the video another name")
     if is_folder:
-        return FolderSink(path, source, strip_metadata=options.strip_metadata)
+        return FolderSink(
+            path, source, strip_metadata=options.strip_metadata, overwrite=overwrite
+        )
     if not path.suffix:
         raise UsageError(
             f"{path}: is it a video or a folder? Name a video with an extension "

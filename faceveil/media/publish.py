@@ -10,19 +10,9 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from faceveil.errors import OutputError, UsageError
+from faceveil.paths import temporary_beside
 
-_LONGEST_NAME = 255  # bytes, on all usual file systems
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-def temporary_beside(path: Path) -> Path:
-    """A hidden name in the same folder, with the same extension, that no other process uses.
-
-    It is no longer than a file name may be, whatever the length of the name of `path`.
-    """
-    ending = f".{os.getpid()}-{os.urandom(3).hex()}.partial{path.suffix}"
-    stem = os.fsencode(path.stem)[: max(0, _LONGEST_NAME - len(os.fsencode(ending)) - 1)]
-    return path.with_name(f".{os.fsdecode(stem)}{ending}")
 
 
 def check_destination(path: Path, source: Path) -> None:
@@ -66,3 +56,18 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def replace_folder(new: Path, path: Path) -> None:
+    """Rename a folder to `path`, in place of a folder that may be there."""
+    if not path.exists():
+        new.rename(path)
+        return
+    old = temporary_beside(path)
+    path.rename(old)
+    try:
+        new.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+    remove(old)

@@ -18,10 +18,11 @@ from faceveil.media.demux import open_input
 from faceveil.media.encoders import choose_encoder
 from faceveil.media.frames import EncodeOptions, Frame, FrameSource, Loss
 from faceveil.media.layout import LIMITED, picture_layout
-from faceveil.media.publish import output_error, remove, temporary_beside
+from faceveil.media.publish import output_error, remove
 from faceveil.media.trial import try_out
 from faceveil.media.video import VideoSource
 from faceveil.media.writer import VideoWriter, WritingPlan
+from faceveil.paths import temporary_beside
 
 
 class VideoSink:

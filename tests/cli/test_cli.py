@@ -42,7 +42,8 @@ def analysis(video):
 
 
 def run(*words):
-    return main([str(word) for word in words] + ["--quiet"])
+    quiet = [] if words[0] in ("evaluate", "aws") else ["--quiet"]
+    return main([str(word) for word in words] + quiet)
 
 
 def frames_of(path):
@@ -124,6 +125,7 @@ def test_a_new_choice_by_point_photo_and_identity_needs_no_detection(video, anal
     def decided(*words):
         out = tmp_path / "again.json"
         words = ("render", video, analysis, tmp_path / "o.mp4", "--analysis", out, *words)
+        words += ("--overwrite",)
         assert run(*words) == 0
         return {
             sequence["identity"]: sequence["decision"]["veil"]
@@ -294,3 +296,55 @@ def test_weights_are_listed_with_their_licences(capsys):
         assert word in text
     assert main(["weights", "verify", "mtcnn"]) == 0
     assert capsys.readouterr().out == "mtcnn: intact\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("analyse", "{video}", "{video}"),
+        ("analyse", "{video}", "{out}/a.json", "--features", "{video}"),
+        ("analyse", "{video}", "{out}/a.json", "--features", "{out}/a.json"),
+        ("analyse", "{video}", "{out}/kept.json"),
+        ("veil", "{video}", "{out}/o.mp4", "--report", "{video}"),
+        ("veil", "{video}", "{out}/o.mp4", "--contact-sheet", "{link}"),
+        ("veil", "{video}", "{out}/o.mp4", "--features", "{hard}"),
+        ("veil", "{video}", "{out}/o.mp4", "--analysis", "{out}/o.mp4"),
+        ("veil", "{video}", "{out}/o.mp4", "--report", "{out}/none/r.json"),
+        ("veil", "{video}", "{out}/o.mp4", "--report", "{out}"),
+        ("veil", "{video}", "{out}/o.mp4", "--report", "{out}/kept.json"),
+        ("veil", "{video}", "{out}/kept.json/o.mp4"),
+        ("veil", "{video}", "{out}/" + "n" * 300 + ".mp4"),
+        ("veil", "{video}", "{out}/o.mp4", "--crops", "{out}/kept.json"),
+        ("render", "{video}", "{analysis}", "{out}/o.mp4", "--analysis", "{analysis}"),
+        ("render", "{video}", "{analysis}", "{analysis}", "--overwrite"),
+        ("render", "{video}", "{analysis}", "{out}/o.mp4", "--report", "{video}", "--overwrite"),
+        ("verify", "{video}", "{analysis}", "--json", "{analysis}", "--overwrite"),
+        ("verify", "{video}", "{analysis}", "--json", "{out}/kept.json"),
+        ("verify", "{video}", "{analysis}", "--crops", "{hard}"),
+        ("evaluate", "{analysis}", "{analysis}", "--json", "{analysis}", "--overwrite"),
+        ("evaluate", "{analysis}", "{analysis}", "--html", "{out}/kept.json"),
+        ("aws", "assemble", "{out}", "{out}/o.mp4", "--rate", "25"),
+    ],
+)
+def test_a_path_that_must_not_be_written_is_refused_before_any_work(
+    words, video, analysis, tmp_path, capsys, monkeypatch
+):
+    """Inputs and earlier results survive every mix-up of paths, and no network is even opened."""
+    work = video.parent / "hard link.mp4"
+    work.unlink(missing_ok=True)
+    work.hardlink_to(video)
+    link = video.parent / "link.mp4"
+    link.unlink(missing_ok=True)
+    link.symlink_to(video)
+    (tmp_path / "kept.json").write_text("{}")
+    places = {"video": video, "out": tmp_path, "analysis": analysis, "link": link, "hard": work}
+    before = video.read_bytes(), analysis.read_bytes()
+    monkeypatch.setattr("faceveil.detect.analyzer.FaceAnalyzer.__init__", pytest.fail)
+    assert run(*(word.format(**places) for word in words)) in (2, 5)
+    message = capsys.readouterr().err
+    assert message.startswith("faceveil: ") and message.count("\n") == 1
+    assert (video.read_bytes(), analysis.read_bytes()) == before
+    assert (tmp_path / "kept.json").read_text() == "{}"
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.json"]
+    work.unlink()
+    link.unlink()

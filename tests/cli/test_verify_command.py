@@ -102,7 +102,9 @@ def test_an_output_that_shows_a_face_is_not_published(video, analysis, broken, t
 
 def test_an_older_output_is_not_touched_by_one_that_fails(video, analysis, broken, tmp_path):
     (tmp_path / "o.mp4").write_bytes(b"older")
-    assert run("render", video, analysis, tmp_path / "o.mp4") == 4
+    words = ("render", video, analysis, tmp_path / "o.mp4")
+    assert run(*words) == 5
+    assert run(*words, "--overwrite") == 4
     assert (tmp_path / "o.mp4").read_bytes() == b"older"
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from faceveil.cli import parsing
-from faceveil.cli.arguments import Commands, add_command, add_encoding
+from faceveil.cli.arguments import Commands, add_command, add_encoding, add_overwrite
 from faceveil.cli.aws.deployment import add_dry_run
 from faceveil.errors import InputError, UsageError
 
@@ -35,6 +35,7 @@ def add_assemble_parser(verbs: Commands) -> None:
         help="frames per second, without --source: 25 or 30000/1001",
     )
     add_encoding(parser)
+    add_overwrite(parser)
     add_dry_run(parser)
     parser.set_defaults(func=run_assemble)
 
@@ -45,7 +46,7 @@ def run_assemble(options: argparse.Namespace) -> int:
     from faceveil.jobs.steps.assemble import assemble_pictures
     from faceveil.media.containers import CONTAINERS
     from faceveil.media.folder import FolderSource
-    from faceveil.media.publish import check_destination
+    from faceveil.paths import Written, check_paths
 
     if (options.source is None) == (options.rate is None):
         raise UsageError("the frames have no times: give either --source VIDEO or --rate FPS")
@@ -53,9 +54,12 @@ def run_assemble(options: argparse.Namespace) -> int:
         raise UsageError(f"{options.output}: a video is written as one of {', '.join(CONTAINERS)}")
     if options.source is not None and not options.source.is_file():
         raise InputError(f"{options.source}: there is no such video")
+    check_paths(
+        filter(None, (options.frames, options.source)),
+        [Written("the video", options.output)],
+        overwrite=options.overwrite,
+    )
     frames = FolderSource(options.frames)
-    for path in filter(None, (options.frames, options.source)):
-        check_destination(options.output, path)
     encode = encode_options_of(options)
     when = f"at the times of {options.source}" if options.source else f"at {encode.rate} a second"
     if options.dry_run:

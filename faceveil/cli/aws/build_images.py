@@ -132,12 +132,17 @@ def run_build_images(options: argparse.Namespace) -> int:
         A command of the engine failed, ECR does not answer, or SageMaker would refuse the image.
     """
     from faceveil.aws.ecr import registry_password
+    from faceveil.paths import Written, check_paths
 
     dockerfile = options.checkout / DOCKERFILE
     if not dockerfile.is_file():
         raise InputError(
             f"{dockerfile}: there is no such file: name a checkout of faceveil with --checkout"
         )
+    if options.tfvars is not None:
+        written = [Written("the file of digests", options.tfvars)]
+        # The digests of an older build are there to be replaced.
+        check_paths(filter(None, [options.outputs]), written, overwrite=True)
     engine = Engine(_engine(options), options.dry_run)
     tag = options.tag or f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
     repositories = {} if options.no_push else _repositories(options)

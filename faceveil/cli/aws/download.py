@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from faceveil.cli import parsing
-from faceveil.cli.arguments import Commands, add_command, add_progress
+from faceveil.cli.arguments import Commands, add_command, add_overwrite, add_progress
 from faceveil.cli.aws.deployment import add_deployment, add_dry_run, client_of
 from faceveil.cli.messages import say
 from faceveil.errors import InputError, OutputError, UsageError
@@ -45,6 +45,7 @@ def add_download_parser(verbs: Commands) -> None:
         metavar="N",
         help="files downloaded at once (16)",
     )
+    add_overwrite(parser)
     add_deployment(parser)
     add_dry_run(parser)
     add_progress(parser)
@@ -56,6 +57,7 @@ def run_download(options: argparse.Namespace) -> int:
     from faceveil.jobs.job import job_prefix
     from faceveil.jobs.job_folder import ANALYSIS, MANIFEST, REPORT
 
+    names = (REPORT, ANALYSIS, MANIFEST)
     client = client_of(options)
     results = client.results(options.job)
     places = _places(results, options.destination)
@@ -68,10 +70,13 @@ def run_download(options: argparse.Namespace) -> int:
             f"{MANIFEST}, from {folder.uri()} into {options.destination}"
         )
         return 0
+    documents = {options.destination / name: folder.read(name) for name in names}
+    if not options.overwrite:
+        _check_kept(documents, results, places)
     for path in {options.destination, *(path.parent for path in places.values())}:
         _make_folder(path)
-    for name in (REPORT, ANALYSIS, MANIFEST):
-        replace_file(options.destination / name, folder.read(name))
+    for path, content in documents.items():
+        replace_file(path, content)
     fetched = _fetch_all(client, results.sha256, places, options)
     say(options, f"{options.destination}: {len(places)} files, {fetched} of them downloaded now")
     return 0
@@ -103,6 +108,29 @@ def _check_folder(destination: Path, places: Mapping[str, Path]) -> None:
                     f"{path}: does not belong to this job; choose another folder, so that the "
                     "frames of two jobs are never mixed"
                 )
+
+
+def _check_kept(
+    documents: Mapping[Path, bytes], results: Results, places: Mapping[str, Path]
+) -> None:
+    """Raise OutputError where a file of another content would be replaced.
+
+    Frames below `veiled/` are this job's, and may be repaired.
+    """
+    others = [path for path, content in documents.items() if _differs(path, content)]
+    for key, path in places.items():
+        is_frame = key.startswith(results.output_prefix)
+        if not is_frame and path.exists() and not _is_right(path, results.sha256[key]):
+            others.append(path)
+    if others:
+        raise OutputError(
+            f"{others[0]}: exists already with another content, and is kept; choose another "
+            "folder, or replace it with --overwrite"
+        )
+
+
+def _differs(path: Path, content: bytes) -> bool:
+    return path.exists() and (not path.is_file() or path.read_bytes() != content)
 
 
 def _make_folder(path: Path) -> None:
@@ -138,7 +166,7 @@ def _fetch_all(
 def _fetch(client: JobClient, key: str, path: Path, sha256: str) -> None:
     """Download an object under a temporary name, check it, and rename it."""
     from faceveil.jobs.job_folder import MANIFEST
-    from faceveil.media.publish import temporary_beside
+    from faceveil.paths import temporary_beside
 
     temporary = temporary_beside(path)
     try:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceveil.cli import parsing
-from faceveil.cli.arguments import Commands, add_command, add_photos, add_progress
+from faceveil.cli.arguments import Commands, add_command, add_overwrite, add_photos, add_progress
 from faceveil.cli.aws.deployment import add_deployment, add_dry_run, client_of
 from faceveil.cli.messages import say
-from faceveil.errors import OutputError, UsageError
+from faceveil.errors import UsageError
 
 if TYPE_CHECKING:
     from faceveil.media.video import VideoSource
@@ -53,6 +53,7 @@ def add_face_search_parser(verbs: Commands) -> None:
         help="follow faces by their pixels where Rekognition did not detect them",
     )
     parser.add_argument("--workers", type=parsing.positive, metavar="N", help="default: one a core")
+    add_overwrite(parser)
     add_dry_run(parser)
     add_progress(parser)
     parser.set_defaults(func=run_face_search)
@@ -95,14 +96,19 @@ def run_face_search(options: argparse.Namespace) -> int:
     from faceveil.analysis import write_analysis
     from faceveil.assure.summary import summary
     from faceveil.identity.references import photos_by_person
+    from faceveil.paths import check_paths, written_paths
     from faceveil.progress import choose_progress
     from faceveil.rekognition.video_analysis import open_video, search_video
     from faceveil.resources import usable_cores
     from faceveil.tracking.track import TrackOptions
 
-    if not options.analysis.absolute().parent.is_dir():
-        raise OutputError(f"{options.analysis}: there is no such folder to write to")
-    people = photos_by_person(_photos(options))
+    photos = _photos(options)
+    check_paths(
+        [options.video, *photos],
+        written_paths(analysis=options.analysis),
+        overwrite=options.overwrite,
+    )
+    people = photos_by_person(photos)
     wanted = _wanted(options, tuple(people))
     service = _service(options)
     source = open_video(options.video)
