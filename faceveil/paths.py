@@ -135,8 +135,8 @@ def with_ending(path: Path, ending: str) -> Path:
 
 def _shortened(name: str, ending: str) -> str:
     room = NAME_BYTES - len(os.fsencode(ending))
-    if len(os.fsencode(name)) > room:
-        name = os.fsencode(name)[:room].decode("utf-8", "ignore")
+    while len(os.fsencode(name)) > room:
+        name = name[:-1]
     return name + ending
 
 

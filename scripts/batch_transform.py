@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -46,8 +45,6 @@ exit codes:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit code (see EXIT_CODES)."""
     options = build_parser().parse_args(arguments)
-    # SIGTERM must stop the server, too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return run_program(
         PROGRAM,
         lambda: run(options),

@@ -17,7 +17,7 @@ def add_command(
     commands: Commands, name: str, operands: str, summary: str, description: str = ""
 ) -> argparse.ArgumentParser:
     """Add a command with its help; `operands` follow its name in the line of usage."""
-    return commands.add_parser(
+    parser = commands.add_parser(
         name,
         help=summary,
         usage=f"%(prog)s {operands} [options]".replace("  ", " "),
@@ -25,6 +25,10 @@ def add_command(
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "--debug", action="store_true", help="show the traceback of an error, to report it"
+    )
+    return parser
 
 
 def add_input(parser: argparse.ArgumentParser) -> None:

@@ -38,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code (see `program.EXIT_CODES`)."""
     options = build_parser().parse_args(arguments)
     return run_program(
-        "faceveil", lambda: int(options.func(options)), interrupted=options.interrupted
+        "faceveil",
+        lambda: int(options.func(options)),
+        interrupted=options.interrupted,
+        debug=options.debug,
     )
 
 

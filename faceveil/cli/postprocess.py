@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{PROGRAM}: {run(options)}", file=sys.stderr)
         return 0
 
-    return run_program(PROGRAM, work, interrupted="run it again to continue")
+    return run_program(PROGRAM, work, interrupted="run it again to continue", debug=options.debug)
 
 
 def run(options: argparse.Namespace, count: Count | None = None) -> str:
