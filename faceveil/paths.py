@@ -66,7 +66,7 @@ def check_paths(
     Parameters
     ----------
     read
-        Files and folders that the run reads; addresses of S3 are not checked.
+        Files and folders that the run reads; pipes (`-`) and addresses of S3 are not checked.
     written
         Files and folders that the run will write.
     overwrite
@@ -82,7 +82,8 @@ def check_paths(
         Where an output exists already, or cannot be written: no folder, no rights, no room, or a
         name that is too long.
     """
-    sources = [path for path in read if not is_s3(path)]
+    sources = [path for path in read if not _is_elsewhere(path)]
+    written = [item for item in written if not _is_elsewhere(item.path)]
     for path in sources:
         _check_readable(path)
     for item in written:
@@ -116,6 +117,11 @@ def written_paths(
 def is_s3(path: Path) -> bool:
     """Whether the path is an address of S3, whose slashes pathlib joins."""
     return _S3.match(str(path)) is not None
+
+
+def _is_elsewhere(path: Path) -> bool:
+    """Whether a path is no file: a pipe, or an address of S3."""
+    return str(path) == "-" or is_s3(path)
 
 
 def temporary_beside(path: Path) -> Path:

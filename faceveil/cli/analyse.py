@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from faceveil.cli import parsing
 from faceveil.cli.arguments import (
     Commands,
+    add_analysed,
     add_command,
     add_following,
-    add_input,
     add_networks,
     add_overwrite,
     add_progress,
@@ -22,8 +22,11 @@ def add_analyse_parser(commands: Commands) -> None:
     parser = add_command(
         commands, "analyse", "INPUT ANALYSIS", "find and follow faces; write analysis.json"
     )
-    add_input(parser)
-    parser.add_argument("analysis", type=Path, help="the file to write; it holds no features")
+    parser.add_argument("input", type=parsing.path, help="a video file or a folder of frames")
+    parser.add_argument(
+        "analysis", type=parsing.path, help="the file to write; it holds no features"
+    )
+    add_analysed(parser)
     add_overwrite(parser)
     add_selection(parser)
     add_networks(parser)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TypeAlias
 
 from faceveil.cli import parsing
@@ -31,9 +30,8 @@ def add_command(
     return parser
 
 
-def add_input(parser: argparse.ArgumentParser) -> None:
-    """The frames that are analysed, and what is kept of their faces."""
-    parser.add_argument("input", type=Path, help="a video file or a folder of frames")
+def add_analysed(parser: argparse.ArgumentParser) -> None:
+    """What kind of frames the input holds, and what is kept of their faces."""
     parser.add_argument(
         "--stills",
         action="store_true",
@@ -42,7 +40,7 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--features",
-        type=Path,
+        type=parsing.path,
         metavar="NPZ",
         help="save the features of the faces (biometric data!), to choose by photo later",
     )
@@ -100,7 +98,7 @@ def add_photos(group: Group, mode: str, effect: str) -> None:
     """`--keep` or `--only`: people known by their photos. `effect` takes them at its {}."""
     group.add_argument(
         f"--{mode}",
-        type=Path,
+        type=parsing.path,
         action="append",
         default=[],
         metavar="PHOTOS",
@@ -208,15 +206,18 @@ def add_rendering(parser: argparse.ArgumentParser) -> None:
     )
     add_overwrite(group)
     group.add_argument(
-        "--contact-sheet", type=Path, metavar="PNG", help="write a picture, one row per identity"
+        "--contact-sheet",
+        type=parsing.path,
+        metavar="PNG",
+        help="write a picture, one row per identity",
     )
     group.add_argument(
-        "--report", type=Path, metavar="JSON", help="write counts, times and digests"
+        "--report", type=parsing.path, metavar="JSON", help="write counts, times and digests"
     )
     group.add_argument(
         "--analysis",
         dest="analysis_output",
-        type=Path,
+        type=parsing.path,
         metavar="JSON",
         help="write what was found and decided",
     )
@@ -289,7 +290,7 @@ def add_crops(group: Group) -> None:
     """Where pictures of what verification finds are saved."""
     group.add_argument(
         "--crops",
-        type=Path,
+        type=parsing.path,
         metavar="FOLDER",
         help="save pictures of what verification finds (confidential: they show faces)",
     )

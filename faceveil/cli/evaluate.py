@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from faceveil.cli import parsing
 from faceveil.cli.arguments import Commands, add_command, add_overwrite, add_style
 
 DESCRIPTION = """\
@@ -31,8 +31,12 @@ def add_evaluate_parser(commands: Commands) -> None:
         "compare what is veiled with the truth",
         DESCRIPTION,
     )
-    parser.add_argument("truth", type=Path, help="labelled faces: .json (ours or COCO) or MOT .txt")
-    parser.add_argument("output", type=Path, help="analysis.json, or boxes as MOT .txt or COCO")
+    parser.add_argument(
+        "truth", type=parsing.path, help="labelled faces: .json (ours or COCO) or MOT .txt"
+    )
+    parser.add_argument(
+        "output", type=parsing.path, help="analysis.json, or boxes as MOT .txt or COCO"
+    )
     parser.add_argument(
         "--keep",
         action="append",
@@ -40,10 +44,13 @@ def add_evaluate_parser(commands: Commands) -> None:
         metavar="NAME",
         help="this person of the truth may stay visible; all others must be veiled",
     )
-    parser.add_argument("--json", type=Path, metavar="JSON", help="write every figure")
-    parser.add_argument("--html", type=Path, metavar="HTML", help="write the page")
+    parser.add_argument("--json", type=parsing.path, metavar="JSON", help="write every figure")
+    parser.add_argument("--html", type=parsing.path, metavar="HTML", help="write the page")
     parser.add_argument(
-        "--video", type=Path, metavar="INPUT", help="the input: the page shows its worst frames"
+        "--video",
+        type=parsing.path,
+        metavar="INPUT",
+        help="the input: the page shows its worst frames",
     )
     add_overwrite(parser)
     add_style(parser.add_argument_group("what an analysis covers"))

@@ -28,7 +28,7 @@ def say_problems(path: Path, problems: Sequence[Problem]) -> int:
     return InputError.exit_code if problems else 0
 
 
-def say_rendered(options: Namespace, rendered: Rendered) -> int:
+def say_rendered(options: Namespace, input: Path, rendered: Rendered) -> int:
     """Say what was rendered; returns the exit code.
 
     Raises VerificationError when the output shows a face that must be veiled.
@@ -36,7 +36,7 @@ def say_rendered(options: Namespace, rendered: Rendered) -> int:
     from faceveil.assure.summary import summary
 
     say(options, summary(rendered.analysis))
-    code = say_problems(options.input, rendered.problems)
+    code = say_problems(input, rendered.problems)
     if rendered.verification is not None:
         say(options, rendered.verification.summary())
         rendered.require("; if these are no faces, render with --on-violation report")

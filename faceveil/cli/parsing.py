@@ -7,6 +7,13 @@ from fractions import Fraction
 from pathlib import Path
 
 
+def path(text: str) -> Path:
+    """A path. An empty text, such as of a variable that is not set, would be this folder."""
+    if not text:
+        raise ArgumentTypeError("the path is empty: name a file or folder, such as talk.mp4")
+    return Path(text)
+
+
 def point(text: str) -> tuple[int, float, float]:
     """FRAME:X,Y."""
     try:

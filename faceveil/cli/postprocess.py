@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from faceveil.cli import parsing
 from faceveil.cli.arguments import Commands, add_command
 from faceveil.cli.program import EXIT_CODES, run_program
 from faceveil.errors import UsageError
@@ -151,8 +152,8 @@ def run_finish(options: argparse.Namespace, count: Count | None) -> str:
 
 def _add_process_parser(commands: Commands) -> None:
     parser = add_command(commands, "process", "", "a SageMaker Processing Job")
-    parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input"))
-    parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
+    parser.add_argument("--input", type=parsing.path, default=Path("/opt/ml/processing/input"))
+    parser.add_argument("--output", type=parsing.path, default=Path("/opt/ml/processing/output"))
     parser.set_defaults(func=run_process)
 
 

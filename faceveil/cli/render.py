@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from faceveil.cli import parsing
 from faceveil.cli.arguments import (
     Commands,
     add_command,
@@ -31,13 +31,15 @@ def add_render_parser(commands: Commands) -> None:
         "INPUT ANALYSIS OUTPUT",
         "veil what an analysis says, without detection; a choice made here replaces its own",
     )
-    parser.add_argument("input", type=Path, help="the video or folder that was analysed")
-    parser.add_argument("analysis", type=Path, help="analysis.json, edited or not")
-    parser.add_argument("output", type=Path, help="a video file (.mp4, .mov, .mkv) or a folder")
+    parser.add_argument("input", type=parsing.path, help="the video or folder that was analysed")
+    parser.add_argument("analysis", type=parsing.path, help="analysis.json, edited or not")
+    parser.add_argument(
+        "output", type=parsing.path, help="a video file (.mp4, .mov, .mkv) or a folder"
+    )
     add_selection(parser)
     parser.add_argument(
         "--features",
-        type=Path,
+        type=parsing.path,
         metavar="NPZ",
         help="features saved by `analyse`: a new choice by photo needs them, and so does "
         "verification to recognise the people who are veiled",
@@ -100,7 +102,7 @@ def run_render(options: argparse.Namespace) -> int:
         progress=choose_progress(options.progress, options.quiet),
         check=False,
     )
-    return say_rendered(options, rendered)
+    return say_rendered(options, options.input, rendered)
 
 
 def _selection(

@@ -3,26 +3,60 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from faceveil.cli import parsing
 from faceveil.cli.arguments import (
     Commands,
+    add_analysed,
     add_command,
     add_following,
-    add_input,
     add_networks,
     add_progress,
     add_rendering,
     add_selection,
     add_verification,
 )
+from faceveil.cli.many import Work, make_folder, veil_each, works_of
+from faceveil.errors import UsageError
+
+DESCRIPTION = """\
+Find, follow and veil faces in one go, and verify the output before it is published.
+
+  faceveil veil talk.mp4 out.mp4                      a video
+  faceveil veil frames/ veiled/                       a folder of img0000001.png …
+  faceveil veil photo.jpg out.jpg                     a picture
+  faceveil veil *.mp4 --output-dir veiled/            several inputs, or a folder of videos
+
+With --output-dir, an input that fails does not stop the others, outputs that exist are skipped, and
+the exit code is that of the worst failure: run the same command again to continue.
+"""
+SIDE_OUTPUTS = ("features", "analysis_output", "contact_sheet", "report", "crops")
 
 
 def add_veil_parser(commands: Commands) -> None:
     """Add `veil` to the commands."""
-    parser = add_command(commands, "veil", "INPUT OUTPUT", "find, follow and veil faces in one go")
-    add_input(parser)
-    parser.add_argument("output", type=Path, help="a video file (.mp4, .mov, .mkv) or a folder")
+    parser = add_command(
+        commands,
+        "veil",
+        "INPUT OUTPUT | INPUT… --output-dir FOLDER",
+        "find, follow and veil faces in one go",
+        DESCRIPTION,
+    )
+    parser.add_argument(
+        "paths",
+        type=parsing.path,
+        nargs="+",
+        metavar="PATH",
+        help="the input (a video file, a picture, a folder of frames or an s3:// prefix of frames) "
+        "and the output (a video file .mp4, .mov or .mkv, a picture or a folder)",
+    )
+    parser.add_argument(
+        "--output-dir",
+        type=parsing.path,
+        metavar="FOLDER",
+        help="veil every PATH into this folder, under its own name",
+    )
+    add_analysed(parser)
     add_selection(parser)
     add_networks(parser)
     add_following(parser)
@@ -34,6 +68,24 @@ def add_veil_parser(commands: Commands) -> None:
 
 def run_veil(options: argparse.Namespace) -> int:
     """`faceveil veil`. Raises VerificationError when the output shows a face."""
+    if options.output_dir is None:
+        if len(options.paths) != 2:
+            raise UsageError(
+                f"{len(options.paths)} paths: name one input and one output, or several inputs "
+                "with --output-dir FOLDER"
+            )
+        return veil_one(options, Work(*options.paths))
+    for name in SIDE_OUTPUTS:
+        if getattr(options, name) is not None:
+            flag = name.removesuffix("_output").replace("_", "-")
+            raise UsageError(f"--{flag} is for one input: leave it out with --output-dir")
+    works = works_of(options.paths, options.output_dir)
+    make_folder(options.output_dir)
+    return veil_each(works, options, veil_one)
+
+
+def veil_one(options: argparse.Namespace, work: Work) -> int:
+    """Veil one input; returns the exit code. Raises what `pipeline.veil` raises."""
     from faceveil import pipeline
     from faceveil.cli.messages import say_rendered
     from faceveil.cli.options import (
@@ -45,8 +97,8 @@ def run_veil(options: argparse.Namespace) -> int:
     )
 
     rendered = pipeline.veil(
-        options.input,
-        options.output,
+        work.input,
+        work.output,
         request=request_of(options),
         style=style_of(options),
         stills=options.stills,
@@ -61,4 +113,4 @@ def run_veil(options: argparse.Namespace) -> int:
         check=False,
         **analysis_options_of(options),
     )
-    return say_rendered(options, rendered)
+    return say_rendered(options, work.input, rendered)

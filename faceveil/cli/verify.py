@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceveil.cli import parsing
@@ -44,17 +43,21 @@ def add_verify_parser(commands: Commands) -> None:
         "search an output for faces that it still shows",
         DESCRIPTION,
     )
-    parser.add_argument("output", type=Path, help="what was rendered: a video file or a folder")
-    parser.add_argument("analysis", type=Path, help="the analysis.json it was rendered from")
+    parser.add_argument(
+        "output", type=parsing.path, help="what was rendered: a video file or a folder"
+    )
+    parser.add_argument(
+        "analysis", type=parsing.path, help="the analysis.json it was rendered from"
+    )
     parser.add_argument(
         "--input",
-        type=Path,
+        type=parsing.path,
         metavar="INPUT",
         help="the video or folder that was analysed: every veil of every frame is compared with it",
     )
     parser.add_argument(
         "--features",
-        type=Path,
+        type=parsing.path,
         metavar="NPZ",
         help="features saved by `analyse`, to recognise the people who are veiled",
     )
@@ -66,7 +69,7 @@ def add_verify_parser(commands: Commands) -> None:
         help="the frames that the networks search: sampled (default: every 30th, and at least one "
         "of each sequence), every, or a number N for every Nth",
     )
-    parser.add_argument("--json", type=Path, metavar="JSON", help="write what was found")
+    parser.add_argument("--json", type=parsing.path, metavar="JSON", help="write what was found")
     add_crops(parser)
     add_overwrite(parser)
     add_style(parser.add_argument_group("what was rendered"))

@@ -84,7 +84,7 @@ class FolderSource:
     Parameters
     ----------
     path
-        The folder.
+        The folder, or a single picture file.
     stills
         The pictures are unrelated.
     recursive
@@ -111,7 +111,9 @@ class FolderSource:
         self.problems: list[Problem] = []
         self.left_out: list[Loss] = []
         suffixes = SUFFIXES if stills else FRAME_SUFFIXES
-        found = _files(path, suffixes, self.left_out, recursive and stills)
+        is_file = path.is_file()
+        self._root = path.parent if is_file else path
+        found = [path] if is_file else _files(path, suffixes, self.left_out, recursive and stills)
         self.pictures = found if stills else _numbered(path, found)
         headers = [(picture, _header(picture)) for picture in self.pictures]
         known = [(picture, header) for picture, header in headers if header is not None]
@@ -151,7 +153,7 @@ class FolderSource:
             yield PictureFrame(number + page, path, picture, self._name(path), page, pages)
 
     def _name(self, path: Path) -> str:
-        return path.relative_to(self.path).as_posix()
+        return path.relative_to(self._root).as_posix()
 
 
 def _files(

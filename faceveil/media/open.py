@@ -17,6 +17,7 @@ from faceveil.media.folder_sink import FolderSink
 from faceveil.media.frames import EncodeOptions, FrameSource, LocalSink
 from faceveil.media.pipes import PIPE, PipedSink, PipedSource
 from faceveil.media.publish import check_destination
+from faceveil.media.single_picture import SinglePictureSink, is_picture
 from faceveil.media.video import VideoSource
 from faceveil.media.video_sink import VideoSink
 
@@ -34,8 +35,8 @@ def open_source(
     Parameters
     ----------
     path
-        A video file, a folder of pictures, frames under a prefix of S3 (s3://bucket/prefix), or
-        `-` for a video on standard input.
+        A video file, a picture file, a folder of pictures, frames under a prefix of S3
+        (s3://bucket/prefix), or `-` for a video on standard input.
     stills
         The pictures are unrelated: any names, each its own size.
     recursive
@@ -60,8 +61,10 @@ def open_source(
         raise InputError(f"{path}: there is no such file or folder")
     if path.is_dir():
         return FolderSource(path, stills, recursive=recursive)
+    if is_picture(path):
+        return FolderSource(path, stills=True)
     if stills:
-        raise UsageError(f"{path}: stills are a folder of pictures, not a file")
+        raise UsageError(f"{path}: stills are pictures, not a video")
     return PipedSource(hwaccel=hwaccel) if is_pipe else VideoSource(path, hwaccel=hwaccel)
 
 
@@ -77,7 +80,8 @@ def open_sink(
     Parameters
     ----------
     path
-        A video file where it ends in a known extension (`containers.CONTAINERS`). A folder where
+        A video file where it ends in a known extension (`containers.CONTAINERS`), a picture where
+        the source is one. A folder where
         there is one, where it ends in a slash, and where frames from a folder go to a name without
         an extension; a `Path`, which has lost its slash, is one for frames of a video, too. `-`
         is Matroska on standard output.
@@ -108,6 +112,10 @@ def open_sink(
     if str(path) == PIPE:
         return PipedSink(source, options)
     check_destination(path, source.path)
+    if is_picture(path) and not is_folder:
+        if isinstance(source, FolderSource) and source.path.is_file():
+            return SinglePictureSink(path, source, strip_metadata=options.strip_metadata)
+        raise UsageError(f"{path}: {source.path} is more than one picture; name a folder")
     if path.suffix.lower() in CONTAINERS and path.is_dir():
         raise UsageError(f"{path}: is a folder; give the video another name")
     if is_folder:

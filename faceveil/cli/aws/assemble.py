@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from faceveil.cli import parsing
 from faceveil.cli.arguments import Commands, add_command, add_encoding, add_overwrite
@@ -23,10 +22,13 @@ def add_assemble_parser(verbs: Commands) -> None:
     parser = add_command(
         verbs, "assemble", "FRAMES OUTPUT", "make a video of veiled frames", DESCRIPTION
     )
-    parser.add_argument("frames", type=Path, help="a folder of veiled frames")
-    parser.add_argument("output", type=Path, help="a video file (.mp4, .mov, .mkv)")
+    parser.add_argument("frames", type=parsing.path, help="a folder of veiled frames")
+    parser.add_argument("output", type=parsing.path, help="a video file (.mp4, .mov, .mkv)")
     parser.add_argument(
-        "--source", type=Path, metavar="VIDEO", help="the video that the frames were split from"
+        "--source",
+        type=parsing.path,
+        metavar="VIDEO",
+        help="the video that the frames were split from",
     )
     parser.add_argument(
         "--rate",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from faceveil.cli import parsing
 from faceveil.cli.arguments import Commands, add_command
 from faceveil.cli.aws.deployment import add_dry_run, read_outputs
 from faceveil.errors import InputError, OutputError, UsageError
@@ -87,7 +88,7 @@ def add_build_images_parser(verbs: Commands) -> None:
     parser = add_command(verbs, "build-images", "", "build and push the images", DESCRIPTION)
     parser.add_argument(
         "--checkout",
-        type=Path,
+        type=parsing.path,
         default=Path(),
         metavar="FOLDER",
         help="a checkout of faceveil (default: this folder)",
@@ -111,9 +112,11 @@ def add_build_images_parser(verbs: Commands) -> None:
         parser.add_argument(
             f"--{image}-repository", metavar="ADDRESS", help="default: of --outputs"
         )
-    parser.add_argument("--tfvars", type=Path, metavar="FILE", help="default: standard output")
     parser.add_argument(
-        "--outputs", type=Path, metavar="JSON", help="what `terraform output -json` printed"
+        "--tfvars", type=parsing.path, metavar="FILE", help="default: standard output"
+    )
+    parser.add_argument(
+        "--outputs", type=parsing.path, metavar="JSON", help="what `terraform output -json` printed"
     )
     add_dry_run(parser)
     parser.set_defaults(func=run_build_images)

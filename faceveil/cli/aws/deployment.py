@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faceveil.cli import parsing
 from faceveil.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def add_deployment(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the deployment")
     group.add_argument("--bucket", help="default: of --outputs, or $FACEVEIL_BUCKET")
     group.add_argument(
-        "--outputs", type=Path, metavar="JSON", help="what `terraform output -json` printed"
+        "--outputs", type=parsing.path, metavar="JSON", help="what `terraform output -json` printed"
     )
 
 

@@ -37,7 +37,7 @@ def add_download_parser(verbs: Commands) -> None:
         verbs, "download", "JOB DEST", "download the results of a job", DESCRIPTION
     )
     parser.add_argument("job", metavar="JOB")
-    parser.add_argument("destination", type=Path, metavar="DEST", help="a folder")
+    parser.add_argument("destination", type=parsing.path, metavar="DEST", help="a folder")
     parser.add_argument(
         "--workers",
         type=parsing.positive,

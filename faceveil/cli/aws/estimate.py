@@ -8,7 +8,6 @@ import sys
 import time
 from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceveil.cli import parsing
@@ -62,7 +61,9 @@ def add_estimate_parser(verbs: Commands) -> None:
         "time and money on each instance type",
         DESCRIPTION,
     )
-    parser.add_argument("video", type=Path, nargs="?", help="a video file or a folder of frames")
+    parser.add_argument(
+        "video", type=parsing.path, nargs="?", help="a video file or a folder of frames"
+    )
     parser.add_argument("--frames", type=parsing.positive, metavar="N", help="instead of a video")
     parser.add_argument(
         "--size",
@@ -86,9 +87,11 @@ def add_estimate_parser(verbs: Commands) -> None:
         metavar="N",
         help="may be repeated; default 1 and 4",
     )
-    parser.add_argument("--prices", type=Path, metavar="TOML", help="prices of your own")
+    parser.add_argument("--prices", type=parsing.path, metavar="TOML", help="prices of your own")
     parser.add_argument("--show-prices", action="store_true", help="print the prices and end")
-    parser.add_argument("--runs", type=Path, metavar="TOML", help="compute the cost of past runs")
+    parser.add_argument(
+        "--runs", type=parsing.path, metavar="TOML", help="compute the cost of past runs"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(func=run_estimate)
 

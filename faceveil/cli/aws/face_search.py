@@ -41,8 +41,8 @@ def add_face_search_parser(verbs: Commands) -> None:
         "analyse a video with Amazon Rekognition's face search",
         DESCRIPTION,
     )
-    parser.add_argument("video", type=Path, help="an .mp4, .mov or .avi file of H.264")
-    parser.add_argument("analysis", type=Path, help="the analysis.json to write")
+    parser.add_argument("video", type=parsing.path, help="an .mp4, .mov or .avi file of H.264")
+    parser.add_argument("analysis", type=parsing.path, help="the analysis.json to write")
     _add_people(parser)
     add_deployment(parser)
     _add_service(parser)

@@ -72,7 +72,7 @@ class _Sent:
 def add_upload_parser(verbs: Commands) -> None:
     """Add `upload` to the verbs."""
     parser = add_command(verbs, "upload", "INPUT --job ID", "upload a video's frames", DESCRIPTION)
-    parser.add_argument("input", type=Path, help="a video file or a folder of frames")
+    parser.add_argument("input", type=parsing.path, help="a video file or a folder of frames")
     parser.add_argument("--job", required=True, metavar="ID", help="the job they are for")
     parser.add_argument(
         "--format", choices=("jpeg", "png"), default="jpeg", help="of a video's frames (jpeg)"

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceveil import errors
+from faceveil.cli import parsing
 from faceveil.cli.arguments import Commands, add_command, add_progress
 from faceveil.cli.aws.deployment import add_deployment, client_of
 from faceveil.cli.messages import say
@@ -45,7 +45,7 @@ def add_watch_parser(verbs: Commands) -> None:
     parser.add_argument(
         "--every", type=float, default=5.0, metavar="S", help="seconds between two queries (5)"
     )
-    parser.add_argument("--prices", type=Path, metavar="TOML", help="as for `estimate`")
+    parser.add_argument("--prices", type=parsing.path, metavar="TOML", help="as for `estimate`")
     add_deployment(parser)
     add_progress(parser)
     parser.set_defaults(func=run_watch)
