@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from faceveil import __version__
 from faceveil.cli.analyse import add_analyse_parser
 from faceveil.cli.aws.command import add_aws_parser
+from faceveil.cli.completion import add_completion_parser, complete
+from faceveil.cli.doctor import add_doctor_parser
 from faceveil.cli.evaluate import add_evaluate_parser
 from faceveil.cli.program import EXIT_CODES, run_program
 from faceveil.cli.render import add_render_parser
 from faceveil.cli.veil import add_veil_parser
 from faceveil.cli.verify import add_verify_parser
+from faceveil.cli.watch import add_watch_parser
 from faceveil.cli.weights import add_weights_parser
 
 DESCRIPTION = """\
@@ -29,6 +33,8 @@ Veil the right faces in video, without missing one.
   faceveil analyse talk.mp4 analysis.json                 find the faces; edit the file …
   faceveil render talk.mp4 analysis.json out.mp4          … and veil without detecting again
   faceveil verify out.mp4 analysis.json --input talk.mp4  search the output for visible faces
+  faceveil watch incoming/ veiled/                        veil what arrives in a folder
+  faceveil doctor                                         check this machine
   faceveil evaluate truth.json analysis.json              compare what is veiled with the truth
   faceveil aws upload talk.mp4 --job talk-1               the same in AWS: `faceveil aws --help`
 """
@@ -36,7 +42,10 @@ Veil the right faces in video, without missing one.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code (see `program.EXIT_CODES`)."""
-    options = build_parser().parse_args(arguments)
+    parser = build_parser()
+    if "_ARGCOMPLETE" in os.environ:
+        complete(parser)
+    options = parser.parse_args(arguments)
     return run_program(
         "faceveil",
         lambda: int(options.func(options)),
@@ -62,6 +71,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_evaluate_parser(commands)
     add_verify_parser(commands)
     add_weights_parser(commands)
+    add_doctor_parser(commands)
+    add_watch_parser(commands)
+    add_completion_parser(commands)
     add_aws_parser(commands)
     return parser
 
