@@ -75,7 +75,7 @@ def _versions() -> Iterator[Finding]:
 def _networks() -> Iterator[Finding]:
     from faceveil.weights import catalogue
 
-    for row in catalogue.verify():
+    for row in catalogue.verify_networks():
         network, is_default = row.network, row.network.name in catalogue.DEFAULT_NETWORKS
         use = "commercial use allowed" if network.commercial_use else "NO commercial use"
         text = f"network {network.name} ({network.licence}, {use}): {row.state}"
@@ -110,7 +110,8 @@ def _encoders() -> Iterator[Finding]:
         if name not in codecs_available:
             continue
         try:
-            encoder = av.VideoCodecContext.create(name, "w")
+            encoder = av.CodecContext.create(name, "w")
+            assert isinstance(encoder, av.VideoCodecContext)
             encoder.width, encoder.height, encoder.pix_fmt = 256, 256, "yuv420p"
             encoder.time_base = Fraction(1, 25)
             encoder.open()

@@ -7,6 +7,7 @@ dropped.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import threading
@@ -160,12 +161,12 @@ def _open_standard_streams() -> None:
 
 def _reader_is_gone() -> bool:
     """Whether the broken pipe is standard output; otherwise it is a connection of the work."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _discard(1)
-        return True
-    return False
+    pipe = select.poll()
+    pipe.register(1, 0)
+    if not any(event & select.POLLERR for _, event in pipe.poll(0)):
+        return False
+    _discard(1)
+    return True
 
 
 def _discard(number: int) -> None:

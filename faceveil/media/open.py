@@ -119,9 +119,7 @@ def open_sink(
     if path.suffix.lower() in CONTAINERS and path.is_dir():
         raise UsageError(f"{path}: is a folder; give the video another name")
     if is_folder:
-        return FolderSink(
-            path, source, strip_metadata=options.strip_metadata, overwrite=overwrite
-        )
+        return FolderSink(path, source, strip_metadata=options.strip_metadata, overwrite=overwrite)
     if not path.suffix:
         raise UsageError(
             f"{path}: is it a video or a folder? Name a video with an extension "
