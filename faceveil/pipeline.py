@@ -284,6 +284,8 @@ def veil(
     request: SelectionRequest | None = None,
     style: VeilStyle | None = None,
     stills: bool = False,
+    recursive: bool = False,
+    hwaccel: str | None = None,
     networks: AnalyzerOptions = AnalyzerOptions(),
     sequences: SequenceOptions = SequenceOptions(),
     sampling: SamplingOptions | None = None,
@@ -324,6 +326,10 @@ def veil(
         What the veils look like.
     stills
         The input is a folder of unrelated pictures.
+    recursive
+        Read the pictures of sub-folders, too.
+    hwaccel
+        The kind of device that decodes a video, as FFmpeg names it (`cuda`, `qsv`).
     networks
         The networks that detect and recognise.
     sequences
@@ -392,7 +398,7 @@ def veil(
         overwrite=overwrite,
     )
     clock = Clock()
-    source = open_source(Path(input), stills=stills)
+    source = open_source(input, stills=stills, recursive=recursive, hwaccel=hwaccel)
     sink = open_sink(output, source, encode, overwrite=overwrite)
     decided = analyse_and_decide(
         source,

@@ -52,7 +52,12 @@ def run_analyse(options: argparse.Namespace) -> int:
         written_paths(analysis=options.analysis, features=options.features),
         overwrite=options.overwrite,
     )
-    source = open_source(options.input, stills=options.stills)
+    source = open_source(
+        options.input,
+        stills=options.stills,
+        recursive=options.recursive,
+        hwaccel=options.hwaccel,
+    )
     analysis = pipeline.analyse_and_decide(source, request, **analysis_options_of(options))
     if options.features:
         write_features(analysis.sequences, analysis.source.digest, options.features)

@@ -38,11 +38,24 @@ def add_analysed(parser: argparse.ArgumentParser) -> None:
         help="the input is a folder of unrelated pictures: each keeps its name, and faces are not "
         "followed from one to the next",
     )
+    add_reading(parser)
     parser.add_argument(
         "--features",
         type=parsing.path,
         metavar="NPZ",
         help="save the features of the faces (biometric data!), to choose by photo later",
+    )
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """How frames are read."""
+    parser.add_argument(
+        "--recursive", action="store_true", help="read the pictures of sub-folders, too"
+    )
+    parser.add_argument(
+        "--hwaccel",
+        metavar="DEVICE",
+        help="decode a video by hardware, as FFmpeg names it: cuda, qsv, videotoolbox …",
     )
 
 
@@ -251,9 +264,34 @@ def add_style(group: Group) -> None:
 
 
 def add_encoding(group: Group) -> None:
-    """How a video is encoded."""
-    group.add_argument("--crf", type=float, help="x264 quality: 18 (default) is visually lossless")
-    group.add_argument("--preset", help="x264 preset: faster encoding or smaller files")
+    """How a video is encoded, and what comes with it."""
+    group.add_argument(
+        "--codec",
+        metavar="NAME",
+        help="h264, hevc, av1, prores, or an encoder of hardware such as hevc_nvenc (default: hevc "
+        "for HDR and more than 8 bits, av1 for .webm, else h264)",
+    )
+    add_quality(group)
+    group.add_argument(
+        "--audio",
+        choices=("copy", "encode", "drop"),
+        help="copy (default; what the container cannot hold is encoded), encode, or drop",
+    )
+    group.add_argument(
+        "--strip-metadata",
+        action="store_true",
+        help="leave out location, camera, owner and other tags of recording",
+    )
+
+
+def add_quality(group: Group) -> None:
+    """The quality of an encoded video."""
+    group.add_argument(
+        "--crf",
+        type=float,
+        help="quality on x264's scale: 18 (default) is visually lossless, 0 lossless, 51 the worst",
+    )
+    group.add_argument("--preset", help="x264's presets: faster encoding or smaller files")
 
 
 def add_verification(parser: argparse.ArgumentParser) -> None:

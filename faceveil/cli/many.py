@@ -26,7 +26,8 @@ class Work:
     """One input and its output."""
 
     input: Path
-    output: Path
+    output: str | Path
+    """A text keeps the slash that says that a folder is meant."""
 
 
 def works_of(inputs: Iterable[Path], folder: Path) -> list[Work]:
@@ -34,7 +35,7 @@ def works_of(inputs: Iterable[Path], folder: Path) -> list[Work]:
 
     Raises UsageError where two inputs would have the same output.
     """
-    works: dict[Path, Work] = {}
+    works: dict[str | Path, Work] = {}
     for path in inputs:
         for file in _expanded(path):
             work = Work(file, folder / output_name(file))
@@ -82,7 +83,7 @@ def veil_each(
 
 
 def _veil(work: Work, options: Namespace, veil: Callable[[Namespace, Work], int]) -> int:
-    if work.output.exists() and not options.overwrite:
+    if Path(work.output).exists() and not options.overwrite:
         _tell(options, f"{work.input}: skipped, {work.output} exists (--overwrite makes it again)")
         return 0
     try:

@@ -36,6 +36,8 @@ def say_rendered(options: Namespace, input: Path, rendered: Rendered) -> int:
     from faceveil.assure.summary import summary
 
     say(options, summary(rendered.analysis))
+    for loss in rendered.losses:
+        say(options, str(loss))
     code = say_problems(input, rendered.problems)
     if rendered.verification is not None:
         say(options, rendered.verification.summary())

@@ -120,7 +120,9 @@ def style_of(options: Namespace) -> VeilStyle:
 
 def encode_options_of(options: Namespace) -> EncodeOptions:
     """How a video is encoded."""
-    return EncodeOptions(**given(options, "crf", "preset", "rate"))
+    return EncodeOptions(
+        **given(options, "crf", "preset", "rate", "codec", "audio", "strip_metadata")
+    )
 
 
 def given(options: Namespace, *names: str) -> dict[str, Any]:

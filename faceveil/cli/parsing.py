@@ -14,6 +14,12 @@ def path(text: str) -> Path:
     return Path(text)
 
 
+def place(text: str) -> str:
+    """A path as it was typed: a slash at its end says that a folder is meant; `-` is a pipe."""
+    path(text)
+    return text
+
+
 def point(text: str) -> tuple[int, float, float]:
     """FRAME:X,Y."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceveil.cli import parsing
@@ -11,6 +12,7 @@ from faceveil.cli.arguments import (
     add_command,
     add_networks,
     add_progress,
+    add_reading,
     add_rendering,
     add_selection,
     add_verification,
@@ -34,7 +36,10 @@ def add_render_parser(commands: Commands) -> None:
     parser.add_argument("input", type=parsing.path, help="the video or folder that was analysed")
     parser.add_argument("analysis", type=parsing.path, help="analysis.json, edited or not")
     parser.add_argument(
-        "output", type=parsing.path, help="a video file (.mp4, .mov, .mkv) or a folder"
+        "output",
+        type=parsing.place,
+        help="a video (.mp4, .mov, .mkv, .webm, .ts …), a picture, a folder with a slash at its "
+        "end, or - for standard output",
     )
     add_selection(parser)
     parser.add_argument(
@@ -44,6 +49,7 @@ def add_render_parser(commands: Commands) -> None:
         help="features saved by `analyse`: a new choice by photo needs them, and so does "
         "verification to recognise the people who are veiled",
     )
+    add_reading(parser)
     add_networks(parser)
     add_rendering(parser)
     add_verification(parser)
@@ -68,7 +74,7 @@ def run_render(options: argparse.Namespace) -> int:
     check_paths(
         filter(None, (options.input, options.analysis, options.features, *request.photos)),
         written_paths(
-            output=options.output,
+            output=Path(options.output),
             crops=options.crops,
             analysis=options.analysis_output,
             contact_sheet=options.contact_sheet,
@@ -77,7 +83,12 @@ def run_render(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
     )
     analysis = read_analysis(options.analysis)
-    source = open_source(options.input, stills=analysis.source.kind == "stills")
+    source = open_source(
+        options.input,
+        stills=analysis.source.kind == "stills",
+        recursive=options.recursive,
+        hwaccel=options.hwaccel,
+    )
     analysis.check_source(source.digest())
     sink = open_sink(
         options.output, source, encode_options_of(options), overwrite=options.overwrite

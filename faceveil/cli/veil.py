@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from faceveil.cli import parsing
 from faceveil.cli.arguments import (
@@ -44,11 +45,12 @@ def add_veil_parser(commands: Commands) -> None:
     )
     parser.add_argument(
         "paths",
-        type=parsing.path,
+        type=parsing.place,
         nargs="+",
         metavar="PATH",
-        help="the input (a video file, a picture, a folder of frames or an s3:// prefix of frames) "
-        "and the output (a video file .mp4, .mov or .mkv, a picture or a folder)",
+        help="the input (a video, a picture, a folder of frames, an s3:// prefix of frames, or - "
+        "for standard input) and the output (a video .mp4, .mov, .mkv, .webm, .ts …, a picture, a "
+        "folder with a slash at its end, or - for standard output)",
     )
     parser.add_argument(
         "--output-dir",
@@ -74,12 +76,12 @@ def run_veil(options: argparse.Namespace) -> int:
                 f"{len(options.paths)} paths: name one input and one output, or several inputs "
                 "with --output-dir FOLDER"
             )
-        return veil_one(options, Work(*options.paths))
+        return veil_one(options, Work(Path(options.paths[0]), options.paths[1]))
     for name in SIDE_OUTPUTS:
         if getattr(options, name) is not None:
             flag = name.removesuffix("_output").replace("_", "-")
             raise UsageError(f"--{flag} is for one input: leave it out with --output-dir")
-    works = works_of(options.paths, options.output_dir)
+    works = works_of(map(Path, options.paths), options.output_dir)
     make_folder(options.output_dir)
     return veil_each(works, options, veil_one)
 
@@ -102,6 +104,8 @@ def veil_one(options: argparse.Namespace, work: Work) -> int:
         request=request_of(options),
         style=style_of(options),
         stills=options.stills,
+        recursive=options.recursive,
+        hwaccel=options.hwaccel,
         encode=encode_options_of(options),
         verification=verify_options_of(options),
         boxes_only=options.draw_boxes,

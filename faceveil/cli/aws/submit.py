@@ -15,8 +15,8 @@ from faceveil.cli import parsing
 from faceveil.cli.arguments import (
     Commands,
     add_command,
-    add_encoding,
     add_on_violation,
+    add_quality,
     add_selection,
     add_style,
 )
@@ -76,7 +76,7 @@ def add_submit_parser(verbs: Commands) -> None:
     group = parser.add_argument_group("output")
     add_style(group)
     group.add_argument("--video", metavar="NAME", help="also make a video, jobs/<id>/NAME.mp4")
-    add_encoding(group)
+    add_quality(group)
     _add_policies(parser)
     _add_networks(parser)
     group = parser.add_argument_group("transform job")
