@@ -259,8 +259,9 @@ def test_a_video_cut_off_is_rendered_as_far_as_it_goes(video, tmp_path, capsys):
 
 def test_usage_errors_end_with_2():
     with pytest.raises(SystemExit) as ended:
-        main(["veil", "a.mp4"])
+        main(["veil"])
     assert ended.value.code == 2
+    assert main(["veil", "a.mp4"]) == 2
 
 
 def test_progress_as_json_lines(video, tmp_path, capsys):
