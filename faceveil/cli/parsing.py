@@ -70,6 +70,17 @@ def rate(text: str) -> Fraction:
     return value
 
 
+def duration(text: str) -> Fraction:
+    """A number of seconds: 3, 2.5 or 3s."""
+    try:
+        value = Fraction(text.removesuffix("s"))
+    except (ValueError, ZeroDivisionError):
+        value = Fraction()
+    if not 0 < value <= 3600:
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds, such as 3s")
+    return value
+
+
 def size(text: str) -> tuple[int, int]:
     """WIDTHxHEIGHT."""
     width, _, height = text.partition("x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from faceveil.cli import parsing
@@ -58,6 +59,17 @@ def add_veil_parser(commands: Commands) -> None:
         metavar="FOLDER",
         help="veil every PATH into this folder, under its own name",
     )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what would be read, written, kept and lost, and about how long it takes",
+    )
+    parser.add_argument(
+        "--preview",
+        type=parsing.duration,
+        metavar="SECONDS",
+        help="veil only these seconds (3s), from the first keyframe that shows a face",
+    )
     add_analysed(parser)
     add_selection(parser)
     add_networks(parser)
@@ -76,14 +88,28 @@ def run_veil(options: argparse.Namespace) -> int:
                 f"{len(options.paths)} paths: name one input and one output, or several inputs "
                 "with --output-dir FOLDER"
             )
-        return veil_one(options, Work(Path(options.paths[0]), options.paths[1]))
+        return _chosen(options)(options, Work(Path(options.paths[0]), options.paths[1]))
     for name in SIDE_OUTPUTS:
         if getattr(options, name) is not None:
             flag = name.removesuffix("_output").replace("_", "-")
             raise UsageError(f"--{flag} is for one input: leave it out with --output-dir")
     works = works_of(map(Path, options.paths), options.output_dir)
-    make_folder(options.output_dir)
-    return veil_each(works, options, veil_one)
+    if not options.dry_run:
+        make_folder(options.output_dir)
+    return veil_each(works, options, _chosen(options))
+
+
+def _chosen(options: argparse.Namespace) -> Callable[[argparse.Namespace, Work], int]:
+    """What is done with each input."""
+    if options.dry_run:
+        from faceveil.cli.dry_run import describe
+
+        return describe
+    if options.preview:
+        from faceveil.cli.preview import preview
+
+        return preview
+    return veil_one
 
 
 def veil_one(options: argparse.Namespace, work: Work) -> int:
