@@ -40,7 +40,7 @@ def main() -> int:
     write_video(clip, clip_path)
 
     command = ["veil", clip_path, veiled_path, "--keep", photo]
-    command += ["--contact-sheet", folder / "contact_sheet.png"]
+    command += ["--contact-sheet", folder / "contact_sheet.png", "--overwrite"]
     words = [str(word.relative_to(PROJECT)) if isinstance(word, Path) else word for word in command]
     print(f"\n$ faceveil {' '.join(words)}", flush=True)
     done = subprocess.run([sys.executable, "-m", "faceveil", *words], cwd=PROJECT, check=False)

@@ -67,6 +67,7 @@ def commands(source: Path, target: Path) -> dict[str, list[str | Path]]:
         "veil",
         source,
         target,
+        "--overwrite",
     )
     lines = {name: [*ours, *words] for name, words in WAYS.items()}
     for name, words in DEFACE_WAYS.items():
@@ -150,7 +151,7 @@ def memory(scratch: Path) -> list[str]:
     street, long = scratch / "once.mp4", scratch / "long.mp4"
     in_own_process(make_street, street)
     in_own_process(make_street, long, TIMES_AS_LONG)
-    command = [sys.executable, "-m", "faceveil", "veil", "--detector", "mtcnn"]
+    command = [sys.executable, "-m", "faceveil", "veil", "--overwrite", "--detector", "mtcnn"]
     peaks = {
         clip: run_command([*command, clip, scratch / "out.mp4"]).peak for clip in (street, long)
     }

@@ -173,6 +173,7 @@ def cost(folder: Path) -> list[str]:
     clip, target, report = folder / "street.mp4", folder / "veiled.mp4", folder / "report.json"
     in_own_process(make_street, clip, STREET_REPEAT)
     command = [sys.executable, "-m", "faceveil", "veil", clip, target, "--report", report]
+    command += ["--overwrite"]
     runs: dict[str, list[Run]] = {"off": [], "sampled": []}
     seconds: dict[str, dict[str, float]] = {}
     for _ in range(ROUNDS):

@@ -148,7 +148,7 @@ def test_the_command_answers_on_standard_output_and_writes_both_files(
     [
         (["--keep", "Nobody"], 2, "it knows Barack Obama"),
         (["--veil", "fog"], 2, "fog"),
-        (["--html", "{out}/no/e.html"], 5, "cannot be written"),
+        (["--html", "{out}/no/e.html"], 5, "does not exist"),
         (["--html", "{out}/e.html", "--video", "{out}/no.mp4"], 3, "no.mp4"),
     ],
 )

@@ -88,8 +88,8 @@ def test_a_correct_run_is_published_and_says_what_was_looked_at(video, analysis,
 def test_an_output_that_shows_a_face_is_not_published(video, analysis, broken, tmp_path, capsys):
     output, crops = tmp_path / "o.mp4", tmp_path / "crops"
     words = ["render", video, analysis, output, "--report", tmp_path / "r.json", "--crops", crops]
-    for _ in range(2):  # the second replaces what the first set aside
-        assert run(*words) == 4
+    for again in ([], ["--overwrite"]):  # the second replaces what the first set aside
+        assert run(*words, *again) == 4
         assert names(tmp_path) == ["crops", "o.mp4.unverified", "r.json"]
     message = capsys.readouterr().err
     assert "not published" in message and f"on {len(BARED)} of {COUNT} frames" in message
@@ -194,7 +194,7 @@ def test_the_command_finds_a_veil_removed_by_hand(video, analysis, tmp_path, cap
     words = ["--input", video, "--json", tmp_path / "v.json"]
     assert run("verify", tmp_path / "good.mp4", analysis, *words) == 0
     assert json.loads((tmp_path / "v.json").read_text())["violations"] == []
-    assert run("verify", tmp_path / "bad.mp4", analysis, *words) == 4
+    assert run("verify", tmp_path / "bad.mp4", analysis, *words, "--overwrite") == 4
     assert f"sequence {removal.sequence}: a veil is missing" in capsys.readouterr().err
     listed = json.loads((tmp_path / "v.json").read_text())["violations"]
     assert {item["sequence"] for item in listed} == {removal.sequence}
