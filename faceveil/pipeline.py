@@ -95,7 +95,7 @@ def analyse(
     tracking
         How faces are followed by their pixels; None switches that off. Stills are never tracked.
     workers
-        Frames analysed at once; by default one a core.
+        Frames analysed at once; by default one per core.
     progress
         Receives the progress of each stage.
 
@@ -350,7 +350,7 @@ def veil(
     overwrite
         Replace outputs that exist; without it they are kept, and nothing is done.
     workers
-        Frames analysed at once; by default one a core.
+        Frames analysed at once; by default one per core.
     progress
         Receives the progress of each stage.
     check

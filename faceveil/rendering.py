@@ -139,7 +139,7 @@ def render(
     report
         Where to write report.json, also when verification fails.
     workers
-        Frames verified at once; by default one a core.
+        Frames verified at once; by default one per core.
     progress
         Told about the stages "render" and "verify".
     clock

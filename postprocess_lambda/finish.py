@@ -1,7 +1,7 @@
 """The function that runs when an AWS Batch job has changed its state.
 
-The last child of an array job finishes the job; this one finishes what a child could not, and tells
-when chunks are missing.
+The last child of an array job finishes the job; this function finishes what a child could not, and
+marks the job failed where chunks are missing.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ locals {
       detail-type = ["FaceVeil Job Submitted"]
       detail      = { bucket = [local.bucket_name], transform_job = [null] }
     }
-    # finish: all chunks of an array job have ended; each chunk's own end says nothing more
+    # finish: all chunks of an array job have ended; the end of a single chunk is not of interest
     finish = {
       source      = ["aws.batch"]
       detail-type = ["Batch Job State Change"]

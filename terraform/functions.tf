@@ -38,7 +38,7 @@ locals {
   }
   function_environments = { for name, own in {
     submit = local.transform_environment
-    # It starts the second transform job of a job that looks at few frames first.
+    # It starts the second transform job of a sampled job.
     postprocess = merge(local.batch_environment, local.transform_environment)
     finish      = local.batch_environment
     sweep       = {}

@@ -4,7 +4,7 @@
 locals {
   role_prefix = "${var.name}-${local.region}"
 
-  # The service that takes each role. Whether it tells for which account: Lambda and EC2 do not.
+  # The service that assumes each role, and whether it names the account: Lambda and EC2 do not.
   role_services = merge(
     {
       submit       = { service = "lambda", tells_account = false }

@@ -14,7 +14,7 @@ from faceveil.faces import Floats, Image
 from faceveil.media.frames import Planes
 from faceveil.veils.region import Geometry, core
 from faceveil.veils.render import veil_frame
-from faceveil.veils.styles import VeilStyle
+from faceveil.veils.styles import STYLE_NAMES, VeilStyle
 
 Hide = Callable[[Image, Floats, int], None]
 GAUSSIAN, BOX = (51, 51), (50, 50)
@@ -48,7 +48,7 @@ def all_ways() -> list[Way]:
                 VeilStyle(name).is_round,
                 must_hide=name != "upper",
             )
-            for name in ("round", "square", "pixelate", "solid", "upper")
+            for name in STYLE_NAMES
         ),
         Way("8x8 cell means and fixed noise", _cell_means, square, is_round=False),
         Way("Gaussian blur", _gaussian, square, is_round=False),

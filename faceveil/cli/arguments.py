@@ -161,7 +161,7 @@ def add_networks(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=parsing.positive,
         metavar="N",
-        help="frames analysed at once (default: one a core)",
+        help="frames analysed at once (default: one per core)",
     )
     group.add_argument(
         "--threads", type=parsing.positive, default=1, metavar="N", help="threads a network uses"

@@ -15,7 +15,9 @@ a chunk runs in AWS Batch     its frames are veiled and verified;     `state_mac
                               the last chunk finishes the job         `render_one_chunk`
 the array job has ended       what the chunks left is finished, or    `state_machine`,
                               the job is marked failed                `on_array_job_ended`
-a timer fires                 jobs idle for 24 hours are marked       `sweep.sweep`
+every five minutes            jobs that wait for machines are tried   `waiting`
+                              again
+every few hours               jobs idle for 24 hours are marked       `sweep.sweep`
                               failed
 ============================  ======================================  =============================
 

@@ -56,8 +56,8 @@ def start_job(submission: Submission, job_id: str) -> SubmissionOutcome:
     """Start the job that has its job.json, however often this is called.
 
     Raises FaceveilError when it cannot be started, after writing error.json and sending the
-    event; UnknownJobError when there is no job.json. What AWS may do in a moment passes as
-    ClientError: call again.
+    event; UnknownJobError when there is no job.json. A
+    passing failure of AWS is raised as ClientError: call again.
     """
     folder = submission.bucket.folder(job_prefix(job_id))
     digest = None

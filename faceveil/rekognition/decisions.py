@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from faceveil.decisions import Decision
 from faceveil.errors import UsageError
 from faceveil.faces import FaceSequence, Floats, Ints
-from faceveil.identity.select import RIVAL_MARGIN, one_place_at_a_time
+from faceveil.identity.evidence import RIVAL_MARGIN
+from faceveil.identity.select import one_place_at_a_time
 from faceveil.identity.templates import MIN_FACE_SIZE, recognisable
 from faceveil.rekognition.tracks import Tracks, members_of
 

@@ -304,7 +304,7 @@ def found(analyzer):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["round", "pixelate", "solid", "upper"])
+@pytest.mark.parametrize("name", STYLE_NAMES)
 def test_veils_themselves_raise_no_alarm(found, analyzer, name):
     source, analysis = found
     style = VeilStyle(name)

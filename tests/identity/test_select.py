@@ -228,7 +228,7 @@ def test_point_on_a_frame_without_faces_names_the_nearest():
     selection = Selection("keep", points=(Point(100, 30, 30),))
     with pytest.raises(InputError, match="nearest frame with a face is 29"):
         decide_sequences(shots(ANN, BOB), np.arange(2), selection)
-    with pytest.raises(InputError, match="no face was found in the whole video"):
+    with pytest.raises(InputError, match="no face was detected in the whole video"):
         decide_sequences([], np.zeros(0, int), selection)
 
 

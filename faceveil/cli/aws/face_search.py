@@ -52,7 +52,9 @@ def add_face_search_parser(verbs: Commands) -> None:
         default="on",
         help="follow faces by their pixels where Rekognition did not detect them",
     )
-    parser.add_argument("--workers", type=parsing.positive, metavar="N", help="default: one a core")
+    parser.add_argument(
+        "--workers", type=parsing.positive, metavar="N", help="default: one per core"
+    )
     add_overwrite(parser)
     add_dry_run(parser)
     add_progress(parser)
