@@ -114,6 +114,11 @@ def written_paths(
     return [Written(what, path, kind) for what, path, kind in named if path is not None]
 
 
+def readable(text: str) -> str:
+    """Return a name or message with bytes that are not UTF-8 written as \\xNN, for JSON."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def is_s3(path: Path) -> bool:
     """Whether the path is an address of S3, whose slashes pathlib joins."""
     return _S3.match(str(path)) is not None

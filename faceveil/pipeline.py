@@ -29,7 +29,7 @@ from faceveil.identity.select import Selection, decide_sequences
 from faceveil.identity.thresholds import thresholds_of
 from faceveil.media.frames import EncodeOptions, FrameSource
 from faceveil.media.open import open_sink, open_source
-from faceveil.paths import check_paths, written_paths
+from faceveil.paths import check_paths, readable, written_paths
 from faceveil.progress import Progress, QuietProgress
 from faceveil.rendering import Clock, Rendered, VerifyOptions, render
 from faceveil.resources import usable_cores
@@ -261,7 +261,7 @@ def _recognizer(models: Models | None) -> str | None:
 
 def _describe(source: FrameSource, frame_count: int) -> SourceInfo:
     return SourceInfo(
-        name=source.path.name,
+        name=readable(source.path.name),
         kind=source.kind,
         digest=source.digest(),
         width=source.width,

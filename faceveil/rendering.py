@@ -23,6 +23,7 @@ from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyz
 from faceveil.errors import InputError, UsageError
 from faceveil.files import path_digest
 from faceveil.media.frames import Frame, FrameSink, FrameSource, LocalSink, Loss, Problem
+from faceveil.paths import readable
 from faceveil.progress import Progress, QuietProgress
 from faceveil.resources import usable_cores
 from faceveil.veils.draw import draw_boxes
@@ -230,7 +231,7 @@ def _report_of(rendered: Rendered, style: VeilStyle) -> dict[str, Any]:
         rendered.coverage,
         style=style,
         verification=rendered.verification,
-        output=rendered.path.name,
+        output=readable(rendered.path.name),
         output_digest=path_digest(rendered.path),
         seconds=rendered.seconds,
         problems=rendered.problems,

@@ -19,6 +19,7 @@ from faceveil.assure.verification import Verification
 from faceveil.faces import Provenance
 from faceveil.files import replace_file
 from faceveil.media.frames import Loss, Problem
+from faceveil.paths import readable
 from faceveil.sequence.doubt import is_doubtful
 from faceveil.veils.styles import VeilStyle
 
@@ -79,10 +80,15 @@ def build_report(
         "identities": _identities(analysis),
         "uncertain": _uncertain(analysis),
         "doubtful": _doubtful(analysis),
-        "problems": [asdict(problem) for problem in problems],
-        "losses": [asdict(loss) for loss in losses],
+        "problems": [_readable(problem) for problem in problems],
+        "losses": [_readable(loss) for loss in losses],
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
     }
+
+
+def _readable(item: Problem | Loss) -> dict[str, str]:
+    """The texts, which may name files whose names are not UTF-8."""
+    return {name: readable(text) for name, text in asdict(item).items()}
 
 
 def write_report(report: Mapping[str, Any], path: Path) -> None:

@@ -6,6 +6,7 @@ dropped.
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import signal
@@ -133,6 +134,8 @@ class _Patient:
 def _patient_messages() -> Iterator[None]:
     """Let standard error drop what nobody reads, for the length of a block."""
     _open_standard_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that are not UTF-8
     before = sys.stderr
     sys.stderr = _Patient(before)
     try:

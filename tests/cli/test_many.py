@@ -114,3 +114,19 @@ def test_a_folder_of_frames_among_several_inputs(clip, tmp_path):
     words = ("--output-dir", tmp_path / "out", "--detector", "mtcnn", "--quiet")
     assert run("veil", tmp_path / "frames", *words) == 0
     assert len(list((tmp_path / "out" / "frames").iterdir())) == 12
+
+
+def test_names_that_are_long_or_not_utf_8(clip, tmp_path):
+    """Such names come from other systems; nothing about them may stop a run or lose its output."""
+    video = tmp_path / "caf\udce9.mp4"
+    write_video(clip, tmp_path / "plain.mp4")
+    (tmp_path / "plain.mp4").rename(video)
+    words = ("--detector", "mtcnn", "--quiet", "--report", tmp_path / "r.json")
+    out = tmp_path / "out\udce9.mp4"
+    assert run("veil", video, out, *words, "--analysis", tmp_path / "a.json") == 0
+    assert out.exists()
+    assert "out\\\\xe9.mp4" in (tmp_path / "r.json").read_text()
+    long = tmp_path / ("n" * 251 + ".mp4")
+    assert run("veil", video, long, *words[:3]) == 0
+    assert long.exists()
+    assert run("veil", video, tmp_path / ("n" * 252 + ".mp4"), *words[:3]) == 5

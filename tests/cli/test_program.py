@@ -59,13 +59,16 @@ def test_a_missing_extra_is_named(capsys):
 def test_signals_clean_up_alike(name):
     """What a `finally` removes is removed, whichever way the program is stopped."""
     body = "try:\n    print('ready', flush=True)\n    time.sleep(60)\nfinally:\n    print('clean')"
-    process = program(body, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    number = getattr(signal, name)
+    # A test that runs in the background of a shell has inherited an ignored SIGINT.
+    default = {"preexec_fn": lambda: signal.signal(number, signal.SIG_DFL)}
+    process = program(body, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **default)
     assert process.stdout.readline() == "ready\n"
-    process.send_signal(getattr(signal, name))
+    process.send_signal(number)
     output, message = process.communicate(timeout=30)
     assert output == "clean\n"
     assert "interrupted; nothing was written" in message
-    assert process.returncode == 128 + getattr(signal, name)
+    assert process.returncode == 128 + number
 
 
 def test_under_nohup_a_hangup_stays_ignored():
