@@ -38,7 +38,7 @@ post every object once, write each answer to <name>.out, and report how the job 
 EXIT_CODES = """\
 exit codes:
   0 completed   1 failed: an object has no answer, or the server did not start
-  2 wrong usage   3 bad input   5 answers or event cannot be written   130 interrupted
+  2 wrong usage   3 bad input   5 answers or event cannot be written   130, 143 interrupted
 """
 
 

@@ -200,7 +200,11 @@ def test_a_download_goes_on_where_it_was_and_takes_nothing_wrong(
     (out / "veiled" / "stranger.png").unlink()
     place.write(f"jobs/{uploaded}/veiled/img0000003.png", b"changed since")
     (out / "veiled" / "img0000003.png").unlink()
-    assert aws("download", uploaded, out) == InputError.exit_code
+    before = (out / "manifest.json").read_bytes()
+    assert aws("download", uploaded, out) == OutputError.exit_code
+    assert "manifest.json: exists already with another content" in capsys.readouterr().err
+    assert (out / "manifest.json").read_bytes() == before
+    assert aws("download", uploaded, out, "--overwrite") == InputError.exit_code
     assert "was changed after the job had written it" in capsys.readouterr().err
     assert sorted(contents(out / "veiled")) == sorted(whole.keys() - {"img0000003.png"})
 
