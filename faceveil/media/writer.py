@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -29,6 +31,23 @@ _MAX_MOVIE_TIMESCALE = 2**31 - 1
 _REORDERED = 16
 _LONGEST_REORDERING = 600
 """Pictures an encoder holds back at most, and seconds by which it decodes none too early."""
+
+
+@contextmanager
+def _usual_scheduling() -> Iterator[None]:
+    """Undo what SVT-AV1 does when root opens it: it makes the process real-time, highest priority.
+
+    Every program started from then on would starve the machine.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            os.sched_setscheduler(0, policy, parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +110,8 @@ class VideoWriter:
             output.container_options.update(
                 movflags=f"+faststart{own}", movie_timescale=str(_movie_timescale(timescales))
             )
-        output.start_encoding()
+        with _usual_scheduling():
+            output.start_encoding()
 
     def write(self, picture: av.VideoFrame | None) -> None:
         """Encode a picture, or what is left for None; mux what is due before it."""
