@@ -51,7 +51,7 @@ def writable_folder() -> Path:
     except OSError as error:
         raise WeightsError(f"neither {folder} nor {private} can be written: {error}") from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise WeightsError(f"{private}: others can use this folder, or it is none; remove it")
+        raise WeightsError(f"{private}: this is not a folder that only you can use; remove it")
     return private
 
 

@@ -14,6 +14,7 @@ from faceveil.aws.clients import S3Uri, s3_client
 from faceveil.errors import InputError, OutputError, UsageError
 from faceveil.local_transform.listing import listed
 from faceveil.local_transform.outputs import FolderOutput, S3Output, check_apart, open_output
+from faceveil.paths import temporary_beside
 
 
 @pytest.fixture
@@ -51,11 +52,11 @@ def test_a_folder_that_cannot_be_written_is_an_output_error(tmp_path, client):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_an_output_error(tmp_path):
+def test_a_full_disk_is_an_output_error(tmp_path, monkeypatch):
     """/dev/full stands for the disk: every write to it fails for want of space."""
     target = FolderOutput(tmp_path)
-    partial = tmp_path / f".a.out.{os.getpid()}.partial"
-    partial.symlink_to("/dev/full")
+    monkeypatch.setattr(os, "urandom", bytes)
+    temporary_beside(tmp_path / "a.out").symlink_to("/dev/full")
     with pytest.raises(OutputError, match="No space left"):
         target.write("a", b"x")
     assert list(tmp_path.iterdir()) == []

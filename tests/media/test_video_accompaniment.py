@@ -36,7 +36,7 @@ def named(losses, *words):
 def likeness(before, after):
     """The best correlation of a second of sound with another, up to 4096 samples apart."""
     part = before[2000:22000].astype(float)
-    starts = range(0, min(6096, len(after) - len(part)))
+    starts = range(0, min(6096, len(after) - len(part)) + 1)
     return max(np.corrcoef(part, after[at : at + len(part)])[0, 1] for at in starts)
 
 
