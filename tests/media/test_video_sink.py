@@ -442,3 +442,14 @@ def test_pictures_become_a_video_of_the_asked_rate(tmp_path):
         i for i in range(12) if i != 5
     ]
     assert np.abs(shown[3].astype(int) - numbered(3)).mean() < 6
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become real-time")
+def test_av1_leaves_the_process_its_priority(tmp_path):
+    """SVT-AV1 makes root's process real-time, and every program it starts then starves the rest."""
+    make_video(tmp_path / "in.mp4", range(3))
+    source, before = VideoSource(tmp_path / "in.mp4"), os.sched_getscheduler(0)
+    with open_sink(tmp_path / "out.webm", source) as sink:
+        for frame in source:
+            sink.write(frame, False)
+    assert os.sched_getscheduler(0) == before == os.SCHED_OTHER
