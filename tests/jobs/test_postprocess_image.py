@@ -63,11 +63,13 @@ class ContainerFunction(LambdaFunction):
 
     def __init__(self, environment, folder, memory):
         super().__init__("postprocess_lambda.app.handler", environment, folder, 120, 3008)
+        self._folder = folder
         self._memory = memory
         self._name = None
 
-    def command(self, told):
-        self._name, command = podman({**self._environment, **told}, self._memory, self._handler)
+    def command(self, variables):
+        told = {**self.environment, **variables}
+        self._name, command = podman(told, self._memory, self.handler)
         # Where a container runs out of memory, podman leaves a file called oom.
         return ["env", "--chdir", str(self._folder), *command]
 
