@@ -19,6 +19,9 @@ from testkit.servers.lambda_runtime_api import LambdaFunction
 pytestmark = pytest.mark.slow
 IMAGE = "localhost/faceveil-postprocess"
 KILLED = 137
+SMALL_MEMORY = "32m"
+"""So little that imports alone exceed it: near the limit, a container reads its files again and
+again instead of being killed."""
 LAMBDA_USER = "993"
 BATCH_USER = "1000"
 """The user that terraform/batch.tf gives."""
@@ -96,7 +99,7 @@ def test_as_a_function_it_veils_what_is_left_when_another_ran_out_of_memory(
     image, uploaded, environment, tmp_path
 ):
     request = str(uuid.uuid4())
-    with ContainerFunction(environment, tmp_path, "64m") as function:
+    with ContainerFunction(environment, tmp_path, SMALL_MEMORY) as function:
         answer = function.invoke(EVENT, request)
         assert (answer.error, answer.payload) == ("Runtime.ExitError", {"code": KILLED})
     with ContainerFunction(environment, tmp_path, "2g") as function:
