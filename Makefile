@@ -3,10 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PAGE := faceveil/review/static/index.html
+MODULES := web/node_modules/.ready
+NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix web --silent
 
-.PHONY: setup demo test fast lint docs lock weights benchmarks pipeline checkov clean
+.PHONY: setup demo test fast lint docs lock page weights benchmarks pipeline checkov clean
 
-setup: $(READY)
+setup: $(READY) page
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -16,21 +19,32 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
+# The page of `faceveil review`, built by the node that a wheel of the development extra brings.
+page: $(PAGE)
+
+$(PAGE): web/build.mjs web/package.json $(wildcard web/src/*) $(MODULES)
+	$(NPM) run build
+
+$(MODULES): web/package-lock.json web/.npmrc | $(READY)
+	$(NPM) ci --ignore-scripts
+	@touch $@
+
 weights: $(READY)
 	$(BIN)/faceveil weights fetch
 
-demo: weights
+demo: weights page
 	$(BIN)/python scripts/demo.py
 
-lint: $(READY)
+lint: $(READY) $(MODULES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(NPM) run lint
 
-test: lint weights
+test: lint weights page
 	$(BIN)/python -m pytest -n 2
 
-fast: $(READY)
+fast: $(READY) page
 	$(BIN)/python -m pytest -n 2 --fast
 
 # The documentation as a site in build/docs/, with warnings as errors.
@@ -57,4 +71,5 @@ lock: $(READY)
 	  --allow-unsafe --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) build demo/*.mp4 demo/*.png demo/*.jpg .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build web/node_modules faceveil/review/static .mypy_cache .ruff_cache .pytest_cache
+	rm -f demo/*.mp4 demo/*.png demo/*.jpg

@@ -6,6 +6,7 @@ import sys
 import sysconfig
 import venv
 import zipfile
+from pathlib import Path
 
 import av
 import pytest
@@ -15,11 +16,13 @@ from testkit.clips import make_clip, write_video
 
 pytestmark = pytest.mark.slow
 FRAME_COUNT = 6
+PAGE = Path("faceveil/review/static")
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The wheel, built of a copy of what git tracks: a build leaves files beside its sources."""
+    """The wheel, built of what git tracks and the page: a build leaves files beside its sources."""
+    assert (PROJECT / PAGE / "index.html").is_file(), "the review page is not built: run make page"
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     archive = subprocess.run(
         ["git", "ls-files", "-z", "--", "faceveil", "pyproject.toml", "README.md", "LICENSE"],
@@ -27,7 +30,8 @@ def wheel(tmp_path_factory):
         capture_output=True,
         check=True,
     )
-    for name in archive.stdout.decode().split("\0")[:-1]:
+    page = [str(path.relative_to(PROJECT)) for path in (PROJECT / PAGE).iterdir()]
+    for name in [*archive.stdout.decode().split("\0")[:-1], *page]:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_bytes((PROJECT / name).read_bytes())
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
@@ -66,6 +70,8 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel):
     assert "faceveil/schemas/job.schema.json" in names
     assert "faceveil/weights/manifest.toml" in names
     assert "faceveil/py.typed" in names
+    for name in ("index.html", "faceveil-review.js"):
+        assert str(PAGE / name) in names
 
 
 def test_the_command_and_the_library_veil_a_clip_outside_the_checkout(environment, tmp_path):
