@@ -20,6 +20,7 @@ MODULES = {
     "other_networks": "detection.other_networks",
     "shots": "detection.shots",
     "veil_speed": "veil.speed",
+    "steadiness": "veil.steadiness",
     "verification": "veil.verification",
     "hamilton": "veil.hamilton",
     "synthetic_truth": "quality.synthetic_truth",

@@ -333,7 +333,9 @@ def _veil(frame: Frame, plan: VeilPlan, analysis: Analysis, style: VeilStyle) ->
         veil_whole(frame.planes(), plan.whole_seed, style)
         return True
     planned = plan.at(frame.number)
-    return len(planned) > 0 and veil_frame(frame.planes(), planned.boxes, planned.seeds, style)
+    return len(planned) > 0 and veil_frame(
+        frame.planes(), planned.boxes, planned.seeds, style, planned.kept
+    )
 
 
 def _draw(frame: Frame, plan: VeilPlan, analysis: Analysis) -> bool:

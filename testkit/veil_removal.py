@@ -108,7 +108,7 @@ def render_without(
     for frame in source:
         planned = plan.at(frame.number)
         changed = len(planned) > 0 and veil_frame(
-            frame.planes(), planned.boxes, planned.seeds, style
+            frame.planes(), planned.boxes, planned.seeds, style, planned.kept
         )
         sink.write(frame, changed)
 

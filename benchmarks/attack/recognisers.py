@@ -53,7 +53,7 @@ TARGET = 0.02
 """Above chance."""
 PROBE = 10**6
 """Seeds from here on are the probes'; the attacker does not know them."""
-WITH_CONTEXT = ("round", "solid", "upper")
+WITH_CONTEXT = ("blend", "round", "solid", "upper")
 ATTACKS = {
     "recogniser": "ArcFace, gallery of clear photos, mean feature of a person",
     "recogniser, parrot": f"ArcFace, gallery veiled {FEW_VEILINGS} times, trained discriminant",
@@ -208,7 +208,10 @@ def _lines(faces: Faces, found: dict[str, dict[str, Outcome]], ways: list[Way]) 
         "NASA and the White House, public domain.*",
         "",
         "Of our veils a frame shows one number of the face, its mean brightness, under noise that "
-        "is fixed for a sequence (but for `solid`, which shows none). `8x8 cell means and fixed "
+        "is fixed for a sequence (but for `solid` and `blend`, which show none: two frames that "
+        "differ under a `blend` veil only look the same). What `blend` shows above chance is the "
+        "colours around the face, of scene, hair and clothes, which the frame shows beside any "
+        "veil, too; see the last table. `8x8 cell means and fixed "
         "noise` is how our square one worked before this audit: the parrot learns the cells "
         "through the noise, and in a sequence the noise cancels, whatever its strength.",
         "",

@@ -116,7 +116,7 @@ class Tracer:
             veil_whole(copy, self.plan.whole_seed, self.style)
         else:
             planned = self.plan.at(number)
-            veil_frame(copy, planned.boxes, planned.seeds, self.style)
+            veil_frame(copy, planned.boxes, planned.seeds, self.style, planned.kept)
         return copy
 
 

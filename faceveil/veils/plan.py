@@ -26,12 +26,15 @@ class PlannedBoxes:
     provenance : ndarray of uint8 [m]
     sequence : ndarray of int32 [m]
         The sequence of each box.
+    kept : ndarray of float32 [k, 4]
+        The boxes of faces that stay visible on the frame.
     """
 
     boxes: Floats
     seeds: NDArray[np.int64]
     provenance: NDArray[np.uint8]
     sequence: Ints
+    kept: Floats
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -50,6 +53,10 @@ class VeilPlan:
     sequence : ndarray of int32 [n]
     seeds : ndarray of int64 [sequences]
         Seeds of the noise of each sequence.
+    kept_frames : ndarray of int32 [k]
+        Frames of the faces that stay visible, sorted.
+    kept_boxes : ndarray of float32 [k, 4]
+        The boxes of these faces.
     whole_frames : ndarray of int32 [w]
         Frames that are veiled whole, sorted.
     whole_seed : int
@@ -61,6 +68,8 @@ class VeilPlan:
     provenance: NDArray[np.uint8]
     sequence: Ints
     seeds: NDArray[np.int64]
+    kept_frames: Ints
+    kept_boxes: Floats
     whole_frames: Ints
     whole_seed: int
 
@@ -92,6 +101,9 @@ class VeilPlan:
         frames = _joined([item.frames for item in picked], np.zeros(0, np.int32))
         order = np.argsort(frames, kind="stable")
         lengths = np.array([len(item) for item in picked], np.int64)
+        kept = [sequences[index] for index in np.flatnonzero(~veiled).tolist()]
+        kept_frames = _joined([item.frames for item in kept], np.zeros(0, np.int32))
+        kept_order = np.argsort(kept_frames, kind="stable")
         unknown = np.unique(np.zeros(0, np.int32) if unknown_frames is None else unknown_frames)
         for sequence in sequences if len(unknown) else ():
             unknown = np.setdiff1d(unknown, sequence.frames, assume_unique=True)
@@ -101,6 +113,10 @@ class VeilPlan:
             provenance=_joined([item.provenance for item in picked], np.zeros(0, np.uint8))[order],
             sequence=np.repeat(chosen.astype(np.int32), lengths)[order],
             seeds=np.array([_seed(secret, index) for index in range(len(sequences))], np.int64),
+            kept_frames=kept_frames[kept_order],
+            kept_boxes=_joined([item.boxes for item in kept], np.zeros((0, 4), np.float32))[
+                kept_order
+            ],
             whole_frames=unknown.astype(np.int32),
             whole_seed=_seed(secret, len(sequences)),
         )
@@ -109,8 +125,13 @@ class VeilPlan:
         """Return the boxes planned on a frame, in the order of their sequences."""
         start, stop = np.searchsorted(self.frames, [frame, frame + 1])
         sequence = self.sequence[start:stop]
+        first, last = np.searchsorted(self.kept_frames, [frame, frame + 1])
         return PlannedBoxes(
-            self.boxes[start:stop], self.seeds[sequence], self.provenance[start:stop], sequence
+            self.boxes[start:stop],
+            self.seeds[sequence],
+            self.provenance[start:stop],
+            sequence,
+            self.kept_boxes[first:last],
         )
 
     def whole(self, frame: int) -> bool:

@@ -18,13 +18,20 @@ from numpy.typing import NDArray
 from faceveil.faces import Floats
 from faceveil.luma import BLUE, GREEN, RED
 from faceveil.media.frames import Planes
+from faceveil.veils.membrane import Surroundings
 from faceveil.veils.region import SOFT_EDGE, Geometry, core, grid, outer
 from faceveil.veils.styles import VeilStyle, enlargement, noisy_cells, veil_noise
 
 _BAND_SAMPLES = 1 << 14
 
 
-def veil_frame(planes: Planes, boxes: Floats, seeds: NDArray[np.int64], style: VeilStyle) -> bool:
+def veil_frame(
+    planes: Planes,
+    boxes: Floats,
+    seeds: NDArray[np.int64],
+    style: VeilStyle,
+    kept: Floats | None = None,
+) -> bool:
     """Veil boxes in the samples of a frame, in place.
 
     Parameters
@@ -37,6 +44,8 @@ def veil_frame(planes: Planes, boxes: Floats, seeds: NDArray[np.int64], style: V
     seeds : ndarray of int64 [n]
         Not negative; they fix the noise of each sequence.
     style : VeilStyle
+    kept : ndarray of float32 [k, 4], optional
+        The boxes of faces that stay visible, whose colours "blend" does not take into a veil.
 
     Returns
     -------
@@ -44,11 +53,20 @@ def veil_frame(planes: Planes, boxes: Floats, seeds: NDArray[np.int64], style: V
         Whether any sample was written; False when every box lies outside the frame.
     """
     cores = core(boxes, style)
-    regions = list(zip(cores, outer(cores, style), grid(cores, style), strict=True))
+    regions = [
+        _Region(*parts, style.is_round)
+        for parts in zip(cores, outer(cores, style), grid(cores, style), strict=True)
+    ]
+    faces = outer(core(boxes if kept is None else np.concatenate([boxes, kept]), style), style)
     changed = False
     for layer in _layers(planes, style):
-        for region, seed in zip(regions, seeds.tolist(), strict=True):
-            changed |= _cover(layer, _Region(*region, style.is_round), seed, style)
+        around = None
+        if style.name == "blend":
+            around = Surroundings(
+                layer.planes, layer.peak, _in_samples(faces, layer, is_round=True)
+            )
+        for face, (region, seed) in enumerate(zip(regions, seeds.tolist(), strict=True)):
+            changed |= _cover(layer, region, seed, style, around, face)
     return changed
 
 
@@ -104,8 +122,18 @@ def _colour_channels(plane: NDArray[Any]) -> NDArray[Any]:
     return plane[:, :, : count - (count in (2, 4))]
 
 
-def _cover(layer: _Layer, region: _Region, seed: int, style: VeilStyle) -> bool:
-    """Veil a region of one layer; False where all of it lies outside the frame."""
+def _cover(
+    layer: _Layer,
+    region: _Region,
+    seed: int,
+    style: VeilStyle,
+    around: Surroundings | None = None,
+    face: int = 0,
+) -> bool:
+    """Veil a region of one layer; False where all of it lies outside the frame.
+
+    With `around`, the colours around the `face` fill it.
+    """
     bounds = _bounds(layer, region)
     if bounds is None:
         return False
@@ -115,40 +143,51 @@ def _cover(layer: _Layer, region: _Region, seed: int, style: VeilStyle) -> bool:
         for part, fill in zip(parts, layer.fills, strict=True):
             part[...] = fill
         return True
-    left, top, right, bottom = _in_samples(region.grid, layer, region).tolist()
+    ellipse = _in_samples(region.core, layer, is_round=region.is_round)
+    cells_over = _in_samples(region.grid, layer, is_round=region.is_round)
+    left, top, right, bottom = cells_over.tolist()
     rows = enlargement(top, bottom, y1, y2, style)
     columns = enlargement(left, right, x1, x2, style)
-    if layer.chroma:
-        cells = np.full((len(rows), len(columns)), (layer.peak + 1) / 2, np.float32)
+    shape = len(rows), len(columns)
+    noise = veil_noise(seed, style, layer.peak)[: shape[0], : shape[1]]
+    if around is not None:
+        cells = around.fill(face, ellipse, cells_over, shape)
+        brightness = float(cells.mean())
     else:
-        noise = veil_noise(seed, style, layer.peak)[: len(rows), : len(columns)]
-        cells = noisy_cells(_brightness(parts[0]), noise, layer.peak)
+        brightness = (layer.peak + 1) / 2
+        if not layer.chroma and style.name != "blend":
+            brightness = _brightness(parts[0])
+        cells = np.full((1, *shape), brightness, np.float32)
+    if not layer.chroma:
+        cells = noisy_cells(cells, brightness, noise, layer.peak)
     # The half makes cutting off decimals round.
     veil = (cells + np.float32(0.5)) @ columns
-    edge = _edge(_in_samples(region.core, layer, region), bounds) if region.is_round else None
+    edge = _edge(ellipse, bounds) if region.is_round else None
     for band in _bands(parts[0]):
         opacity = None if edge is None else _opacity(edge[0][band], edge[1])
         shown = np.asarray(rows[:, band].T @ veil, np.float32)
+        first = 0
         for part in parts:
-            _blend(part[band], shown, opacity)
+            _blend(part[band], shown[first:][: part.shape[2]], opacity)
+            first += part.shape[2] if len(shown) > 1 else 0
     return True
 
 
 def _bounds(layer: _Layer, region: _Region) -> tuple[int, int, int, int] | None:
     """The samples of a layer that a veil touches, as x1, y1, x2, y2; None outside the frame."""
     height, width = layer.planes[0].shape[:2]
-    left, top, right, bottom = _in_samples(region.touched, layer, region).tolist()
+    left, top, right, bottom = _in_samples(region.touched, layer, is_round=region.is_round).tolist()
     x1, x2 = max(floor(left), 0), min(ceil(right), width)
     y1, y2 = max(floor(top), 0), min(ceil(bottom), height)
     return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
 
 
-def _in_samples(rectangle: Geometry, layer: _Layer, region: _Region) -> Geometry:
-    """A rectangle [4] of the frame in samples of a layer.
+def _in_samples(rectangle: Geometry, layer: _Layer, *, is_round: bool) -> Geometry:
+    """A rectangle [4] of the frame, or several [n, 4], in samples of a layer.
 
     A sample counts when a round core touches any part of it, not only its middle.
     """
-    pad = np.array([-1.0, -1.0, 1.0, 1.0]) * region.is_round
+    pad = np.array([-1.0, -1.0, 1.0, 1.0]) * is_round
     return np.asarray(rectangle / np.array(layer.span * 2) + pad)
 
 
@@ -173,9 +212,12 @@ def _brightness(part: NDArray[Any]) -> float:
 
 
 def _blend(part: NDArray[Any], veil: Floats, opacity: Floats | None) -> None:
-    """Lay a grey veil float32 [h, w] over the samples [h, w, channels], in place."""
+    """Lay a veil float32 [channels, h, w] over the samples [h, w, channels], in place.
+
+    A veil of one channel is grey.
+    """
     if opacity is None:
-        samples = [veil.astype(part.dtype)] * part.shape[2]
+        samples = list(np.broadcast_to(veil.astype(part.dtype), (part.shape[2], *veil.shape[1:])))
     else:
         # Exact at both ends: nothing of the original where opaque, all of it where clear.
         blended = _channels(part)

@@ -1,11 +1,12 @@
 """The look of a veil: its options, and the samples that replace a face.
 
-A veil cannot be undone: all that is measured of the picture is the mean brightness under it. Noise
-in at most 8 x 8 cells is added, and only then are the cells enlarged. Cells with means of their own
-would still identify a face (benchmarks/reports/attack.md): noise averages out over photos of a
-person, and noise that is fixed per sequence is the same in all frames, so that it cancels between
-two of them where a face moves under its veil. Colour identifies people too, and would need so much
-noise that veils look garish: they are grey.
+A veil cannot be undone: at most the mean brightness under it is measured, and "blend" reads nothing
+there (`membrane`). Noise in at most 8 x 8 cells is added, and only then are the cells enlarged.
+Cells with means of their own would still identify a face (benchmarks/reports/attack.md): noise
+averages out over photos of a person, and noise that is fixed per sequence is the same in all
+frames, so that it cancels between two of them where a face moves under its veil. Colour identifies
+people too, and would need so much noise that veils look garish: they are grey, or have the colours
+of what lies around them.
 
 The noise is fixed per sequence and laid over the *box*, to fractions of a pixel: a veil is steady
 while it follows a face, and averaging frames leaves it as it is. Its strength follows the
@@ -22,7 +23,7 @@ import numpy as np
 from faceveil.errors import UsageError
 from faceveil.faces import Floats
 
-STYLE_NAMES = ("round", "square", "pixelate", "solid", "upper")
+STYLE_NAMES = ("blend", "round", "square", "pixelate", "solid", "upper")
 MAX_CELLS = 8
 MIN_CELL_SIZE = 4.0
 """Samples along a side of a cell: a small face gets fewer cells, never cells of one sample."""
@@ -36,9 +37,10 @@ class VeilStyle:
 
     Attributes
     ----------
-    name : {"round", "square", "pixelate", "solid", "upper"}
-        "round" is an ellipse with a soft edge, "square" a smooth rectangle, "pixelate" a rectangle
-        with visible cells, "solid" a rectangle of one colour. "upper" is as "square", over eyes and
+    name : {"blend", "round", "square", "pixelate", "solid", "upper"}
+        "blend" is an ellipse with a soft edge, filled with the colours around it. "round" is a grey
+        ellipse with a soft edge, "square" a smooth rectangle, "pixelate" a rectangle with visible
+        cells, "solid" a rectangle of one colour. "upper" is as "square", over eyes and
         brows only: what it leaves can be enough for a recogniser. It is for data sets that need
         mouths, not for people who must not be recognised.
     margin : float
@@ -86,7 +88,7 @@ class VeilStyle:
 
     @property
     def is_round(self) -> bool:
-        return self.name == "round"
+        return self.name in ("blend", "round")
 
     @property
     def is_smooth(self) -> bool:
@@ -115,13 +117,21 @@ def enlargement(low: float, high: float, start: int, stop: int, style: VeilStyle
     return weights
 
 
-def noisy_cells(brightness: float, noise: Floats, peak: int) -> Floats:
-    """Return cells float32 [8, 8] of one brightness with the noise of `veil_noise` at its strength.
+def noisy_cells(cells: Floats, brightness: float, noise: Floats, peak: int) -> Floats:
+    """Return cells with noise added, in sample units.
 
-    In sample units; peak is the largest sample value.
+    Parameters
+    ----------
+    cells : ndarray of float32 [channels, rows, columns]
+    brightness : float
+        Their brightness, which the strength of the noise follows.
+    noise : ndarray of float32 [rows, columns]
+        Of `veil_noise`.
+    peak : int
+        The largest sample value.
     """
     strength = np.float32(2 * max(brightness / peak, _DARKEST))
-    return np.asarray((np.float32(brightness) + strength * noise).clip(0, peak), np.float32)
+    return np.asarray((cells + strength * noise).clip(0, peak), np.float32)
 
 
 @lru_cache(maxsize=1024)
