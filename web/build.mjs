@@ -19,4 +19,5 @@ await build({
   legalComments: "eof", // Lit's licence asks that its notice stays
   logLevel: "warning",
 });
-for (const name of ["favicon.svg", "page.css", "index.html"]) await copyFile(sources + name, target + name);
+for (const name of ["favicon.svg", "page.css", "index.html"])
+  await copyFile(sources + name, target + name);
