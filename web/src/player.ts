@@ -20,6 +20,7 @@ export class Player {
   /** The width in pixels that the picture on screen can make use of. */
   usefulWidth = PLAYING_WIDTH;
   private shown = new Set<number>();
+  private onScreen = -1;
   private lookedTimer = 0;
   private animation = 0;
   private lastStep = 0;
@@ -94,6 +95,7 @@ export class Player {
 
   /** Called when the picture of a frame is on the screen. */
   markShown(frame: number): void {
+    this.onScreen = frame;
     this.shown.add(frame);
     this.lookedTimer ||= setTimeout(() => {
       void this.reportLooked();
@@ -119,7 +121,7 @@ export class Player {
   private readonly advance = (now: number) => {
     if (!this.playing) return;
     const interval = 1000 / (this.session.state.video.rate * this.speed);
-    if (now - this.lastStep >= interval - 2) {
+    if (now - this.lastStep >= interval - 2 && this.onScreen === this.frame) {
       const next = this.frame + 1;
       if (next >= this.session.frameCount) {
         this.pause();

@@ -222,30 +222,32 @@ export class RenderPanel extends LitElement {
 
   private result(task: Task | undefined) {
     const { findings, state } = this.session;
-    if (task?.state === "failed") {
-      return html`<section>
-        <p class="bad">${icon("warning")}${task.message ?? "Rendering failed."}</p>
-      </section>`;
-    }
-    if (task?.state === "cancelled") {
-      return html`<section><p class="muted">Rendering was cancelled.</p></section>`;
-    }
-    if (findings.length > 0) {
-      return html`<section>
-        <h2>Verification</h2>
-        <p class="bad">
-          ${icon("warning")}${findings.length} finding${findings.length === 1 ? "" : "s"}: look at
-          each, correct, and render again.
-        </p>
-        <ul>
-          ${findings.slice(0, LISTED).map((finding) => this.finding(finding))}
-        </ul>
-      </section>`;
-    }
-    if (!state.output?.verified) return nothing;
-    return html`<section>
+    const message =
+      task?.state === "failed"
+        ? html`<p class="bad">${icon("warning")}${task.message ?? "Rendering failed."}</p>`
+        : task?.state === "cancelled"
+          ? html`<p class="muted">Rendering was cancelled.</p>`
+          : nothing;
+    const isVerified = state.output?.verified === true && findings.length === 0;
+    return html`<section ?hidden=${message === nothing && findings.length === 0 && !isVerified}>
       <h2>Verification</h2>
-      <p class="good">${icon("check")}The networks found no face that shows.</p>
+      ${message}
+      ${
+        isVerified
+          ? html`<p class="good">${icon("check")}The networks found no face that shows.</p>`
+          : nothing
+      }
+      ${
+        findings.length > 0
+          ? html`<p class="bad">
+                ${icon("warning")}${findings.length} finding${findings.length === 1 ? "" : "s"}:
+                look at each, correct, and render again.
+              </p>
+              <ul>
+                ${findings.slice(0, LISTED).map((finding) => this.finding(finding))}
+              </ul>`
+          : nothing
+      }
     </section>`;
   }
 

@@ -1,5 +1,5 @@
 import { ApiError, type Api, type Correction, type Decision, type Finding } from "./api.js";
-import type { Box, Keyframe, NextStretch, Person, Sequence, State, Task } from "./api.js";
+import type { Keyframe, NextStretch, Person, Sequence, State, Task } from "./api.js";
 import { BoxCache, type Face } from "./boxes.js";
 import { Topics } from "./observe.js";
 import { Paged } from "./paged.js";
