@@ -101,6 +101,8 @@ def written_paths(
     analysis: Path | None = None,
     contact_sheet: Path | None = None,
     report: Path | None = None,
+    matte: Path | None = None,
+    keyframes: Path | None = None,
 ) -> list[Written]:
     """The outputs of a run that are asked for, as `check_paths` takes them."""
     named = (
@@ -110,6 +112,8 @@ def written_paths(
         ("the analysis", analysis, Kind.FILE),
         ("the contact sheet", contact_sheet, Kind.FILE),
         ("the report", report, Kind.FILE),
+        ("the matte", matte, Kind.EITHER),
+        ("the keyframes", keyframes, Kind.FILE),
     )
     return [Written(what, path, kind) for what, path, kind in named if path is not None]
 

@@ -28,6 +28,7 @@ from faceveil.identity.request import SelectionRequest, TimeSpan
 from faceveil.identity.select import Selection, decide_sequences
 from faceveil.identity.thresholds import thresholds_of
 from faceveil.media.frames import EncodeOptions, FrameSource
+from faceveil.media.matte import open_matte
 from faceveil.media.open import open_sink, open_source
 from faceveil.paths import check_paths, readable, written_paths
 from faceveil.progress import Progress, QuietProgress
@@ -297,6 +298,8 @@ def veil(
     analysis: Path | None = None,
     contact_sheet: Path | None = None,
     report: Path | None = None,
+    matte: str | Path | None = None,
+    keyframes: Path | None = None,
     overwrite: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -347,6 +350,10 @@ def veil(
     features, analysis, contact_sheet, report
         Where to write the features (biometric data), analysis.json, a picture with a row for each
         identity, and report.json.
+    matte
+        Where to write a matte, white where the output is veiled: a .mov file or a folder.
+    keyframes
+        Where to write the veils as keyframes, for editing programs.
     overwrite
         Replace outputs that exist; without it they are kept, and nothing is done.
     workers
@@ -394,12 +401,17 @@ def veil(
             analysis=analysis,
             contact_sheet=contact_sheet,
             report=report,
+            matte=None if matte is None else Path(matte),
+            keyframes=keyframes,
         ),
         overwrite=overwrite,
     )
     clock = Clock()
     source = open_source(input, stills=stills, recursive=recursive, hwaccel=hwaccel)
     sink = open_sink(output, source, encode, overwrite=overwrite)
+    mattes = (
+        None if matte is None else open_matte(matte, source, rate=(encode or EncodeOptions()).rate)
+    )
     decided = analyse_and_decide(
         source,
         request,
@@ -424,6 +436,8 @@ def veil(
         boxes_only=boxes_only,
         contact_sheet=contact_sheet,
         report=report,
+        matte=mattes,
+        keyframes=keyframes,
         workers=workers,
         progress=progress,
         clock=clock,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,14 @@ from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyz
 from faceveil.errors import InputError, UsageError
 from faceveil.files import path_digest
 from faceveil.media.frames import Frame, FrameSink, FrameSource, LocalSink, Loss, Problem
+from faceveil.media.matte import Matte, MatteSink
 from faceveil.paths import readable
 from faceveil.progress import Progress, QuietProgress
 from faceveil.resources import usable_cores
 from faceveil.veils.draw import draw_boxes
+from faceveil.veils.keyframes import write_keyframes
 from faceveil.veils.plan import VeilPlan
-from faceveil.veils.render import veil_frame, veil_whole
+from faceveil.veils.render import veil_frame, veil_opacity, veil_whole
 from faceveil.veils.styles import VeilStyle
 
 
@@ -110,6 +112,8 @@ def render(
     boxes_only: bool = False,
     contact_sheet: Path | None = None,
     report: Path | None = None,
+    matte: MatteSink | None = None,
+    keyframes: Path | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
     clock: Clock | None = None,
@@ -139,6 +143,11 @@ def render(
         veils: treat it like the input.
     report
         Where to write report.json, also when verification fails.
+    matte
+        Where mattes go (`media.matte.open_matte`), not entered yet: frames that are white where the
+        output is veiled.
+    keyframes
+        Where to write the veils as keyframes, for editing programs (`veils.keyframes`).
     workers
         Frames verified at once; by default one per core.
     progress
@@ -167,6 +176,8 @@ def render(
     UsageError
         Where the networks that verify cannot recognise the people of the analysis.
     """
+    if boxes_only and matte is not None:
+        raise UsageError("a matte is of veils: leave it out where boxes are drawn instead")
     clock, workers = clock or Clock(), workers or usable_cores()
     style, target = style or VeilStyle(), sink.path
     sheet = None if contact_sheet is None else _contact_sheet(analysis)
@@ -183,7 +194,7 @@ def render(
             progress=progress,
         )
     found = None
-    with sink:
+    with matte or nullcontext(), sink:
         with clock.stage("render"):
             coverage = render_frames(
                 source,
@@ -193,6 +204,7 @@ def render(
                 boxes_only=boxes_only,
                 contact_sheet=sheet,
                 traces=None if step is None else step.traces,
+                matte=matte,
                 progress=progress,
             )
         if refuse_problems and source.problems:
@@ -212,6 +224,8 @@ def render(
     )
     if sheet is not None and contact_sheet is not None:
         sheet.save(contact_sheet)
+    if keyframes is not None:
+        write_keyframes(analysis, style, keyframes)
     if report is not None:
         write_report(_report_of(rendered, style), report)
     if check:
@@ -268,6 +282,7 @@ def render_frames(
     boxes_only: bool = False,
     contact_sheet: ContactSheet | None = None,
     traces: TraceLog | None = None,
+    matte: MatteSink | None = None,
     progress: Progress | None = None,
 ) -> Coverage:
     """Write every frame with its veils into an entered sink, without verification.
@@ -284,6 +299,8 @@ def render_frames(
         Where the frames go, entered.
     traces
         Takes of every frame what verification compares the output with.
+    matte
+        Where mattes go, entered.
 
     Returns
     -------
@@ -310,6 +327,8 @@ def render_frames(
                 contact_sheet.add(frame.number, frame.rgb())
             if traces is not None:
                 traces.add(frame)
+            if matte is not None:
+                matte.write(frame, _matte(frame, plan, analysis, style))
             if boxes_only:
                 sink.write(frame, _draw(frame, plan, analysis))
             else:
@@ -336,6 +355,13 @@ def _veil(frame: Frame, plan: VeilPlan, analysis: Analysis, style: VeilStyle) ->
     return len(planned) > 0 and veil_frame(
         frame.planes(), planned.boxes, planned.seeds, style, planned.kept
     )
+
+
+def _matte(frame: Frame, plan: VeilPlan, analysis: Analysis, style: VeilStyle) -> Matte:
+    """Where `_veil` veils the frame, uint8 [height, width]."""
+    if plan.whole(frame.number) or frame.number >= analysis.source.frame_count:
+        return np.full((frame.height, frame.width), 255, np.uint8)
+    return veil_opacity(plan.at(frame.number).boxes, style, frame.width, frame.height)
 
 
 def _draw(frame: Frame, plan: VeilPlan, analysis: Analysis) -> bool:

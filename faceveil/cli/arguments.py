@@ -228,6 +228,19 @@ def add_rendering(parser: argparse.ArgumentParser) -> None:
         "--report", type=parsing.path, metavar="JSON", help="write counts, times and digests"
     )
     group.add_argument(
+        "--matte",
+        type=parsing.place,
+        metavar="MOV",
+        help="write a matte for editing programs, white where the output is veiled: a .mov file "
+        "(ProRes), or a folder of PNG files with a slash at its end",
+    )
+    group.add_argument(
+        "--keyframes",
+        type=parsing.path,
+        metavar="JSON",
+        help="write the veils as keyframes for editing programs",
+    )
+    group.add_argument(
         "--analysis",
         dest="analysis_output",
         type=parsing.path,

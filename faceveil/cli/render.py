@@ -66,6 +66,7 @@ def run_render(options: argparse.Namespace) -> int:
     from faceveil.cli.messages import say_rendered
     from faceveil.cli.options import encode_options_of, request_of, style_of, verify_options_of
     from faceveil.identity.features import read_features
+    from faceveil.media.matte import open_matte
     from faceveil.media.open import open_sink, open_source
     from faceveil.paths import check_paths, written_paths
     from faceveil.progress import choose_progress
@@ -79,6 +80,8 @@ def run_render(options: argparse.Namespace) -> int:
             analysis=options.analysis_output,
             contact_sheet=options.contact_sheet,
             report=options.report,
+            matte=Path(options.matte) if options.matte else None,
+            keyframes=options.keyframes,
         ),
         overwrite=options.overwrite,
     )
@@ -90,9 +93,9 @@ def run_render(options: argparse.Namespace) -> int:
         hwaccel=options.hwaccel,
     )
     analysis.check_source(source.digest())
-    sink = open_sink(
-        options.output, source, encode_options_of(options), overwrite=options.overwrite
-    )
+    encoding = encode_options_of(options)
+    sink = open_sink(options.output, source, encoding, overwrite=options.overwrite)
+    matte = open_matte(options.matte, source, rate=encoding.rate) if options.matte else None
     if options.features:
         features = read_features(analysis.sequences, analysis.source.digest, options.features)
         analysis = replace(analysis, sequences=features)
@@ -109,6 +112,8 @@ def run_render(options: argparse.Namespace) -> int:
         boxes_only=options.draw_boxes,
         contact_sheet=options.contact_sheet,
         report=options.report,
+        matte=matte,
+        keyframes=options.keyframes,
         workers=options.workers,
         progress=choose_progress(options.progress, options.quiet),
         check=False,

@@ -32,7 +32,15 @@ Find, follow and veil faces in one go, and verify the output before it is publis
 With --output-dir, an input that fails does not stop the others, outputs that exist are skipped, and
 the exit code is that of the worst failure: run the same command again to continue.
 """
-SIDE_OUTPUTS = ("features", "analysis_output", "contact_sheet", "report", "crops")
+SIDE_OUTPUTS = (
+    "features",
+    "analysis_output",
+    "contact_sheet",
+    "report",
+    "matte",
+    "keyframes",
+    "crops",
+)
 
 
 def add_veil_parser(commands: Commands) -> None:
@@ -139,6 +147,8 @@ def veil_one(options: argparse.Namespace, work: Work) -> int:
         analysis=options.analysis_output,
         contact_sheet=options.contact_sheet,
         report=options.report,
+        matte=options.matte,
+        keyframes=options.keyframes,
         overwrite=options.overwrite,
         check=False,
         **analysis_options_of(options),

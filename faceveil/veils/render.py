@@ -78,6 +78,42 @@ def veil_whole(planes: Planes, seed: int, style: VeilStyle) -> None:
         _cover(layer, _Region(frame, frame, frame, is_round=False), seed, style)
 
 
+def veil_opacity(boxes: Floats, style: VeilStyle, width: int, height: int) -> NDArray[np.uint8]:
+    """Return how opaque the veils of a frame are.
+
+    Parameters
+    ----------
+    boxes : ndarray of float32 [n, 4]
+        Pixels of the upright frame.
+    style : VeilStyle
+    width, height : int
+        Size of the frame in pixels.
+
+    Returns
+    -------
+    ndarray of uint8 [height, width]
+        255 where nothing is left of the picture, 0 where `veil_frame` leaves the samples of luma or
+        RGB as they are, and between on the soft edge of a round veil.
+    """
+    opacity = np.zeros((height, width), np.uint8)
+    layer = _Layer([opacity[:, :, None]], [], (1, 1), chroma=False, peak=255)
+    cores = core(boxes, style)
+    for inner, touched in zip(cores, outer(cores, style), strict=True):
+        region = _Region(inner, touched, touched, style.is_round)
+        bounds = _bounds(layer, region)
+        if bounds is None:
+            continue
+        x1, y1, x2, y2 = bounds
+        part = opacity[y1:y2, x1:x2]
+        if not style.is_round:
+            part[...] = 255
+            continue
+        rows, columns = _edge(_in_samples(region.core, layer, is_round=True), bounds)
+        # Rounded towards opaque: no sample that a veil changes is 0.
+        part[...] = 255 - np.floor((1 - _opacity(rows, columns)) * (255 - part))
+    return opacity
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Region:
     """A veil on a frame: its opaque core, all it may change and where its cells lie, each [4]."""

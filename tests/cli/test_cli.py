@@ -58,6 +58,38 @@ def partials(folder):
     return [path.name for path in folder.iterdir() if "partial" in path.name]
 
 
+def test_render_writes_a_matte_and_keyframes_of_the_output(clip, video, analysis, tmp_path):
+    """What the matte shows white is what differs between input and output, frame for frame."""
+    code = run(
+        *("render", video, analysis, tmp_path / "out.mp4", "--veil", "solid", "--crf", "1"),
+        *("--matte", tmp_path / "matte.mov", "--keyframes", tmp_path / "k.json"),
+        *("--verify-frames", "off"),
+    )
+    assert code == 0
+    before, after = frames_of(video), frames_of(tmp_path / "out.mp4")
+    mattes = frames_of(tmp_path / "matte.mov")
+    assert [at for at, _ in mattes] == [at for at, _ in after]
+    for (_, old), (_, new), (_, matte) in zip(before, after, mattes, strict=True):
+        white = matte[..., 1] > 250
+        assert new[white].max() < 40
+        clear = matte[..., 1] < 5
+        assert np.abs(new[clear].astype(int) - old[clear]).mean() < 3
+    keyframes = json.loads((tmp_path / "k.json").read_text())
+    jsonschema.validate(keyframes, load_schema("keyframes"))
+    assert len(keyframes["masks"]) == sum(read_analysis(analysis).veiled)
+
+
+def test_a_matte_is_checked_before_work_and_is_of_veils(video, analysis, tmp_path, capsys):
+    (tmp_path / "matte.mov").write_bytes(b"mine")
+    target = tmp_path / "out.mp4"
+    assert run("render", video, analysis, target, "--matte", tmp_path / "matte.mov") == 5
+    assert (tmp_path / "matte.mov").read_bytes() == b"mine"
+    assert run("render", video, analysis, target, "--matte", target) == 2
+    assert run("render", video, analysis, target, "--draw-boxes", "--matte", tmp_path / "m/") == 2
+    assert "leave it out where boxes are drawn" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["matte.mov"]
+
+
 def test_veil_keeps_the_person_of_a_photo_and_veils_all_others(clip, video, tmp_path):
     code = run(
         *("veil", video, tmp_path / "out.mp4", "--keep", portrait_path("obama3")),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from faceveil.media.frames import Planes
 from faceveil.veils.region import core, must_cover, outer
-from faceveil.veils.render import veil_frame, veil_whole
+from faceveil.veils.render import veil_frame, veil_opacity, veil_whole
 from faceveil.veils.styles import MAX_CELLS, STYLE_NAMES, VeilStyle, enlargement
 
 HEIGHT, WIDTH = 90, 120
@@ -305,3 +305,27 @@ def test_veils_overlapping_boxes_leave_no_sample_of_either_visible():
     veil_frame(Planes((frame,), 255), boxes, np.arange(2), style)
     for x1, y1, x2, y2 in boxes.astype(int):
         assert np.abs(np.diff(frame[y1:y2, x1:x2].astype(int), axis=1)).max() < 40
+
+
+@pytest.mark.parametrize("name", STYLE_NAMES)
+@settings(max_examples=15, deadline=None)
+@given(boxes=st.lists(box_strategy, min_size=0, max_size=3))
+def test_opacity_is_white_on_every_core_and_black_where_nothing_changes(name, boxes):
+    """A matte says exactly what the renderer does, also where veils overlap or leave the frame."""
+    style = VeilStyle(name)
+    corners = np.concatenate([np.zeros((0, 4), np.float32), *boxes])
+    opacity = veil_opacity(corners, style, WIDTH, HEIGHT)
+    before = Planes((np.zeros((HEIGHT, WIDTH, 3), np.uint8),), 255)
+    veil_frame(before, corners, np.arange(len(corners)), VeilStyle(name, colour=(255, 255, 255)))
+    bright = Planes((np.full((HEIGHT, WIDTH, 3), 255, np.uint8),), 255)
+    veil_frame(bright, corners, np.arange(len(corners)), style)
+    changed = before.planes[0].any(axis=2) | (bright.planes[0] < 255).any(axis=2)
+    assert not changed[opacity == 0].any()
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    for x1, y1, x2, y2 in core(corners, style).tolist():
+        inside = (x > x1) & (x < x2) & (y > y1) & (y < y2)
+        if style.is_round:
+            across = (x - (x1 + x2) / 2) / ((x2 - x1) / 2)
+            down = (y - (y1 + y2) / 2) / ((y2 - y1) / 2)
+            inside = across**2 + down**2 <= 1
+        assert (opacity[inside] == 255).all()
