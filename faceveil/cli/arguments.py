@@ -126,8 +126,9 @@ def add_networks(parser: argparse.ArgumentParser) -> None:
         "--detector",
         default="union",
         metavar="NAME",
-        help="union (default), mtcnn, centerface, dlib-hog, rekognition, an .onnx file (like "
-        "CenterFace or SCRFD), or a folder: MXNet checkpoints, one of InsightFace's packs",
+        help="union (default), another name of `faceveil weights list`, rekognition, an .onnx "
+        "file (`faceveil weights families`), or a folder: MXNet checkpoints, one of InsightFace's "
+        "packs",
     )
     group.add_argument(
         "--profile",
@@ -139,8 +140,8 @@ def add_networks(parser: argparse.ArgumentParser) -> None:
         "--recognizer",
         default="arcface-mobilefacenet",
         metavar="NAME",
-        help="a name of `faceveil weights list`, an .onnx file, one of InsightFace's packs, or "
-        "none: faces are not recognised, so photos cannot choose people",
+        help="a name of `faceveil weights list`, an .onnx file (`faceveil weights families`), one "
+        "of InsightFace's packs, or none: faces are not recognised, so photos cannot choose people",
     )
     group.add_argument(
         "--min-face-size", type=float, metavar="PIXELS", help="ignore faces smaller than this"

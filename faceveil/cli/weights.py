@@ -1,4 +1,4 @@
-"""`faceveil weights`: the networks, their licences, and the cache they are fetched into."""
+"""`faceveil weights`: networks, their licences, the cache they are fetched into, and families."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from faceveil.cli.arguments import Commands, add_command
 
 def add_weights_parser(commands: Commands) -> None:
     """Add `weights` and its actions to the commands."""
-    parser = add_command(commands, "weights", "ACTION", "list, fetch or verify the networks")
+    parser = add_command(commands, "weights", "ACTION", "list, fetch or verify networks")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     listing = add_command(
@@ -29,11 +29,26 @@ def add_weights_parser(commands: Commands) -> None:
         action="store_true",
         help="fetch networks whose licence forbids commercial use",
     )
+    fetch.add_argument(
+        "--trust-hash",
+        metavar="SHA256",
+        help="pin this sha256 for a network whose own faceveil does not know; fetching such a "
+        "network without it shows the hash that was found",
+    )
     fetch.set_defaults(func=run_fetch)
 
     verify = add_command(actions, "verify", "[NAME …]", "compare the cached files with their hash")
     verify.add_argument("names", nargs="*", metavar="NAME")
     verify.set_defaults(func=run_verify)
+
+    families = add_command(
+        actions,
+        "families",
+        "",
+        "show which files of your own can be named as --detector and --recognizer, and where to "
+        "get them",
+    )
+    families.set_defaults(func=run_families)
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -58,7 +73,9 @@ def run_fetch(options: argparse.Namespace) -> int:
     from faceveil.weights import catalogue
 
     names = options.names or catalogue.DEFAULT_NETWORKS
-    fetched = catalogue.fetch_networks(names, options.accept_licence, progress=print)
+    fetched = catalogue.fetch_networks(
+        names, options.accept_licence, trust=options.trust_hash, progress=print
+    )
     for located in fetched:
         print(f"{located.network.name}: ready, {next(iter(located.files.values())).parent}")
     return 0
@@ -74,3 +91,18 @@ def run_verify(options: argparse.Namespace) -> int:
         print(f"{row.network.name}: {row.state}")
     corrupt = any(row.state == "corrupt" for row in rows)
     return WeightsError.exit_code if corrupt else 0
+
+
+def run_families(options: argparse.Namespace) -> int:
+    """`faceveil weights families`."""
+    from faceveil.weights.families import FAMILIES
+
+    for family in FAMILIES:
+        print(
+            f"{family.name}  ({family.role})\n"
+            f"    {family.summary}\n"
+            f"    takes     {family.takes}\n"
+            f"    returns   {family.answers}\n"
+            f"    from      {family.origin}"
+        )
+    return 0

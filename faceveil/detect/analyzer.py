@@ -15,10 +15,11 @@ from faceveil.detect.align import ARCFACE, aligned
 from faceveil.detect.arcface import ArcFace
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.detector import Detected, Detector
+from faceveil.detect.facenet import FaceNet
+from faceveil.detect.family_detectors import detector_of_family
 from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks
 from faceveil.detect.no_recognizer import NO_RECOGNIZER, NoRecognizer
 from faceveil.detect.pyramid import Pyramid
-from faceveil.detect.scrfd import SCRFD
 from faceveil.detect.thorough import ThoroughCenterFace
 from faceveil.detect.union import PyramidDetector, UnionDetector
 from faceveil.errors import UsageError
@@ -320,13 +321,7 @@ def _detector(located: Located, options: AnalyzerOptions) -> PyramidDetector:
         if options.detector != UNION or options.profile == FAST:
             return detector
         return ThoroughCenterFace(detector, everywhere=options.profile == HIGH_RECALL)
-    if network.architecture == "scrfd":
-        accept = network.thresholds["accept"]
-        return SCRFD(network.name, sessions["model"], options.min_face_size, accept)
-    raise UsageError(
-        f"{network.name}: faceveil has no detector for networks of architecture "
-        f"{network.architecture!r}; known: mtcnn, centerface, scrfd, dlib-hog"
-    )
+    return detector_of_family(network, sessions["model"], options.min_face_size)
 
 
 def _recognizer(located: Located, options: AnalyzerOptions) -> Recognizer:
@@ -337,9 +332,12 @@ def _recognizer(located: Located, options: AnalyzerOptions) -> Recognizer:
         from faceveil.detect.dlib_resnet import DlibResNet
 
         return DlibResNet(located.files["model"], network.feature_centre)
+    session = open_session(located.files["model"], Runtime(options.providers, options.threads))
+    if network.architecture == "facenet":
+        return FaceNet(network.name, session, network.feature_size or 0, network.batch_size)
     return ArcFace(
         network.name,
-        open_session(located.files["model"], Runtime(options.providers, options.threads)),
+        session,
         mean=network.mean,
         scale=network.scale,
         colour_order=network.colour_order,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from faceveil.detect.align import CROP_SIZE
-from faceveil.detect.detector import Session, run_in_chunks
+from faceveil.detect.detector import Session, require_finite, run_in_chunks, unit_rows
 from faceveil.errors import UsageError
 from faceveil.faces import Floats, Image
 
@@ -44,7 +44,8 @@ class ArcFace:
         self.name = name
         self._network = network
         self._input_name = _face_input(name, network)
-        self._output_name = next(iter(network.outputs))
+        # AdaFace returns the length of each feature as well, in whichever order it was exported.
+        self._output_name = max(network.outputs, key=lambda key: _columns(network.outputs[key]))
         self._mean, self._scale = mean, scale
         self._colour_order = colour_order
         self._batch_size = batch_size
@@ -54,9 +55,8 @@ class ArcFace:
         """Return L2-normalised features float32 [n, D] of faces RGB uint8 [n, 112, 112, 3]."""
         ordered = crops[..., ::-1] if self._colour_order == "BGR" else crops
         raw = self._run(ordered)
-        lengths = np.linalg.norm(raw, axis=1, keepdims=True)
-        unit: Floats = (raw / np.maximum(lengths, np.finfo(np.float32).tiny)).astype(np.float32)
-        return unit
+        require_finite(self.name, [raw])
+        return unit_rows(raw)
 
     def _run(self, crops: Image) -> Floats:
         (raw,) = run_in_chunks(
@@ -78,6 +78,11 @@ class ArcFace:
         if isinstance(declared, int):
             return declared
         return int(self._run(np.zeros((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)).shape[1])
+
+
+def _columns(shape: tuple[int | str | None, ...]) -> int:
+    """How many numbers an output has in a row, 2 where the file leaves that open."""
+    return shape[-1] if isinstance(shape[-1], int) else 2
 
 
 def _face_input(name: str, network: Session) -> str:

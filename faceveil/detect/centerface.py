@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.boxes import clip, suppress
-from faceveil.detect.detector import Detected, Session
+from faceveil.detect.detector import Detected, Session, require_finite
 from faceveil.detect.pyramid import Pyramid
 from faceveil.detect.views import Tile, detect_in_views
 from faceveil.errors import UsageError
@@ -84,6 +84,7 @@ class CenterFace:
     def _candidates(self, view: Image, lowest: float) -> Detected:
         """Every centre of a face in one view; a face may have several."""
         outputs = self._network.run({self._input_name: _padded(view)})
+        require_finite(self.name, outputs)
         return _decode(outputs, min(lowest, self.accept_score))
 
 

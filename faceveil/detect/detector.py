@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.errors import WeightsError
 from faceveil.faces import LOW_SCORE, Floats, Image
 
 
@@ -90,6 +91,22 @@ def rescale(scores: Floats, accept: float, to: float) -> Floats:
     """Return scores float32 [n] on a scale with accept score `to` instead of `accept`; monotone."""
     own = np.array([0, LOW_SCORE, accept, 1], np.float32)
     return np.interp(scores, own, [0, LOW_SCORE, to, 1]).astype(np.float32)
+
+
+def require_finite(name: str, outputs: Sequence[NDArray[Any]]) -> None:
+    """Raise WeightsError where a network returned NaN or infinity: such a face would be missed."""
+    if not all(np.isfinite(output).all() for output in outputs):
+        raise WeightsError(
+            f"{name}: returned numbers that are not finite (NaN or infinity); use another file, or "
+            "one exported in float32 instead of float16"
+        )
+
+
+def unit_rows(rows: Floats) -> Floats:
+    """Return rows [n, D] divided by their lengths; a row of zeros stays one."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Floats = (rows / np.maximum(lengths, np.finfo(np.float32).tiny)).astype(np.float32)
+    return unit
 
 
 def run_in_chunks(

@@ -25,6 +25,8 @@ from faceveil.errors import WeightsError
 
 ENVIRONMENT_VARIABLE = "FACEVEIL_WEIGHTS"
 INDEX = "index.json"
+PINS = "pins"
+"""Of the index: sha256 of source files by name, where a user had to say which to trust."""
 OWNER_ONLY = 0o700
 
 
@@ -120,7 +122,9 @@ class CacheEntry:
         except OSError as error:
             raise self._cannot_write(error) from error
 
-    def publish(self, models: Mapping[str, onnx.ModelProto]) -> dict[str, Path]:
+    def publish(
+        self, models: Mapping[str, onnx.ModelProto], pins: Mapping[str, str] | None = None
+    ) -> dict[str, Path]:
         """Write the files, each renamed from a temporary one, then the index. Requires the lock."""
         index: dict[str, dict[str, object]] = {}
         try:
@@ -128,7 +132,9 @@ class CacheEntry:
                 data = model.SerializeToString(deterministic=True)
                 index[name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
                 self._replace(f"{name}.onnx", data)
-            document = {"recipe": self.recipe, "files": index}
+            document: dict[str, object] = {"recipe": self.recipe, "files": index}
+            if pins:
+                document[PINS] = dict(pins)
             self._replace(INDEX, orjson.dumps(document, option=orjson.OPT_INDENT_2))
         except OSError as error:
             raise self._cannot_write(error) from error

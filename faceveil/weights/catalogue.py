@@ -38,14 +38,28 @@ def fetch_networks(
     names: Iterable[str] = DEFAULT_NETWORKS,
     accept_licence: bool = False,
     *,
+    trust: str | None = None,
     networks: Mapping[str, Network] | None = None,
     progress: Progress = lambda line: None,
 ) -> list[Located]:
-    """Fetch the networks that are not in the cache, intact. Raises the errors of `locate`."""
+    """Fetch the networks that are not in the cache, intact.
+
+    `trust` is the sha256 to pin for a single network whose own is not known. Raises the errors of
+    `locate`, and UsageError where `trust` is given for several.
+    """
     known = _all(networks)
     chosen = [_named(name, known) for name in names]
+    if trust is not None and len(chosen) != 1:
+        raise UsageError("--trust-hash pins one network: name it")
     return [
-        locate(network.name, network.role, accept_licence, networks=known, progress=progress)
+        locate(
+            network.name,
+            network.role,
+            accept_licence,
+            trust=trust,
+            networks=known,
+            progress=progress,
+        )
         for network in chosen
     ]
 

@@ -11,6 +11,7 @@ from faceveil.weights import (
     convert_mtcnn,
     convert_mxnet,
     convert_onnx,
+    convert_python,
     convert_tflite,
     convert_transnet,
 )
@@ -19,6 +20,19 @@ from faceveil.weights.prelu import rewrite_prelu
 
 CONVERSION_VERSION = 1
 """To be raised when a converter changes, so that files of an older one are made again."""
+
+UNCHANGED_FORMATS = (
+    "scrfd-onnx",
+    "retinaface-onnx",
+    "retinaface-maps-onnx",
+    "yunet-onnx",
+    "yolo-end-to-end-onnx",
+    "yolo-onnx",
+    "detr-onnx",
+    "facenet-onnx",
+    "user-detector-onnx",
+)
+"""Formats of ONNX files that run unchanged."""
 
 Files = Mapping[str, bytes]
 Models = dict[str, onnx.ModelProto]
@@ -66,17 +80,20 @@ def _centerface(network: Network, files: Files) -> Models:
     return {"model": convert_onnx.build_centerface(model, network.name)}
 
 
-def _scrfd(network: Network, files: Files) -> Models:
-    model = convert_onnx.read_model(files["model"], network.name)
-    convert_onnx.require_scrfd(model, network.name)
-    return {"model": model}
+def _as_it_is(network: Network, files: Files) -> Models:
+    return {"model": convert_onnx.read_model(files["model"], network.name)}
+
+
+def _retinaface_python(network: Network, files: Files) -> Models:
+    data = convert_python.read_constant(files["model"], network.name)
+    return {"model": convert_onnx.read_model(data, network.name)}
 
 
 def _arcface(network: Network, files: Files) -> Models:
-    return {"model": convert_onnx.free_batch(_user_arcface(network, files)["model"])}
+    return {"model": convert_onnx.free_batch(_user_recognizer(network, files)["model"])}
 
 
-def _user_arcface(network: Network, files: Files) -> Models:
+def _user_recognizer(network: Network, files: Files) -> Models:
     model = convert_onnx.read_model(files["model"], network.name)
     convert_onnx.repair_old_batch_norm(model)
     return {"model": model}
@@ -88,7 +105,8 @@ CONVERTERS: dict[str, Callable[[Network, Files], Models]] = {
     "mobilefacenet-tflite": _mobilefacenet,
     "transnetv2-pth": _transnet,
     "centerface-onnx": _centerface,
-    "scrfd-onnx": _scrfd,
+    **dict.fromkeys(UNCHANGED_FORMATS, _as_it_is),
+    "retinaface-python": _retinaface_python,
     "arcface-onnx": _arcface,
-    "user-arcface-onnx": _user_arcface,
+    "user-recognizer-onnx": _user_recognizer,
 }

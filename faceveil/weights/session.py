@@ -42,7 +42,8 @@ class Runtime:
 class Session:
     """An open network. `run` may be called from several threads at once."""
 
-    def __init__(self, inner: onnxruntime.InferenceSession) -> None:
+    def __init__(self, name: str, inner: onnxruntime.InferenceSession) -> None:
+        self._name = name
         self._inner = inner
         self.inputs: dict[str, tuple[int | str | None, ...]] = {
             value.name: tuple(value.shape) for value in inner.get_inputs()
@@ -50,13 +51,21 @@ class Session:
         self.outputs: dict[str, tuple[int | str | None, ...]] = {
             value.name: tuple(value.shape) for value in inner.get_outputs()
         }
+        self.types: dict[str, str] = {value.name: value.type for value in inner.get_inputs()}
+        self.metadata: dict[str, str] = dict(inner.get_modelmeta().custom_metadata_map)
         self.providers: tuple[str, ...] = tuple(inner.get_providers())
 
     def run(
         self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] = ()
     ) -> list[NDArray[Any]]:
-        """Return the named outputs, or all in the order of the file."""
-        results: list[NDArray[Any]] = self._inner.run(list(outputs) or None, dict(feeds))
+        """Return the named outputs, or all in the order of the file.
+
+        Raises WeightsError where onnxruntime cannot run the network.
+        """
+        try:
+            results: list[NDArray[Any]] = self._inner.run(list(outputs) or None, dict(feeds))
+        except Exception as error:  # onnxruntime's exceptions share no base class but Exception
+            raise WeightsError(f"{self._name}: onnxruntime cannot run it: {error}") from error
         return results
 
 
@@ -88,7 +97,7 @@ def open_session(path: Path, runtime: Runtime = Runtime()) -> Session:
             f"provider {runtime.providers[0]!r} is installed but does not start on this machine; "
             "check its driver, or name another"
         )
-    return Session(inner)
+    return Session(path.name, inner)
 
 
 def choose_providers(names: Sequence[str]) -> list[str]:

@@ -7,27 +7,31 @@ from dataclasses import replace
 from pathlib import Path
 
 import onnx
-from onnx import TensorProto
 
 from faceveil.errors import UsageError, WeightsError
+from faceveil.weights.convert import convert
 from faceveil.weights.convert_mxnet import STAGES
-from faceveil.weights.convert_onnx import is_scrfd, read_model, shape_of
+from faceveil.weights.convert_onnx import read_model, require_runnable
+from faceveil.weights.families import class_count, class_names, family_of
 from faceveil.weights.manifest import Member, Network, Source, load_manifest
 from faceveil.weights.packs import file_in_pack, known_packs, pack_of
+from faceveil.weights.trial import Form, try_network
 
 LICENCE = "user supplied"
 SCRFD_PUBLISHER = "insightface"
+USUAL_THRESHOLDS = {"detector": "centerface", "recognizer": "arcface-mobilefacenet"}
+"""Networks whose thresholds hold for a user's own of the same role."""
 NORMALISING_OPERATORS = ("Sub", "Add", "Mul", "Div", "BatchNormalization")
 
 
 def read_user_network(path: Path, role: str) -> tuple[Network, dict[str, bytes]]:
     """Return the network at `path` and its source files.
 
-    A detector is a folder with MXNet's det1..det3 (det4), or an ONNX file like CenterFace or SCRFD;
-    a recogniser is an ONNX file from pictures float32 [N, 3, H, W] RGB to features [N, D]. Pixels
-    are fed as (x - 127.5) / 127.5, InsightFace's way, unless the graph normalises them itself.
-    A folder may also be a pack (weights/packs.py) that holds such files. Raises WeightsError for
-    anything else, UsageError for a role no file can have.
+    A detector is a folder with MXNet's det1..det3 (det4) or an ONNX file of a known family, a
+    recogniser such a file (`families`; a trial tells which). A folder may also be a pack
+    (weights/packs.py) that holds such files. Pixels are fed to a recogniser as
+    (x - 127.5) / 127.5, InsightFace's way, unless the graph normalises them itself. Raises
+    WeightsError for anything else, UsageError for a role no file can have.
     """
     if role == "shots":
         raise UsageError(f"{path}: a shot network cannot be given by path; use transnetv2")
@@ -43,14 +47,28 @@ def read_user_network(path: Path, role: str) -> tuple[Network, dict[str, bytes]]
         ), files
     files = {"model": _read(path)}
     model = read_model(files["model"], path.name)
-    if role == "detector":
-        architecture = "scrfd" if is_scrfd(model) else "centerface"
-        network = _base(path, role, architecture, f"{architecture}-onnx", files)
-        network = replace(network, thresholds=load_manifest()["centerface"].thresholds)
-    else:
-        network = _base(path, role, "arcface", "user-arcface-onnx", files)
-        network = _describe_recognizer(network, model, path)
+    require_runnable(model, path.name)
+    network = _base(path, role, "", f"user-{role}-onnx", files)
+    form = try_network(path.name, convert(network, files)["model"].SerializeToString())
+    network = _of_family(network, form)
+    if role == "recognizer":
+        network = _describe_recognizer(network, model, form)
     return _with_terms(network), files
+
+
+def _of_family(network: Network, form: Form) -> Network:
+    """The network as one of its family."""
+    family = family_of(form, network.role)
+    known = load_manifest()
+    return replace(
+        network,
+        architecture=family.name,
+        format=family.name + "-onnx" if network.role == "detector" else network.format,
+        colour_order=family.colour_order,
+        thresholds=known[USUAL_THRESHOLDS[network.role]].thresholds,
+        class_names=class_names(form),
+        class_count=class_count(form) if family.name == "yolo" else 0,
+    )
 
 
 def _with_terms(network: Network) -> Network:
@@ -75,33 +93,18 @@ def _with_terms(network: Network) -> Network:
     )
 
 
-def _describe_recognizer(network: Network, model: onnx.ModelProto, path: Path) -> Network:
-    (picture, *more), (feature, *_) = model.graph.input, model.graph.output
-    shape, answer = shape_of(picture), shape_of(feature)
-    fits = (
-        not more
-        and picture.type.tensor_type.elem_type == TensorProto.FLOAT
-        and len(shape) == 4
-        and shape[1] == 3
-        and len(answer) == 2
-    )
-    height, width, size = (*shape[2:], answer[-1]) if fits else (0, 0, 0)
-    if not (isinstance(height, int) and isinstance(width, int) and isinstance(size, int)) or not (
-        height and width and size
-    ):
-        raise WeightsError(
-            f"{path.name}: not a recogniser: expected one float32 input [N, 3, H, W] and an output "
-            f"[N, D] with fixed H, W and D, found {shape} -> {answer}"
-        )
+def _describe_recognizer(network: Network, model: onnx.ModelProto, form: Form) -> Network:
+    (picture,) = form.inputs
+    side = max(picture.seen[1:3])
     normalises = model.graph.node[0].op_type in NORMALISING_OPERATORS
+    batch = picture.shape[0]
     return replace(
         network,
         mean=0.0 if normalises else 127.5,
         scale=1.0 if normalises else 1 / 127.5,
-        input_size=(width, height),
-        feature_size=size,
-        batch_size=shape[0] if isinstance(shape[0], int) and shape[0] else None,
-        thresholds=load_manifest()["arcface-mobilefacenet"].thresholds,
+        input_size=(side, side),
+        feature_size=max(port.seen[1] for port in form.outputs),
+        batch_size=batch if isinstance(batch, int) and batch else None,
     )
 
 

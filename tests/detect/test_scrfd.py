@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from faceveil.detect.scrfd import _IN_BOX, SCRFD
+from faceveil.detect.one_stage import _IN_BOX
+from faceveil.detect.scrfd import SCRFD
 from faceveil.errors import WeightsError
 from faceveil.weights.session import open_session
 from testkit.insightface_pack import BOXES, detector, expected, paint

@@ -11,6 +11,9 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image as Picture
+
+from testkit.portraits import portrait_path
 
 
 @pytest.fixture
@@ -59,22 +62,28 @@ def server():
 
 @pytest.fixture
 def recognizer_bytes():
-    """A recogniser of one convolution with PReLU: [1, 3, 8, 8] -> [1, 4]."""
+    """A recogniser of one convolution with PReLU: [1, 3, 112, 112] -> [1, 4]."""
     rng = np.random.default_rng(7)
     weights = {
-        "kernel": rng.standard_normal((4, 3, 8, 8)),
+        "kernel": rng.standard_normal((4, 3, 112, 112)),
         "slope": np.array([0.1, 0.2, 0.3, -0.4]).reshape(4, 1, 1),
     }
     return _model_bytes(
         [
-            helper.make_node("Conv", ["data", "kernel"], ["c"], kernel_shape=[8, 8]),
+            helper.make_node("Conv", ["data", "kernel"], ["c"], kernel_shape=[112, 112]),
             helper.make_node("PRelu", ["c", "slope"], ["p"]),
             helper.make_node("Flatten", ["p"], ["fc1"]),
         ],
-        {"data": (1, 3, 8, 8)},
+        {"data": (1, 3, 112, 112)},
         {"fc1": (1, 4)},
         weights,
     )
+
+
+@pytest.fixture(scope="session")
+def portrait():
+    """A photo of one face, RGB uint8."""
+    return np.asarray(Picture.open(portrait_path("obama")).convert("RGB"))
 
 
 @pytest.fixture

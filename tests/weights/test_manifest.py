@@ -11,6 +11,9 @@ def test_every_network_says_its_source_licence_and_caveat():
     assert set(networks) == {
         "mtcnn",
         "centerface",
+        "retinaface",
+        "deepface-retinaface",
+        "facenet512",
         "arcface-mobilefacenet",
         "arcface-resnet100",
         "dlib-hog",
@@ -22,7 +25,7 @@ def test_every_network_says_its_source_licence_and_caveat():
         assert len(network.training_data) > 40, (
             f"{network.name} does not say what it was trained on"
         )
-        assert all(member.size > 0 for member in network.members)
+        assert all((member.size > 0) == bool(member.sha256) for member in network.members)
         assert network.thresholds["accept"] > 0
 
 

@@ -45,14 +45,14 @@ def test_a_file_that_is_no_network(tmp_path):
 
 def test_names_and_shapes(path):
     session = open_session(path)
-    assert session.inputs == {"data": (1, 3, 8, 8)}
+    assert session.inputs == {"data": (1, 3, 112, 112)}
     assert session.outputs == {"fc1": (1, 4)}
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_one_session_in_several_threads_answers_as_in_one(path, threads):
     session = open_session(path, Runtime(threads=threads))
-    pictures = np.random.default_rng(0).normal(0, 1, (40, 1, 3, 8, 8)).astype(np.float32)
+    pictures = np.random.default_rng(0).normal(0, 1, (40, 1, 3, 112, 112)).astype(np.float32)
     expected = [session.run({"data": picture})[0] for picture in pictures]
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda picture: session.run({"data": picture}, ["fc1"])[0], pictures))

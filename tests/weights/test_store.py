@@ -26,7 +26,7 @@ def test_fetched_once_and_any_batch_goes(cache, server, tiny):
     located = locate("tiny", "recognizer", networks=networks)
     assert located.digest == locate("tiny", "recognizer", networks=networks).digest
     assert server.requests == ["net.onnx"]
-    pictures = np.random.default_rng(0).normal(0, 1, (3, 3, 8, 8)).astype(np.float32)
+    pictures = np.random.default_rng(0).normal(0, 1, (3, 3, 112, 112)).astype(np.float32)
     session = open_session(located.files["model"])
     together = session.run({"data": pictures})[0]
     alone = np.concatenate([session.run({"data": picture[None]})[0] for picture in pictures])

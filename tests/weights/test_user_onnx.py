@@ -41,26 +41,26 @@ def test_a_recognizer_by_path(tmp_path, cache, recognizer_bytes):
     path.write_bytes(recognizer_bytes)
     located = locate(path, "recognizer")
     network = located.network
-    assert (network.input_size, network.feature_size, network.batch_size) == ((8, 8), 4, 1)
+    assert (network.input_size, network.feature_size, network.batch_size) == ((112, 112), 4, 1)
     assert (network.mean, network.scale) == (127.5, 1 / 127.5)
     assert network.licence == "user supplied"
-    picture = np.random.default_rng(1).normal(0, 1, (1, 3, 8, 8)).astype(np.float32)
+    picture = np.random.default_rng(1).normal(0, 1, (1, 3, 112, 112)).astype(np.float32)
     (found,) = open_session(located.files["model"]).run({"data": picture})
     original = ReferenceEvaluator(onnx.ModelProto.FromString(recognizer_bytes))
     np.testing.assert_allclose(
-        found, original.run(None, {"data": picture})[0], rtol=1e-4, atol=1e-4
+        found, original.run(None, {"data": picture})[0], rtol=1e-3, atol=1e-3
     )
 
 
 def test_a_recognizer_that_normalises_itself_is_fed_plain_pixels(tmp_path, cache, model_bytes):
-    weights = {"shift": [127.5], "kernel": np.ones((2, 3, 8, 8))}
+    weights = {"shift": [127.5], "kernel": np.ones((2, 3, 112, 112))}
     nodes = [
         helper.make_node("Sub", ["data", "shift"], ["s"]),
-        helper.make_node("Conv", ["s", "kernel"], ["c"], kernel_shape=[8, 8]),
+        helper.make_node("Conv", ["s", "kernel"], ["c"], kernel_shape=[112, 112]),
         helper.make_node("Flatten", ["c"], ["fc1"]),
     ]
     path = tmp_path / "mine.onnx"
-    path.write_bytes(model_bytes(nodes, {"data": ("N", 3, 8, 8)}, {"fc1": ("N", 2)}, weights))
+    path.write_bytes(model_bytes(nodes, {"data": ("N", 3, 112, 112)}, {"fc1": ("N", 2)}, weights))
     network = locate(path, "recognizer").network
     assert (network.mean, network.scale, network.batch_size) == (0.0, 1.0, None)
 
@@ -79,9 +79,9 @@ def test_an_old_mxnet_export_is_repaired(tmp_path, cache, model_bytes):
         helper.make_node("Flatten", ["p"], ["fc1"]),
     ]
     path = tmp_path / "old.onnx"
-    shapes = {"data": (1, 3, 8, 8)}, {"fc1": (1, 4 * 36)}
+    shapes = {"data": (1, 3, 112, 112)}, {"fc1": (1, 4 * 110 * 110)}
     path.write_bytes(model_bytes(nodes, *shapes, weights, opset=8, ir_version=3))
-    picture = rng.normal(0, 1, (1, 3, 8, 8)).astype(np.float32)
+    picture = rng.normal(0, 1, (1, 3, 112, 112)).astype(np.float32)
     (found,) = open_session(locate(path, "recognizer").files["model"]).run({"data": picture})
     windows = np.lib.stride_tricks.sliding_window_view(picture[0], (3, 3), axis=(1, 2))
     normalised = (np.einsum("chwij,ocij->ohw", windows, kernel) - 3) / 2 * 2 + 1
@@ -112,14 +112,14 @@ def test_a_detector_by_path_takes_any_size_and_batch(tmp_path, cache, model_byte
 def test_a_detector_of_another_form_is_refused(tmp_path, cache, model_bytes, channels):
     path = tmp_path / "yolo.onnx"
     path.write_bytes(centerface_like(model_bytes, channels))
-    with pytest.raises(WeightsError, match=r"yolo\.onnx: not a CenterFace-like"):
+    with pytest.raises(WeightsError, match=r"yolo\.onnx: fits no family of detectors"):
         locate(path, "detector")
 
 
 def test_a_detector_is_no_recognizer(tmp_path, cache, model_bytes):
     path = tmp_path / "center.onnx"
     path.write_bytes(centerface_like(model_bytes))
-    with pytest.raises(WeightsError, match="not a recogniser"):
+    with pytest.raises(WeightsError, match="fits no family of recognisers"):
         locate(path, "recognizer")
 
 
