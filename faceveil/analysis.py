@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from faceveil import __version__
 from faceveil.decisions import Decision, Mode, Point, SelectionRecord
 from faceveil.errors import InputError, UsageError
-from faceveil.faces import DetectionLog, FaceSequence, Floats, Ints, Models, Provenance
+from faceveil.faces import DetectionLog, FaceSequence, Floats, Ints, Kind, Models, Provenance
 from faceveil.files import replace_file
 from faceveil.frame_range import FrameRange
 
@@ -97,6 +97,7 @@ def to_document(analysis: Analysis) -> dict[str, Any]:
         {
             "id": index,
             "identity": int(identity),
+            "kind": sequence.kind.word,
             "shot": sequence.shot,
             "decision": asdict(decision),
             "frames": sequence.frames,
@@ -277,6 +278,7 @@ def _sequence(item: object, where: str, frame_count: int) -> tuple[FaceSequence,
         scores=scores,
         provenance=_provenance(item, where, len(frames)),
         shot=_get(item, "shot", int, where),
+        kind=_kind(item, where),
     )
     decision = _decision(_get(item, "decision", dict, where), f"{where}.decision")
     return sequence, _get(item, "identity", int, where), decision
@@ -295,6 +297,15 @@ def _decision(data: dict[str, Any], where: str) -> Decision:
         similarity=None if similarity is None else float(similarity),
         uncertain=_get(data, "uncertain", bool, where),
     )
+
+
+def _kind(item: dict[str, Any], where: str) -> Kind:
+    """Older files name no kind: they hold faces alone."""
+    kinds = {kind.word: kind for kind in Kind}
+    word = item.get("kind", Kind.FACE.word)
+    if word not in kinds:
+        raise _FieldError(f"{where}.kind must be one of {', '.join(kinds)}; found {word!r:.60}")
+    return kinds[word]
 
 
 def _provenance(item: dict[str, Any], where: str, count: int) -> NDArray[np.uint8]:

@@ -31,13 +31,34 @@ MAX_FEATURE_SAMPLES = 32
 _NOT_THE_FORMAT = (KeyError, TypeError, ValueError, OverflowError, AttributeError, struct.error)
 
 
+class Kind(IntEnum):
+    """What a sequence follows."""
+
+    FACE = 0
+    HEAD = 1
+    PLATE = 2
+    PERSON = 3
+    SCREEN = 4
+    OTHER = 5
+
+    @property
+    def word(self) -> str:
+        """Its name in files."""
+        return self.name.lower()
+
+
 class Provenance(IntEnum):
-    """Where a box of a sequence comes from."""
+    """Where a box of a sequence comes from.
+
+    `MANUAL` was drawn by a person, `TRACKED` followed from such a box by its pixels.
+    """
 
     DETECTED = 0
     LOW_SCORE = 1
     INTERPOLATED = 2
     EXTENDED = 3
+    TRACKED = 4
+    MANUAL = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +285,7 @@ def _face_table(faces: list[dict[str, Any]]) -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceSequence:
-    """One face followed through the frames of one shot, as columns.
+    """One face, or another object, followed through the frames of one shot, as columns.
 
     Attributes
     ----------
@@ -285,6 +306,8 @@ class FaceSequence:
         The frames of these samples.
     feature_quality : ndarray of float32 [k]
         Their quality: the larger, the more a sample counts.
+    kind : Kind
+        What it follows.
     """
 
     frames: Ints
@@ -295,6 +318,7 @@ class FaceSequence:
     feature_frames: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
     feature_quality: Floats = field(default_factory=lambda: _empty(0))
     features: Floats = field(default_factory=lambda: _empty(0, 0))
+    kind: Kind = Kind.FACE
 
     def __len__(self) -> int:
         return len(self.frames)

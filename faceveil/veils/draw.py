@@ -15,6 +15,7 @@ from faceveil.media.frames import Planes
 KEPT = (40, 120, 255)
 VEILED = (235, 50, 40)
 _WHITE = (255, 255, 255)
+_GUESSED = (Provenance.INTERPOLATED, Provenance.EXTENDED, Provenance.TRACKED)
 _DASH = 4
 """Length of a dash, in line widths."""
 
@@ -36,7 +37,7 @@ def draw_boxes(
         Pixels of the upright frame.
     veiled : ndarray of bool [n]
     provenance : ndarray of uint8 [n]
-        Boxes that were not detected are dashed.
+        Boxes that were neither detected nor drawn by a person are dashed.
     identities : ndarray of int32 [n]
         The number written on each box.
 
@@ -47,7 +48,7 @@ def draw_boxes(
     """
     height, width = planes.planes[0].shape[:2]
     line = max(2, round(min(height, width) / 300))
-    guessed = provenance >= Provenance.INTERPOLATED
+    guessed = np.isin(provenance, _GUESSED)
     for box, veil, dashed, identity in zip(boxes, veiled, guessed, identities, strict=True):
         colour = VEILED if veil else KEPT
         for edge in _edges(box.tolist(), line, dashed=bool(dashed)):

@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 from faceveil.analysis import Analysis, SourceInfo, read_selection, selection_to_dict
 from faceveil.decisions import Decision
 from faceveil.errors import InputError
-from faceveil.faces import DetectionLog, FaceSequence, Models
+from faceveil.faces import DetectionLog, FaceSequence, Kind, Models
 
 
 def without_features(analysis: Analysis) -> Analysis:
     """As it would be read back from analysis.json."""
     plain = [
-        FaceSequence(item.frames, item.boxes, item.scores, item.provenance, item.shot)
+        FaceSequence(
+            item.frames, item.boxes, item.scores, item.provenance, item.shot, kind=item.kind
+        )
         for item in analysis.sequences
     ]
     return replace(analysis, sequences=plain)
@@ -50,6 +52,7 @@ def pack(analysis: Analysis) -> bytes:
         identities=analysis.identities,
         lengths=np.array([len(item) for item in sequences], np.int64),
         shots=np.array([item.shot for item in sequences], np.int32),
+        kinds=np.array([item.kind for item in sequences], np.uint8),
         frames=_joined([item.frames for item in sequences]),
         boxes=_joined([item.boxes for item in sequences]).reshape(-1, 4),
         scores=_joined([item.scores for item in sequences]),
@@ -81,8 +84,9 @@ def _analysis(columns: dict[str, NDArray[Any]]) -> Analysis:
             columns["scores"][row],
             columns["provenance"][row],
             int(shot),
+            kind=Kind(kind),
         )
-        for row, shot in zip(rows, columns["shots"], strict=True)
+        for row, shot, kind in zip(rows, columns["shots"], columns["kinds"], strict=True)
     ]
     return Analysis(
         source=SourceInfo(**others["source"]),
