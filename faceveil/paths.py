@@ -46,14 +46,11 @@ class Written:
         Where it will be.
     kind
         Whether it is a file or a folder.
-    bytes
-        How many bytes are expected at least, where that is known.
     """
 
     what: str
     path: Path
     kind: Kind = Kind.FILE
-    bytes: int = LEAST_ROOM
 
 
 def check_paths(
@@ -91,6 +88,41 @@ def check_paths(
     _check_distinct(sources, written)
     for item in written:
         _check_existing(item, overwrite)
+
+
+def check_room(path: Path, needed: int, what: str) -> None:
+    """Refuse to start what would not fit on the disk.
+
+    Parameters
+    ----------
+    path
+        A file or folder that will be written.
+    needed
+        Its size in bytes, about, together with all that is written at the same time.
+    what
+        What it is, for messages: "the report".
+
+    Raises
+    ------
+    OutputError
+        Where less is free; the message says how much is needed and how much there is.
+    """
+    real = Path(os.path.realpath(path))
+    folder = next((item for item in real.parents if item.is_dir()), real.parent)
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return  # a file system that does not say
+    if free < needed:
+        raise OutputError(
+            f"{path}: {what} needs about {in_words(needed)}, and {in_words(free)} are free in "
+            f"{folder}; free space or choose another disk"
+        )
+
+
+def in_words(size: int) -> str:
+    """A number of bytes for people: "1.5 MB"."""
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 def written_paths(
@@ -178,12 +210,7 @@ def _check_place(item: Written) -> None:
         raise OutputError(f"{path}: the folder {folder} does not exist; create it first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: the folder {folder} may not be written to")
-    free = shutil.disk_usage(folder).free
-    if free < item.bytes:
-        raise OutputError(
-            f"{path}: only {free / 1e6:.1f} MB are free in {folder}, and {item.what} needs "
-            f"about {item.bytes / 1e6:.1f} MB; free space or choose another disk"
-        )
+    check_room(path, LEAST_ROOM, item.what)
 
 
 def _longest_name(folder: Path) -> int:

@@ -27,7 +27,7 @@ from faceveil.identity.limit import limit
 from faceveil.identity.request import SelectionRequest, TimeSpan
 from faceveil.identity.select import Selection, decide_sequences
 from faceveil.identity.thresholds import thresholds_of
-from faceveil.media.frames import EncodeOptions, FrameSource
+from faceveil.media.frames import EncodeOptions, FrameSource, Problem
 from faceveil.media.matte import open_matte
 from faceveil.media.open import open_sink, open_source
 from faceveil.paths import check_paths, readable, written_paths
@@ -120,7 +120,8 @@ def analyse(
     tracker = None
     if tracking is not None and not stills:
         tracker = PixelTracker(source, tracking, workers, progress)
-    return _connect(frames, options or SequenceOptions(), (source.width, source.height), tracker)
+    size = (source.width, source.height)
+    return _connect(frames, options or SequenceOptions(), size, tracker, source.problems)
 
 
 def follow(
@@ -145,6 +146,7 @@ def _connect(
     options: SequenceOptions,
     size: tuple[int, int],
     tracker: PixelTracker | None,
+    problems: Sequence[Problem] = (),
 ) -> Found:
     builder = SequenceBuilder(options)
     models, unknown, seen = None, [], bytearray()
@@ -158,7 +160,8 @@ def _connect(
         if frame.faces.error is not None:
             unknown.append(frame.item)
     if not seen:
-        raise InputError("the input has no frame that can be read")
+        reason = f" ({problems[0].message})" if problems else ""
+        raise InputError(f"the input has no frame that can be read{reason}")
     analysed = np.frombuffer(seen, np.bool_)
     track = None
     if tracker is not None:

@@ -41,7 +41,8 @@ class VerifyOptions:
     Parameters
     ----------
     every
-        The networks see every `every`-th frame, and one frame at least of each veiled sequence.
+        The networks see every `every`-th frame, and one frame at least of each veiled sequence;
+        of unrelated pictures all.
         The pixels of every veil on every frame are compared with the input in any case.
     publish_violations
         Whether an output that shows what must be veiled is published under its own name all the

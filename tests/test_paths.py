@@ -10,6 +10,7 @@ from faceveil.paths import (
     Kind,
     Written,
     check_paths,
+    check_room,
     temporary_beside,
     with_ending,
     written_paths,
@@ -106,9 +107,8 @@ def test_places_that_cannot_be_written_are_refused(video, tmp_path, monkeypatch)
         check_paths([video], [report(video / "r.json")])
     with pytest.raises(OutputError, match="longer than the 255 bytes"):
         check_paths([video], [report(tmp_path / ("å" * 130))])
-    huge = Written("the output", tmp_path / "o.mp4", bytes=10**18)
-    with pytest.raises(OutputError, match="are free in"):
-        check_paths([video], [huge])
+    with pytest.raises(OutputError, match=r"the report needs about 1,000.* GB.* GB are free in"):
+        check_room(tmp_path / "r.json", 10**18, "the report")
     monkeypatch.setattr(os, "access", lambda path, mode: mode == os.R_OK)
     with pytest.raises(OutputError, match="may not be written to"):
         check_paths([video], [report(tmp_path / "r.json")])

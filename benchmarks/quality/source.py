@@ -46,6 +46,7 @@ class HeldSource:
 
     kind: SourceKind = "video"
     rate: Fraction | None = Fraction(25)
+    byte_count = 0
 
     def __init__(self, footage: Footage) -> None:
         self.path = Path("clip")

@@ -77,7 +77,7 @@ class VerificationStep:
         is_stills = self._analysis.source.kind == "stills"
         try:
             verification = verify(
-                open_source(sink.finish(), stills=is_stills, recursive=is_stills),
+                open_source(sink.finish(), stills=is_stills, recursive=is_stills, gaps=True),
                 self._analysis,
                 self._analyzer,
                 self._style,

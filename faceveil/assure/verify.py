@@ -86,7 +86,8 @@ def verify(
         One a sequence, by which people are recognised; by default those of the features that the
         sequences of the analysis hold.
     every : int
-        The analyzer checks every so many frames, and at least one frame of each veiled sequence.
+        The analyzer checks every so many frames, and at least one frame of each veiled sequence;
+        of unrelated pictures all, since none says anything about another.
     workers : int
         Number of threads.
     crops : Path, optional
@@ -320,10 +321,13 @@ class _FrameCheck:
 
 
 def _sample(analysis: Analysis, every: int) -> frozenset[int]:
-    """Every `every`-th frame, and the middle of each veiled sequence that has none of the others.
+    """Every `every`-th frame, and the middle of each veiled sequence that has none of the others;
+    of unrelated pictures all.
 
-    Short ones come first: their middles are likely to lie in longer ones.
+    Short sequences come first: their middles are likely to lie in longer ones.
     """
+    if analysis.source.kind == "stills":
+        return frozenset(range(analysis.source.frame_count))
     sample = set(range(0, analysis.source.frame_count, every))
     veiled = [analysis.sequences[index] for index in np.flatnonzero(analysis.veiled).tolist()]
     for sequence in sorted(veiled, key=len):

@@ -323,7 +323,8 @@ def add_verification(parser: argparse.ArgumentParser) -> None:
         default="sampled",
         metavar="WHICH",
         help="the frames that the networks search: sampled (default: every 30th, and at least one "
-        "of each sequence), every, a number N for every Nth, or off: nothing is verified",
+        "of each sequence; unrelated pictures all), every, a number N for every Nth, or off: "
+        "nothing is verified",
     )
     add_crops(group)
     add_on_violation(group)

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from faceveil.cli.many import Work
-from faceveil.paths import check_paths, written_paths
+from faceveil.paths import check_paths, in_words, written_paths
 
 if TYPE_CHECKING:
     from faceveil.media.frames import FrameSource, Loss
@@ -33,18 +33,21 @@ def describe(options: argparse.Namespace, work: Work) -> int:
         analysis=options.analysis_output,
         contact_sheet=options.contact_sheet,
         report=options.report,
+        matte=Path(options.matte) if options.matte else None,
+        keyframes=options.keyframes,
     )
     has_folder = Path(work.output).parent.exists() or options.output_dir is None
-    check_paths(
-        [work.input, *request.photos], written if has_folder else [], overwrite=options.overwrite
-    )
+    checked = [item for item in written if item.path.parent.exists() or options.output_dir is None]
+    check_paths([work.input, *request.photos], checked, overwrite=options.overwrite)
     source = open_source(
         work.input, stills=options.stills, recursive=options.recursive, hwaccel=options.hwaccel
     )
     losses: Sequence[Loss] = ()
+    room: Sequence[str] = ()
     if has_folder:
         encode = encode_options_of(options)
-        losses = open_sink(work.output, source, encode, overwrite=options.overwrite).losses
+        sink = open_sink(work.output, source, encode, overwrite=options.overwrite)
+        losses, room = sink.losses, [f"would need    at least about {in_words(sink.needed)}"]
     count = source.frame_count or "an unknown number of"
     rate = f", {float(source.rate):.2f} a second" if source.rate else ""
     lines = [
@@ -53,6 +56,7 @@ def describe(options: argparse.Namespace, work: Work) -> int:
         *(f"would write   {item.path}: {item.what}" for item in written),
         f"would veil    {_people(request.mode)}",
         *(f"would lose    {loss}" for loss in losses),
+        *room,
         f"would take    {_duration(source, options)}",
         "nothing is written (--dry-run)",
     ]

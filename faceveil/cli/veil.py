@@ -18,7 +18,15 @@ from faceveil.cli.arguments import (
     add_selection,
     add_verification,
 )
-from faceveil.cli.many import Work, make_folder, veil_each, works_of
+from faceveil.cli.many import (
+    Work,
+    left_out,
+    make_folder,
+    make_side_folders,
+    veil_each,
+    works_of,
+)
+from faceveil.cli.messages import say
 from faceveil.errors import UsageError
 
 DESCRIPTION = """\
@@ -30,17 +38,10 @@ Find, follow and veil faces in one go, and verify the output before it is publis
   faceveil veil *.mp4 --output-dir veiled/            several inputs, or a folder of videos
 
 With --output-dir, an input that fails does not stop the others, outputs that exist are skipped, and
-the exit code is that of the worst failure: run the same command again to continue.
+the exit code is that of the worst failure: run the same command again to continue. --report,
+--analysis, --contact-sheet, --features, --crops, --matte and --keyframes are then folders, in which
+each input has a file of its own, such as talk.mp4.report.json.
 """
-SIDE_OUTPUTS = (
-    "features",
-    "analysis_output",
-    "contact_sheet",
-    "report",
-    "matte",
-    "keyframes",
-    "crops",
-)
 
 
 def add_veil_parser(commands: Commands) -> None:
@@ -97,11 +98,11 @@ def run_veil(options: argparse.Namespace) -> int:
                 "with --output-dir FOLDER"
             )
         return _chosen(options)(options, Work(Path(options.paths[0]), options.paths[1]))
-    for name in SIDE_OUTPUTS:
-        if getattr(options, name) is not None:
-            flag = name.removesuffix("_output").replace("_", "-")
-            raise UsageError(f"--{flag} is for one input: leave it out with --output-dir")
     works = works_of(map(Path, options.paths), options.output_dir)
+    for path in map(Path, options.paths):
+        for name in left_out(path):
+            say(options, f"{path / name}: left out, since it is no video; name it by itself")
+    make_side_folders(options, make=not options.dry_run)
     if not options.dry_run:
         make_folder(options.output_dir)
     return veil_each(works, options, _chosen(options))

@@ -13,6 +13,7 @@ from faceveil.cli.arguments import (
     add_networks,
     add_overwrite,
     add_progress,
+    add_reading,
     add_style,
 )
 from faceveil.errors import UsageError
@@ -67,9 +68,10 @@ def add_verify_parser(commands: Commands) -> None:
         default="sampled",
         metavar="WHICH",
         help="the frames that the networks search: sampled (default: every 30th, and at least one "
-        "of each sequence), every, or a number N for every Nth",
+        "of each sequence; unrelated pictures all), every, or a number N for every Nth",
     )
     parser.add_argument("--json", type=parsing.path, metavar="JSON", help="write what was found")
+    add_reading(parser)
     add_crops(parser)
     add_overwrite(parser)
     add_style(parser.add_argument_group("what was rendered"))
@@ -106,7 +108,8 @@ def run_verify(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
     )
     analysis = read_analysis(options.analysis)
-    output = open_source(options.output, stills=analysis.source.kind == "stills")
+    is_stills = analysis.source.kind == "stills"
+    output = open_source(options.output, stills=is_stills, recursive=is_stills, gaps=True)
     original = _original(analysis, options)
     if options.features:
         features = read_features(analysis.sequences, analysis.source.digest, options.features)
@@ -138,6 +141,11 @@ def _original(analysis: Analysis, options: argparse.Namespace) -> FrameSource | 
 
     if options.input is None:
         return None
-    original = open_source(options.input, stills=analysis.source.kind == "stills")
+    original = open_source(
+        options.input,
+        stills=analysis.source.kind == "stills",
+        recursive=options.recursive,
+        hwaccel=options.hwaccel,
+    )
     analysis.check_source(original.digest())
     return original

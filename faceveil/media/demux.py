@@ -23,6 +23,17 @@ _DEMUXERS = (
 MAX_FAILURES = 20
 """After as many unreadable packets in a row the rest of the file is given up."""
 
+_NO_VIDEOS = {
+    b"\xff\xd8\xff": "a JPEG picture: name it .jpg",
+    b"\x89PNG": "a PNG picture: name it .png",
+    b"BM": "a BMP picture: name it .bmp",
+    b"II*\0": "a TIFF picture: name it .tif",
+    b"MM\0*": "a TIFF picture: name it .tif",
+    b"%PDF": "a PDF document: export its pages as pictures",
+    b"#EXTM3U": "a playlist: name the video itself",
+    b"ffconcat": "a playlist: name the video itself",
+}
+"""What files that are no videos begin with, and what they are."""
 _NEXT_JPEG = re.compile(rb"\xff\xd9\xff\xd8\xff")
 _JPEG_SEARCHED = 16_000_000
 
@@ -50,11 +61,14 @@ def open_input(path: Path, hwaccel: str | None = None) -> InputContainer:
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
     accelerator = _accelerator(hwaccel) if hwaccel else None
+    is_mjpeg = _is_raw_mjpeg(path)
+    if not is_mjpeg:
+        _refuse_other_files(path)
     try:
         # Without the lists a playlist named .mp4 would make us open other files and URLs.
         return av.open(
             f"file:{path}",
-            format="mjpeg" if _is_raw_mjpeg(path) else None,
+            format="mjpeg" if is_mjpeg else None,
             metadata_errors="replace",
             container_options={"protocol_whitelist": "file", "format_whitelist": _DEMUXERS},
             hwaccel=accelerator,
@@ -75,6 +89,18 @@ def _accelerator(kind: str) -> HWAccel:
         return HWAccel(kind, allow_software_fallback=False)
     except (FFmpegError, ValueError, RuntimeError) as error:
         raise UsageError(f"this machine has no device for hwaccel {kind!r} ({error})") from error
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Raise InputError for a file that begins as one that FFmpeg would take for something else.
+
+    It finds a video in a PDF that holds JPEG pictures, for example.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+    for mark, kind in _NO_VIDEOS.items():
+        if head.startswith(mark):
+            raise InputError(f"{path}: is no video but {kind}")
 
 
 def _is_raw_mjpeg(path: Path) -> bool:

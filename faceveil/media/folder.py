@@ -89,6 +89,9 @@ class FolderSource:
         The pictures are unrelated.
     recursive
         Read stills of the folders below, too; frames are then named by their path below `path`.
+    gaps
+        Numbers of frames may be missing, as in the output of a folder of which some could not be
+        read.
 
     Attributes
     ----------
@@ -105,7 +108,9 @@ class FolderSource:
 
     rate: Fraction | None = None
 
-    def __init__(self, path: Path, stills: bool = False, *, recursive: bool = False) -> None:
+    def __init__(
+        self, path: Path, stills: bool = False, *, recursive: bool = False, gaps: bool = False
+    ) -> None:
         self.path = path
         self.kind: SourceKind = "stills" if stills else "folder"
         self.problems: list[Problem] = []
@@ -114,15 +119,18 @@ class FolderSource:
         is_file = path.is_file()
         self._root = path.parent if is_file else path
         found = [path] if is_file else _files(path, suffixes, self.left_out, recursive and stills)
-        self.pictures = found if stills else _numbered(path, found)
+        self.pictures = found if stills else _numbered(path, found, gaps)
         headers = [(picture, _header(picture)) for picture in self.pictures]
         known = [(picture, header) for picture, header in headers if header is not None]
+        if not known and is_file:
+            read_stored(path)  # says why
         if not known:
             raise InputError(f"{path}: none of its {len(headers)} pictures can be read")
         if not stills:
             _check_sizes(known)
         self._pages = [header.pages if header else 1 for _, header in headers]
         self.frame_count: int | None = sum(self._pages)
+        self.byte_count = sum(picture.stat().st_size for picture in self.pictures)
         self.width = max(header.width for _, header in known)
         self.height = max(header.height for _, header in known)
 
@@ -182,9 +190,11 @@ def _files(
 
 
 def _why_left_out(path: Path) -> str:
+    if not path.exists():
+        return "it is a link to nothing"
     if path.suffix.lower() in SUFFIXES:
         return "frames of a video are PNG or JPEG; unrelated pictures are read with --stills"
-    return f"its name ends in none of {', '.join(SUFFIXES)}"
+    return "its name is not that of a picture"
 
 
 def _check_readable(path: Path, pages: int) -> None:
@@ -195,8 +205,8 @@ def _check_readable(path: Path, pages: int) -> None:
         raise InputError(f"{path}: holds {found} pictures, not {pages}")
 
 
-def _numbered(folder: Path, pictures: list[Path]) -> list[Path]:
-    """The pictures in order of their numbers, which have no gap."""
+def _numbered(folder: Path, pictures: list[Path], gaps: bool) -> list[Path]:
+    """The pictures in order of their numbers, which have no gap unless there may be some."""
     by_number: dict[int, list[Path]] = defaultdict(list)
     prefixes: dict[str, Path] = {}
     for path in pictures:
@@ -218,9 +228,9 @@ def _numbered(folder: Path, pictures: list[Path]) -> list[Path]:
     if double:
         raise InputError(f"{folder}: {len(double)} frames exist twice: {_few(double)}")
     first, last = min(by_number), max(by_number)
-    if last - first + 1 != len(by_number):
+    if last - first + 1 != len(by_number) and not gaps:
         raise InputError(f"{folder}: {_missing(by_number, first, last)}")
-    return [by_number[number][0] for number in range(first, last + 1)]
+    return [by_number[number][0] for number in sorted(by_number)]
 
 
 def _missing(by_number: dict[int, list[Path]], first: int, last: int) -> str:

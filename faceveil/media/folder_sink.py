@@ -11,8 +11,9 @@ from faceveil.media.losses import LossList
 from faceveil.media.paged_picture import PagedPicture
 from faceveil.media.picture_encode import Encoded
 from faceveil.media.publish import output_error, remove, replace_folder
+from faceveil.media.room import pictures_bytes
 from faceveil.media.stored_frame import StoredFrame, encode_frame, frame_name
-from faceveil.paths import temporary_beside
+from faceveil.paths import check_room, temporary_beside
 
 
 class FolderSink:
@@ -51,6 +52,8 @@ class FolderSink:
         if path.exists() and any(path.iterdir()):
             _check_replaceable(path, overwrite)
         self.path = path
+        self.needed = pictures_bytes(source)
+        check_room(path, self.needed, "the output")
         self._source = source
         self._strip = strip_metadata
         self._temporary = temporary_beside(path)

@@ -202,7 +202,7 @@ class Loss:
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.what} is not kept ({self.why})"
+        return f"{place}{self.what}: not kept ({self.why})"
 
 
 SourceKind = Literal["video", "folder", "stills"]
@@ -221,6 +221,8 @@ class FrameSource(Protocol):
     """How many frames there are; None or an estimate where only decoding can tell."""
     rate: Fraction | None
     """Average frames per second, None for pictures."""
+    byte_count: int
+    """Size of the files that the frames are read from."""
     problems: list[Problem]
     """What the last iteration could not read, filled while iterating."""
 
@@ -257,6 +259,8 @@ class LocalSink(FrameSink, Protocol):
 
     path: Path
     """Where leaving the block publishes the output; another may be set before that."""
+    needed: int
+    """The bytes that the output takes at least, about, checked to be free before work starts."""
 
     def finish(self) -> Path:
         """Complete the output and say where it lies, hidden, until it is published.

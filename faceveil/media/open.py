@@ -29,6 +29,8 @@ def open_source(
     stills: bool = False,
     recursive: bool = False,
     hwaccel: str | None = None,
+    *,
+    gaps: bool = False,
 ) -> FrameSource:
     """The frames at a path.
 
@@ -36,13 +38,15 @@ def open_source(
     ----------
     path
         A video file, a picture file, a folder of pictures, frames under a prefix of S3
-        (s3://bucket/prefix), or `-` for a video on standard input.
+        (s3://bucket/prefix), `-` for a video on standard input, or another pipe with a video.
     stills
         The pictures are unrelated: any names, each its own size.
     recursive
         Read stills of the folders below, too.
     hwaccel
         The kind of device that decodes a video, as FFmpeg names it (`cuda`, `qsv`).
+    gaps
+        Numbers of frames in a folder may be missing.
 
     Raises
     ------
@@ -60,12 +64,14 @@ def open_source(
     if not is_pipe and not path.exists():
         raise InputError(f"{path}: there is no such file or folder")
     if path.is_dir():
-        return FolderSource(path, stills, recursive=recursive)
+        return FolderSource(path, stills, recursive=recursive, gaps=gaps)
     if is_picture(path):
         return FolderSource(path, stills=True)
     if stills:
         raise UsageError(f"{path}: stills are pictures, not a video")
-    return PipedSource(hwaccel=hwaccel) if is_pipe else VideoSource(path, hwaccel=hwaccel)
+    if is_pipe or path.is_fifo():
+        return PipedSource(None if is_pipe else path.open("rb"), hwaccel=hwaccel)
+    return VideoSource(path, hwaccel=hwaccel)
 
 
 def open_sink(

@@ -170,6 +170,8 @@ def read_pages(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> Iterator[S
                     yield _stored(picture, content, number, name, max_pixels)
     except (InputError, MemoryError):
         raise
+    except UnidentifiedImageError as error:
+        raise InputError(f"{name}: is no picture of a known format") from error
     except PillowImage.DecompressionBombError as error:
         raise InputError(f"{name}: larger than the limit of {max_pixels} pixels") from error
     except Exception as error:  # decoders of broken files raise almost anything

@@ -113,6 +113,7 @@ class S3Frames:
             self.first_number = part.first.number
             self._numbers = range(part.frames.first, part.frames.end)
         self.frame_count: int | None = len(self._numbers)
+        self.byte_count = int(self.keys.sizes.sum())
         self.width, self.height = size or self._find_size()
         self._expected: NDArray[np.int64] | None = None
 

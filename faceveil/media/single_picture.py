@@ -30,6 +30,7 @@ class SinglePictureSink:
         self._folder = FolderSink(
             temporary_beside(path.with_suffix("")), source, strip_metadata=strip_metadata
         )
+        self.needed = self._folder.needed
 
     @property
     def losses(self) -> list[Loss]:

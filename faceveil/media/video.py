@@ -70,6 +70,7 @@ class VideoSource:
             self.time_base = Fraction(stream.time_base or Fraction(1, 90000))
             self.rate: Fraction | None = stream.average_rate or stream.guessed_rate
             self.sample_aspect_ratio = stream.sample_aspect_ratio
+            self.byte_count = path.stat().st_size
             self.frame_count = _frame_count(container, stream, self.rate)
             if self.frame_count is None or has_discontinuities(container):
                 self.frame_count = self._survey.pictures

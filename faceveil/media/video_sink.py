@@ -19,10 +19,11 @@ from faceveil.media.encoders import choose_encoder
 from faceveil.media.frames import EncodeOptions, Frame, FrameSource, Loss
 from faceveil.media.layout import LIMITED, picture_layout
 from faceveil.media.publish import output_error, remove
+from faceveil.media.room import video_bytes
 from faceveil.media.trial import try_out
 from faceveil.media.video import VideoSource
 from faceveil.media.writer import VideoWriter, WritingPlan
-from faceveil.paths import temporary_beside
+from faceveil.paths import check_room, temporary_beside
 
 
 class VideoSink:
@@ -62,6 +63,8 @@ class VideoSink:
         self._frames = 0
         self._finished = False
         plan = _plan(path, container_of(path), source, options, self._temporary)
+        self.needed = video_bytes(source, plan.encoder, options)
+        check_room(path, self.needed, "the video")
         self._plan, tag_losses = try_out(plan, path, self._temporary)
         self._losses = [
             *plan.encoder.losses,

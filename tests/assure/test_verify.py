@@ -276,6 +276,13 @@ def test_every_nth_frame_and_one_of_each_sequence_are_looked_at(scene, first, la
     assert result.veils == 0  # there was no input to compare with
 
 
+def test_of_unrelated_pictures_every_one_is_looked_at(scene):
+    """No picture says anything about another, as a frame of a video does."""
+    source, analysis = scene
+    stills = replace(analysis, source=replace(analysis.source, kind="stills"))
+    assert verify(source, stills, blind, VeilStyle(), every=7).looked_at == COUNT
+
+
 @pytest.mark.parametrize("name", ["round", "square"])
 def test_how_much_of_a_box_lies_under_veils(name):
     style = VeilStyle(name)

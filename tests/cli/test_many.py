@@ -1,5 +1,8 @@
 """Several inputs, folders of videos and single pictures, as a user veils them."""
 
+import json
+from argparse import Namespace
+
 import numpy as np
 import pytest
 from PIL import Image as Picture
@@ -10,6 +13,12 @@ from faceveil.cli.many import Work, works_of
 from faceveil.errors import UsageError
 from testkit.clips import make_clip, write_frames, write_video
 from testkit.portraits import portrait_path
+
+
+def options_for():
+    """What `veil_each` asks of the options of a command."""
+    sides = dict.fromkeys(many.SIDE_OUTPUTS)
+    return Namespace(overwrite=False, quiet=True, progress="none", dry_run=False, **sides)
 
 
 def run(*words):
@@ -48,13 +57,13 @@ def test_a_folder_of_videos_is_veiled_and_continued(folder, tmp_path, capsys):
 def test_the_worst_exit_code_is_that_of_a_face_that_shows(capsys, tmp_path):
     codes = iter([3, 4, 5, 0])
     works = [Work(tmp_path / str(n), tmp_path / f"o{n}") for n in range(4)]
-    options = type("O", (), {"overwrite": False, "quiet": True, "progress": "none"})
+    options = options_for()
     assert many.veil_each(works, options, lambda *_: next(codes)) == 4
 
 
 def test_an_error_that_is_not_ours_does_not_stop_the_others(capsys, tmp_path):
     works = [Work(tmp_path / str(n), tmp_path / f"o{n}") for n in range(2)]
-    options = type("O", (), {"overwrite": False, "quiet": True, "progress": "none"})
+    options = options_for()
 
     def veil(_, work):
         if work.input.name == "0":
@@ -71,8 +80,56 @@ def test_two_inputs_never_share_an_output(tmp_path):
         (tmp_path / part / "x.mp4").touch()
     with pytest.raises(UsageError, match="two folders"):
         works_of([tmp_path / "a", tmp_path / "b" / "x.mp4"], tmp_path / "out")
-    names = [work.output.name for work in works_of([tmp_path / "c.wmv"], tmp_path)]
-    assert names == ["c.wmv.mp4"]
+    with pytest.raises(UsageError, match="another folder than the inputs"):
+        works_of([tmp_path / "a"], tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs"),
+    [
+        (["c.wmv"], ["c.mp4"]),
+        (["c.wmv", "c.avi"], ["c.avi.mp4", "c.wmv.mp4"]),
+        (["c.wmv", "c.mp4"], ["c.mp4", "c.wmv.mp4"]),
+        (["c.ts", "c.webm", "c.M4V", "c.m2ts"], ["c.M4V", "c.m2ts", "c.ts", "c.webm"]),
+        (["c.vob", "c.jpg"], ["c.jpg", "c.mp4"]),
+    ],
+)
+def test_an_output_keeps_its_container_where_that_is_written(inputs, outputs, tmp_path):
+    works = works_of([tmp_path / name for name in inputs], tmp_path / "out")
+    assert sorted(work.output.name for work in works) == outputs
+    for name in inputs:
+        (tmp_path / name).touch()
+    alone = [works_of([tmp_path / name], tmp_path / "out")[0].output.name for name in inputs]
+    assert sorted(alone) == outputs
+
+
+def test_each_of_several_inputs_has_reports_of_its_own(folder, tmp_path, capsys):
+    """They are in folders, and an attempt that failed does not stop the next one."""
+    words = ["veil", folder, "--output-dir", tmp_path / "out", "--detector", "mtcnn", "--quiet"]
+    side = tmp_path / "side"
+    for flag in ("--report", "--analysis", "--contact-sheet", "--features", "--keyframes"):
+        words += [flag, side]
+    words += ["--crops", side, "--matte", side]
+    side.mkdir()
+    (side / "a.mp4.report.json").write_text("of an attempt that failed")
+    assert run(*words) == 0
+    endings = (".analysis.json", ".features.npz", ".keyframes.json", ".matte.mov", ".report.json")
+    endings += (".sheet.png",)
+    names = {path.name for path in side.iterdir() if path.is_file()}
+    assert names == {f"{name}{ending}" for name in ("a.mp4", "b.mkv") for ending in endings}
+    report = json.loads((side / "a.mp4.report.json").read_text())
+    assert report["output"]["name"] == "a.mp4"
+    assert run("veil", folder, "--output-dir", tmp_path / "o2", "--report", "r.json") == 2
+    assert "NAME.report.json" in capsys.readouterr().err
+
+
+def test_what_a_folder_of_videos_holds_besides_them_is_named(folder, tmp_path, capsys):
+    (folder / "cover.jpg").write_bytes(b"x")
+    (folder / "sub").mkdir()
+    assert run("veil", folder, "--output-dir", tmp_path / "out", "--dry-run") == 0
+    said = capsys.readouterr().err
+    assert "cover.jpg: left out" in said
+    assert "sub: left out" in said
 
 
 @pytest.mark.parametrize(
@@ -80,7 +137,6 @@ def test_two_inputs_never_share_an_output(tmp_path):
     [
         ("veil", "a.mp4"),
         ("veil", "a.mp4", "b.mp4", "c.mp4"),
-        ("veil", "a.mp4", "--output-dir", "out", "--report", "r.json"),
     ],
 )
 def test_how_many_paths_make_sense(words, capsys):

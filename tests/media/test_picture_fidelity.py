@@ -161,7 +161,7 @@ def test_heic_without_a_veil_stays_and_with_one_becomes_jpeg(shared_data, tmp_pa
                 assert (target / name).read_bytes() == (folder / name).read_bytes()
         else:
             assert names == {"IMG_0001.HEIC.jpg", "b.avif", "c.gif", "d.JPG", "e.jfif"}
-            assert "the format HEIC is not kept" in str(sink.losses[0])
+            assert "the format HEIC: not kept" in str(sink.losses[0])
             again = open_source(target, stills=True)
             for one, other in zip(source, again, strict=True):
                 shown, before = other.rgb().astype(int), one.rgb().astype(int)
@@ -200,7 +200,7 @@ def test_what_is_left_out_of_a_folder_is_named(tmp_path):
         for frame in source:
             sink.write(frame, changed=False)
     assert [loss.where for loss in sink.losses] == ["more/", "notes.txt", "photo.cr2"]
-    assert str(sink.losses[0]) == "more/: a folder is not kept (read with --recursive)"
+    assert str(sink.losses[0]) == "more/: a folder: not kept (read with --recursive)"
     assert isinstance(sink.losses[1], Loss)
 
 

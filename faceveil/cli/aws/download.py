@@ -14,6 +14,7 @@ from faceveil.cli.messages import say
 from faceveil.errors import InputError, OutputError, UsageError
 from faceveil.files import file_digest, replace_file
 from faceveil.parallel import ordered_map
+from faceveil.paths import check_room
 from faceveil.progress import choose_progress
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def run_download(options: argparse.Namespace) -> int:
     documents = {options.destination / name: folder.read(name) for name in names}
     if not options.overwrite:
         _check_kept(documents, results, places)
+    check_room(options.destination, _needed(client, results, places), "the download")
     for path in {options.destination, *(path.parent for path in places.values())}:
         _make_folder(path)
     for path, content in documents.items():
@@ -108,6 +110,21 @@ def _check_folder(destination: Path, places: Mapping[str, Path]) -> None:
                     f"{path}: does not belong to this job; choose another folder, so that the "
                     "frames of two jobs are never mixed"
                 )
+
+
+def _needed(client: JobClient, results: Results, places: Mapping[str, Path]) -> int:
+    """The bytes of what is not there yet, a part of which may have arrived damaged."""
+    missing = {key for key, path in places.items() if not path.exists()}
+    frames = client.bucket.folder(results.output_prefix)
+    sizes = {
+        results.output_prefix + item.name: item.size
+        for page in (frames.pages(recursive=True) if missing else ())
+        for item in page
+    }
+    for key in missing - sizes.keys():
+        found = client.bucket.find(key)
+        sizes[key] = found.size if found else 0
+    return sum(sizes[key] for key in missing)
 
 
 def _check_kept(

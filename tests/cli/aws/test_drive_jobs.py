@@ -7,6 +7,7 @@ left out (made_job.NoFaces), and SageMaker is this machine's (local_cloud).
 import json
 import time
 from fractions import Fraction
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -175,6 +176,11 @@ def test_a_download_goes_on_where_it_was_and_takes_nothing_wrong(
     out = tmp_path / "out"
     assert aws("download", uploaded, out, "--dry-run") == 0
     assert f"would download {FRAMES} of {FRAMES} files" in capsys.readouterr().out
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+        assert aws("download", uploaded, out) == OutputError.exit_code
+    assert "the download needs about" in capsys.readouterr().err
+    assert not out.exists()
     assert not out.exists()
     assert aws("download", uploaded, out) == 0
     whole = contents(out / "veiled")

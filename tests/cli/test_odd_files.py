@@ -1,0 +1,89 @@
+"""Files as people bring them, each veiled by the whole command: what failed once stays here."""
+
+import os
+import threading
+
+import pytest
+from PIL import Image
+
+from faceveil.cli.main import main
+from faceveil.media.folder import FolderSource
+from testkit.clips import make_clip, write_frames, write_video
+from testkit.portraits import portrait_path
+
+
+def veil(*words):
+    return main(["veil", *map(str, words), "--detector", "mtcnn", "--progress", "none"])
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return make_clip(240, 136, frame_count=6)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.jpg"
+    Image.open(portrait_path("obama")).convert("RGB").resize((192, 240)).save(path)
+    return path
+
+
+def test_a_damaged_frame_of_a_folder_leaves_a_gap_and_is_named(clip, tmp_path, capsys):
+    """It was exit code 4, which says that a face shows, and the output was removed."""
+    folder, out = tmp_path / "frames", tmp_path / "out"
+    write_frames(clip, folder)
+    frames = sorted(folder.iterdir())
+    frames[2].write_bytes(frames[2].read_bytes()[:3000])
+    assert veil(folder, f"{out}/", "--analysis", tmp_path / "a.json") == 3
+    assert "frame 2 (" in capsys.readouterr().err
+    assert sorted(path.name for path in out.iterdir()) == [
+        path.name for path in frames if path != frames[2]
+    ]
+    words = ("verify", out, tmp_path / "a.json", "--input", folder, "--detector", "mtcnn")
+    assert main([*map(str, words)]) == 0
+
+
+@pytest.mark.parametrize("content", ["cut", "text", "video"])
+def test_a_picture_that_cannot_be_read_says_which_and_why(content, photo, tmp_path, capsys):
+    if content == "cut":
+        photo.write_bytes(photo.read_bytes()[:2000])
+    elif content == "text":
+        photo.write_text("no picture")
+    else:
+        write_video(make_clip(96, 64, frame_count=4), tmp_path / "v.mp4")
+        (tmp_path / "v.mp4").rename(photo)
+    assert veil(photo, tmp_path / "o.jpg") == 3
+    said = capsys.readouterr().err
+    assert "photo.jpg: " in said
+    assert "cannot be read as a picture" in said or "is no picture of a known format" in said
+    assert "BytesIO" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("x.mp4", "JPEG picture: name it .jpg"), ("x.mkv", "PNG picture"), ("x.pdf", "PDF document")],
+)
+def test_what_is_no_video_is_told_for_what_it_is(name, kind, photo, tmp_path, capsys):
+    """FFmpeg finds a video in a PDF with pictures; everything else in it would be lost."""
+    image, path = Image.open(photo), tmp_path / name
+    image.save(path, kind.split()[0])
+    assert veil(path, tmp_path / "o.mp4") == 3
+    assert f"is no video but a {kind}" in capsys.readouterr().err
+
+
+def test_a_named_pipe_is_read_as_standard_input_is(clip, tmp_path):
+    """`faceveil veil <(command) out.mp4`: it was told to be an empty file."""
+    write_video(clip, tmp_path / "v.mp4")
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes((tmp_path / "v.mp4").read_bytes()))
+    writer.start()
+    assert veil(pipe, tmp_path / "o.mp4") == 0
+    writer.join()
+
+
+def test_a_link_to_nothing_is_left_out_for_that_reason(photo):
+    folder = photo.parent
+    (folder / "lost.jpg").symlink_to("nowhere.jpg")
+    (loss,) = FolderSource(folder, stills=True).left_out
+    assert str(loss) == "lost.jpg: a file: not kept (it is a link to nothing)"

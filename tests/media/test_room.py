@@ -1,0 +1,176 @@
+"""Protects: a full disk is told before work starts, and one that fills up later loses nothing."""
+
+import os
+import subprocess
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceveil.cli.main import main
+from faceveil.errors import OutputError
+from faceveil.media import folder_sink, video_sink
+from faceveil.media.folder import FolderSource
+from faceveil.media.frames import EncodeOptions
+from faceveil.media.open import open_sink, open_source
+from faceveil.media.video import VideoSource
+from testkit.clips import make_clip, write_frames, write_video
+from testkit.made_media import frame_times, make_video
+from testkit.video_files import pass_through
+
+
+@pytest.fixture
+def disk_of(tmp_path):
+    """A function that makes a disk of so many kilobytes."""
+    made = []
+
+    def make(kilobytes):
+        disk = tmp_path / f"disk{len(made)}"
+        disk.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(disk)]
+        try:
+            done = subprocess.run(command, capture_output=True, check=False, text=True)
+        except FileNotFoundError:
+            pytest.skip("there is no mount command to make a full disk with")
+        if done.returncode:
+            pytest.skip(f"a full disk needs root to mount one: {done.stderr.strip()}")
+        made.append(disk)
+        return disk
+
+    yield make
+    for disk in made:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.fixture
+def tiny_disk(disk_of):
+    return disk_of(200)
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return make_clip(320, 180, frame_count=100)
+
+
+@pytest.fixture
+def video(clip, tmp_path):
+    write_video(clip, tmp_path / "talk.mp4")
+    return tmp_path / "talk.mp4"
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("o.mp4", {}), ("o.mkv", {"crf": 0}), ("o.mov", {"codec": "prores"}), ("o/", {})],
+)
+def test_an_estimate_is_less_than_what_is_written_and_not_nothing(name, options, video, tmp_path):
+    """One that is too high would refuse what fits."""
+    source = open_source(video)
+    with open_sink(f"{tmp_path}/{name}", source, EncodeOptions(**options)) as sink:
+        for frame in source:
+            sink.write(frame, changed=False)
+    target = tmp_path / name
+    files = target.iterdir() if target.is_dir() else [target]
+    written = sum(path.stat().st_size for path in files)
+    assert written / 10 < sink.needed < written
+
+
+def test_pictures_need_as_much_as_they_take_now(clip, tmp_path):
+    write_frames(clip, tmp_path / "frames")
+    source = open_source(tmp_path / "frames")
+    sink = open_sink(tmp_path / "out", source)
+    assert sink.needed == sum(path.stat().st_size for path in (tmp_path / "frames").iterdir())
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "a.png")
+    sink = open_sink(tmp_path / "b.png", FolderSource(tmp_path / "a.png", stills=True))
+    assert sink.needed == (tmp_path / "a.png").stat().st_size
+
+
+def test_what_does_not_fit_is_refused_before_any_work(clip, video, tmp_path, disk_of, capsys):
+    disk = disk_of(1100)
+    write_frames(clip, tmp_path / "frames")
+    cases = [
+        (video, disk / "o.mov", ("--codec", "prores")),
+        (video, f"{disk}/o/", ()),
+        (tmp_path / "frames", f"{disk}/p/", ()),
+    ]
+    for source, target, more in cases:
+        words = ("veil", source, target, "--detector", "mtcnn", *more)
+        assert main([*map(str, words)]) == 5
+        said = capsys.readouterr().err
+        assert "needs about" in said
+        assert "1.1 MB are free" in said
+        assert "people" not in said
+    assert list(disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("target", ["o.mkv", "o/"])
+def test_a_disk_that_fills_up_while_working_is_one_line(
+    target, video, disk_of, capsys, monkeypatch
+):
+    """An estimate may be too low: then there is one line, and no half file."""
+    for module, name in ((video_sink, "video_bytes"), (folder_sink, "pictures_bytes")):
+        monkeypatch.setattr(module, name, lambda *_: 0)
+    disk = disk_of(1100)
+    (disk / "kept").write_bytes(b"x")
+    words = ("veil", video, f"{disk}/{target}", "--crf", "0", "--quiet", "--detector", "mtcnn")
+    assert main([*map(str, words), "--progress", "none"]) == 5
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no space left on the disk after" in line
+    assert "MB are needed" in line
+    assert [path.name for path in disk.iterdir()] == ["kept"]
+
+
+def test_a_report_that_does_not_fit_loses_no_video(video, disk_of, tmp_path, capsys, monkeypatch):
+    disk = disk_of(1100)
+
+    def full(*_):
+        (disk / "ballast").write_bytes(b"")
+        with suppress(OSError), (disk / "ballast").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1024))
+
+    monkeypatch.setattr("faceveil.rendering._report_of", lambda *_: full() or {"x": "y" * 5000})
+    words = ("veil", video, tmp_path / "o.mp4", "--report", disk / "r.json", "--quiet")
+    assert main([*map(str, words), "--detector", "mtcnn", "--progress", "none"]) == 5
+    assert "No space left" in capsys.readouterr().err
+    assert (tmp_path / "o.mp4").exists()
+    assert [path.name for path in disk.iterdir()] == ["ballast"]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_full_disk_is_told_and_cleaned_up(tmp_path, tiny_disk, suffix, monkeypatch):
+    make_video(tmp_path / "in.mp4", range(100), size=(320, 240))
+    source = VideoSource(tmp_path / "in.mp4")
+    options = EncodeOptions(crf=0)
+    monkeypatch.setattr(video_sink, "video_bytes", lambda *_: 0)
+    with (
+        pytest.raises(OutputError, match=r"no space left.* MB"),
+        open_sink(tiny_disk / f"out{suffix}", source, options) as sink,
+    ):
+        for frame in source:
+            frame.planes().planes[0][:] = np.random.default_rng(frame.number).integers(
+                0, 256, (240, 320), np.uint8
+            )
+            sink.write(frame, changed=True)
+    assert list(tiny_disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("spare", [200, 600, 2000, 5000])
+def test_a_disk_full_at_the_very_end_is_noticed(tmp_path, tiny_disk, spare):
+    path, whole = tmp_path / "in.mp4", tmp_path / "whole.mkv"
+    make_video(path, range(30))
+    pass_through(path, whole)
+    available = os.statvfs(tiny_disk)
+    free = available.f_bavail * available.f_frsize
+    (tiny_disk / "ballast").write_bytes(bytes(free - max(4096, whole.stat().st_size - spare)))
+    source = VideoSource(path)
+    target = tiny_disk / "out.mkv"
+    try:
+        with open_sink(target, source) as sink:
+            for frame in source:
+                sink.write(frame, changed=False)
+    except OutputError:
+        assert [file.name for file in tiny_disk.iterdir()] == ["ballast"]
+    else:  # a file system stores whole pages: it may just have fitted
+        assert target.stat().st_size == whole.stat().st_size
+        assert len(frame_times(target)) == 30
