@@ -68,7 +68,9 @@ def review():
 def studio(review, open_page):
     """The page over the stub."""
     with stub_review_server(review) as url:
-        yield open_page(url)
+        page = open_page(url)
+        page.locator("fv-picture canvas[aria-label*='Person']").wait_for()
+        yield page
 
 
 @pytest.fixture(scope="session")

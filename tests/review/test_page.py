@@ -23,9 +23,6 @@ def shown_frame(page):
 
 def select_left(page):
     """Select the left person's face without deciding."""
-    wait_until(
-        page, lambda: "kept" in page.locator("fv-picture canvas").get_attribute("aria-label")
-    )
     page.mouse.move(*at(page, *LEFT))
     page.keyboard.down("Shift")
     page.mouse.click(*at(page, *LEFT))

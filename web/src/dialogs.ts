@@ -133,6 +133,11 @@ export class Dialog extends LitElement {
 
   /** A list of people to choose from; without `except` a new person can be made. */
   private choice(title: string, choose: (identity: number | null) => void, except?: number) {
+    if (!this.session.people.loadMore()) {
+      setTimeout(() => {
+        this.requestUpdate();
+      }, 200);
+    }
     const word = this.filter.toLowerCase();
     const people: Person[] = [];
     for (const [, person] of this.session.people.known()) {

@@ -34,6 +34,19 @@ export class Paged<Item> {
     }
   }
 
+  /**
+   * Asks for the next page that has never been loaded, so that a list that is shown whole grows
+   * until nothing is missing. Returns whether everything is here.
+   */
+  loadMore(): boolean {
+    for (let page = 0; page * this.size < this.total; page++) {
+      if (this.pages.has(page)) continue;
+      void this.load(page);
+      return false;
+    }
+    return this.loaded;
+  }
+
   /** Asks for the first page, and keeps what is shown until newer pages have arrived. */
   refresh(): void {
     this.generation += 1;

@@ -130,12 +130,14 @@ export class RenderPanel extends LitElement {
   }
 
   private keptPeople() {
+    const isWhole = this.session.people.loadMore();
     const people: Person[] = [];
     for (const [, person] of this.session.people.known()) {
       if (person.decision !== "veil") people.push(person);
     }
     return html`<section>
       <h2>Visible in the output</h2>
+      ${isWhole ? nothing : html`<p class="muted">Looking through the list of people…</p>`}
       ${
         people.length === 0
           ? html`<p class="muted">Nobody is kept: every face is veiled.</p>`

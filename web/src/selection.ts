@@ -72,7 +72,7 @@ export class Selection {
    */
   find(): void {
     const before = this.face;
-    const { boxes, player, topics } = this.session;
+    const { boxes, player } = this.session;
     const faces = boxes.at(player.frame);
     if (!before || !faces) return;
     const near = (face: Face) => overlap(face.box, before.box);
@@ -80,8 +80,13 @@ export class Selection {
       player.frame === this.frame ? faces.toSorted((a, b) => near(b) - near(a))[0] : undefined;
     const found =
       nearest && near(nearest) > 0.5 ? nearest : faces.find((face) => isSame(face, before));
-    if (found) this.select(found);
-    else topics.emit("selection");
+    if (!found) return;
+    if (isSame(found, before) && found.veiled === before.veiled && this.sequence) {
+      this.face = found; // only its box has changed, which the frame's listeners draw
+      this.frame = player.frame;
+    } else {
+      this.select(found);
+    }
   }
 
   /** Called when the revision has risen: the sequence may begin and end elsewhere now. */

@@ -45,6 +45,9 @@ export class Session {
   stretch: NextStretch | null = null;
   findings: Finding[] = [];
   riskLeft: number | null = null;
+  /** The newest revision that is known of. */
+  private wanted = 0;
+  private renewal: Promise<void> | null = null;
   private readonly names = new Map<number, string>();
   private readonly ended = new AbortController();
   private noticeTimer = 0;
@@ -270,10 +273,20 @@ export class Session {
 
   // The server's news
 
-  /** Asks for everything anew after a correction, unless this revision is already here. */
-  private async renew(revision?: number): Promise<void> {
-    if (revision !== undefined && revision <= this.state.revision) return;
+  /** Asks for everything anew, unless this revision is already here; never twice at a time. */
+  private renew(revision = 0): Promise<void> {
+    if (revision > 0 && revision <= this.state.revision) return Promise.resolve();
+    this.wanted = Math.max(this.wanted, revision);
+    this.renewal ??= this.renewNow().finally(() => {
+      this.renewal = null;
+    });
+    return this.renewal;
+  }
+
+  private async renewNow(): Promise<void> {
     this.state = await this.api.get<State>("state");
+    if (this.state.revision < this.wanted) this.state = await this.api.get<State>("state");
+    this.wanted = this.state.revision; // lower than before where the server has started again
     this.people.refresh();
     for (const sequences of this.opened.values()) sequences.refresh();
     this.boxes.refresh();
