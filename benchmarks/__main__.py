@@ -29,6 +29,7 @@ MODULES = {
     "attack": "attack.recognisers",
     "serving": "cloud.serving",
     "scale": "cloud.scale",
+    "long_job": "cloud.long_job",
     "s3_frames": "cloud.s3_frames",
     "postprocessing": "cloud.postprocessing",
     "thesis": "cloud.thesis",

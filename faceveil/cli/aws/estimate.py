@@ -25,12 +25,18 @@ post-processing (Lambda or AWS Batch) and of S3.
 
   faceveil aws estimate talk.mp4                                    measures this machine first
   faceveil aws estimate --frames 108000 --size 1920x1080 --instance-count 1 --instance-count 8
-  faceveil aws estimate talk.mp4 --measured-fps ml.c5.xlarge=4.9    measured in a job of yours
+  faceveil aws estimate talk.mp4 --measured ml.c5.xlarge=4.9        measured in a job of yours
+  faceveil aws estimate talk.mp4 --region eu-north-1
   faceveil aws estimate talk.mp4 --prices my-prices.toml --json
 
 Prices are data with a date and a region (prices.toml; --show-prices prints it), copied from public
 lists and not asked of AWS: check them before relying on them. Frames per second come from
---measured-fps, else from a few frames of the video on this machine, else from our benchmark.
+--measured, else from a few frames of the video on this machine, else from our benchmark. A vCPU is
+one of the two threads of a core, and counts as half of a core of this machine. SageMaker sends one
+frame a vCPU, and together no more than 100 MB at once: large frames leave part of a large instance
+idle, and the table says so. GPU instances appear where they are measured: --measured
+ml.g5.xlarge=FPS.
+
 --runs FILE first computes the cost of past runs (instance type and count, seconds, price) to the
 cent, and the exit code is 3 where a stated cost differs:
 
@@ -74,7 +80,9 @@ def add_estimate_parser(verbs: Commands) -> None:
     )
     parser.add_argument("--format", choices=("jpeg", "png"), default="jpeg", help="as for `upload`")
     parser.add_argument(
+        "--measured",
         "--measured-fps",
+        dest="measured_fps",
         action="append",
         default=[],
         metavar="[TYPE=]FPS",
@@ -86,6 +94,9 @@ def add_estimate_parser(verbs: Commands) -> None:
         action="append",
         metavar="N",
         help="may be repeated; default 1 and 4",
+    )
+    parser.add_argument(
+        "--region", help="whose prices: default that of the AWS profile where it is known"
     )
     parser.add_argument("--prices", type=parsing.path, metavar="TOML", help="prices of your own")
     parser.add_argument("--show-prices", action="store_true", help="print the prices and end")
@@ -100,12 +111,12 @@ def run_estimate(options: argparse.Namespace) -> int:
     """`faceveil aws estimate`: print the estimate."""
     from faceveil.jobs.costs import job_costs as costs
     from faceveil.jobs.costs.past_runs import read_runs
-    from faceveil.jobs.costs.prices import prices_text, read_prices
+    from faceveil.jobs.costs.prices import prices_here, prices_text
 
     if options.show_prices:
         print(prices_text(), end="")
         return 0
-    prices = read_prices(options.prices)
+    prices = prices_here(options.prices, options.region)
     if options.runs is not None:
         print(read_runs(options.runs, prices))
         if options.video is None and options.frames is None:
@@ -113,12 +124,18 @@ def run_estimate(options: argparse.Namespace) -> int:
     source = _source(options)
     load = _load(source, options)
     per_vcpu, measured, origin = _speed(prices, load, source, options)
-    types = list(dict.fromkeys([*prices.transform, *measured]))
+    types = list(dict.fromkeys([*prices.estimated, *measured]))
     for name in types:
         if name not in prices.transform:
             raise UsageError(f"{name}: no price is known: add it to a file for --prices")
     rows = [
-        costs.row(prices, load, name, count, costs.instance_speed(name, per_vcpu, measured))
+        costs.row(
+            prices,
+            load,
+            name,
+            count,
+            measured.get(name) or per_vcpu * costs.frames_at_once(prices, load, name),
+        )
         for name in types
         for count in options.instance_count or COUNTS
     ]
@@ -155,7 +172,6 @@ def _speed(
 ) -> tuple[float, dict[str, float], str]:
     """Frames per second of one vCPU, those of whole instances, and their origin."""
     from faceveil.jobs.costs import job_costs as costs
-    from faceveil.jobs.transforms.request import vcpus_of
 
     measured: dict[str, float] = {}
     per_vcpu: float | None = None
@@ -168,13 +184,16 @@ def _speed(
             per_vcpu = fps
     if per_vcpu is not None:
         return per_vcpu, measured, "frames/s of one vCPU as given"
-    if measured:
-        name, fps = next(iter(measured.items()))
-        return fps / vcpus_of(name), measured, f"frames/s as measured on {', '.join(measured)}"
+    told = next((name for name in measured if name in prices.estimated), None)
+    if told is not None:
+        origin = f"frames/s as measured on {', '.join(measured)}"
+        return measured[told] / costs.frames_at_once(prices, load, told), measured, origin
     if source is None:
         origin = f"frames/s of one vCPU from {prices['speed']['source']}"
-        return costs.frames_per_second(prices, load), {}, origin
-    return measure(source), {}, "frames/s of one core of this machine, measured now"
+        return costs.frames_per_second(prices, load), measured, origin
+    share = prices["speed"]["vcpu_of_core"]
+    origin = f"frames/s of one core of this machine, measured now; a vCPU has {share:g} of them"
+    return measure(source) * share, measured, origin
 
 
 def _rate(number: str, text: str) -> float:
@@ -224,9 +243,11 @@ def table(prices: Prices, load: Load, rows: list[Row], origin: str) -> str:
             f"{row.minutes:>9.1f}{_money(row.transform):>9} ${_money(row.postprocess):>10} $"
             f"{_money(row.requests):>11} ${_money(row.total):>9} $ {mark}".rstrip()
         )
+    idle = _idle(prices, load, rows)
     gigabytes = costs.stored_gigabytes(prices, load)
     s3, billing = prices["s3"], prices["billing"]
     lines += [
+        *idle,
         "",
         f"Post-processing by {costs.rendered_by(load)}, a veil on every frame. Storing frames and "
         f"output, {gigabytes:.1f} GB: {_money(gigabytes * s3['storage_gb_month'])} $ a month.",
@@ -235,6 +256,24 @@ def table(prices: Prices, load: Load, rows: list[Row], origin: str) -> str:
         + ("paid." if billing["startup_is_paid"] else "not paid."),
     ]
     return "\n".join(lines)
+
+
+def _idle(prices: Prices, load: Load, rows: list[Row]) -> list[str]:
+    """A line about the instances that SageMaker's 100 MB leave partly idle; none where all work."""
+    from faceveil.jobs.costs import job_costs as costs
+    from faceveil.jobs.transforms.request import vcpus_of
+
+    limited = []
+    for name in dict.fromkeys(row.instance_type for row in rows):
+        frames = costs.frames_at_once(prices, load, name)
+        if frames < vcpus_of(name):
+            limited.append(f"{name} ({frames} of {vcpus_of(name)} vCPUs)")
+    if not limited:
+        return []
+    return [
+        "",
+        f"Partly idle, as at most 100 MB are sent at once: {', '.join(limited)}.",
+    ]
 
 
 def _money(dollars: float) -> str:

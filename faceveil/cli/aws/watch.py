@@ -54,14 +54,14 @@ def add_watch_parser(verbs: Commands) -> None:
 def run_watch(options: argparse.Namespace) -> int:
     """`faceveil aws watch`. Raises an error of the kind that the job failed with."""
     from faceveil.aws.clients import sagemaker_client
-    from faceveil.jobs.costs.prices import read_prices
+    from faceveil.jobs.costs.prices import prices_here
     from faceveil.jobs.transforms.watch import TransformWatch
 
     if options.every <= 0:
         raise UsageError(f"--every {options.every}: must be more than 0")
     client = client_of(options)
     transform = TransformWatch(sagemaker_client(), options.job)
-    watcher = Watcher(transform, read_prices(options.prices), _teller(options))
+    watcher = Watcher(transform, prices_here(options.prices), _teller(options))
     status = client.wait(options.job, progress=watcher.look, pause=options.every)
     if status.failure is not None:
         raise _error(options.job, status.failure)

@@ -19,8 +19,8 @@ BASE_MEMORY = 700 * MIB
 """Python, its libraries and the networks of verification."""
 SECONDS_PER_MEGAPIXEL = 0.2
 """To read, veil, write and verify one megapixel of a frame, on one of a function's cores."""
-ANSWERS_PER_SECOND = 300.0
-"""Detections that a function reads from S3 and follows."""
+ANSWERS_PER_SECOND = 200.0
+"""Detections that a function reads from S3 and follows (benchmarks/reports/long_job.md)."""
 SECONDS_PER_FRAME = 0.02
 """Requests to S3, several at a time."""
 ENCODE_SECONDS_PER_MEGAPIXEL = 0.05

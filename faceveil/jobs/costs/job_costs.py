@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from faceveil.jobs.chunks.budget import SECONDS_PER_FRAME, SECONDS_PER_MEGAPIXEL, SPARE
 from faceveil.jobs.chunks.plan import CHUNK_FRAMES
 from faceveil.jobs.costs.prices import Prices
-from faceveil.jobs.transforms.request import vcpus_of
+from faceveil.jobs.transforms.request import concurrent_transforms, payload_megabytes
 
 FUNCTION_SECONDS = 900
 BATCH_AT_ONCE = 16
@@ -61,13 +61,18 @@ def frames_per_second(prices: Prices, load: Load) -> float:
     return float(1 / (speed["detect_fixed"] + speed["detect_per_megapixel"] * load.megapixels))
 
 
-def instance_speed(
-    instance_type: str, per_vcpu: float, measured: dict[str, float] | None = None
-) -> float:
-    """Frames per second of one instance: as measured on its type, else as its vCPUs promise."""
-    if measured and instance_type in measured:
-        return measured[instance_type]
-    return per_vcpu * vcpus_of(instance_type)
+def frame_bytes(prices: Prices, load: Load) -> float:
+    """Of a frame as it is stored."""
+    return float(load.megapixels * 1e6 * prices["speed"]["bytes_per_pixel"][load.format])
+
+
+def frames_at_once(prices: Prices, load: Load, instance_type: str) -> int:
+    """Frames that SageMaker sends to an instance at once: one a vCPU, together at most 100 MB.
+
+    Raises UsageError for an instance type that cannot be one, InputError for frames that are larger
+    than SageMaker takes.
+    """
+    return concurrent_transforms(instance_type, payload_megabytes(frame_bytes(prices, load)))
 
 
 def row(prices: Prices, load: Load, instance_type: str, count: int, speed: float) -> Row:
@@ -120,5 +125,4 @@ def requests(prices: Prices, load: Load) -> float:
 def stored_gigabytes(prices: Prices, load: Load) -> float:
     """Frames, and as much again veiled."""
     speed = prices["speed"]
-    picture = load.megapixels * 1e6 * speed["bytes_per_pixel"][load.format]
-    return float(load.frames * (2 * picture + speed["answer_bytes"]) / GB)
+    return float(load.frames * (2 * frame_bytes(prices, load) + speed["answer_bytes"]) / GB)

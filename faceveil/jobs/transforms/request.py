@@ -106,13 +106,22 @@ def transform_requests(
     """
     asked = job.transform.instance_type
     types = [asked] if asked else [machines.instance_type, *machines.fallback_types]
-    payload = max(1, math.ceil(largest * PAYLOAD_MARGIN / 1e6))
+    payload = payload_megabytes(largest, f"{S3Uri(bucket, job.frames_prefix)}: ")
+    return [_request(job, bucket, payload, machines, name, manifest) for name in types]
+
+
+def payload_megabytes(frame_bytes: float, where: str = "") -> int:
+    """MaxPayloadInMB for frames of at most so many bytes.
+
+    where: begins the message. Raises InputError for frames that are larger than SageMaker takes.
+    """
+    payload = max(1, math.ceil(frame_bytes * PAYLOAD_MARGIN / 1e6))
     if payload > MOST_MEGABYTES:
         raise InputError(
-            f"{S3Uri(bucket, job.frames_prefix)}: a frame of {payload} MB is more than SageMaker "
-            f"takes, {MOST_MEGABYTES} MB: store the frames as JPEG, or smaller"
+            f"{where}a frame of {payload} MB is more than SageMaker takes, {MOST_MEGABYTES} MB: "
+            "store the frames as JPEG, or smaller"
         )
-    return [_request(job, bucket, payload, machines, name, manifest) for name in types]
+    return payload
 
 
 def concurrent_transforms(instance_type: str, payload: int) -> int:

@@ -29,6 +29,11 @@ def prices(tmp_path):
     return path
 
 
+@pytest.fixture(autouse=True)
+def usual_region(monkeypatch):
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+
+
 def run(*words):
     return main(["aws", "estimate", *map(str, words)])
 
@@ -87,6 +92,63 @@ def test_speed_without_a_measurement_is_that_of_the_benchmark():
     for width, height, both in ((1280, 720, 4.68), (1920, 1080, 2.58)):
         speed = costs.frames_per_second(prices, Load(1, width, height))
         assert 2 * speed == pytest.approx(both, abs=0.01)
+
+
+def test_large_frames_leave_large_instances_partly_idle(prices, capsys):
+    """MaxConcurrentTransforms x MaxPayloadInMB is at most 100: frames of 7 MB go 14 at once."""
+    prices.write_text(ROUND.replace("[billing]", '"ml.c5.9xlarge" = 36.0\n[billing]'))
+    words = ("--frames", 1000, "--prices", prices, "--measured", 1, "--instance-count", 1)
+    small, large = told(capsys, *words)["rows"]
+    assert (small["frames_per_second"], large["frames_per_second"]) == (4, 36)
+    four_k = (*words, "--size", "3840x2160", "--format", "png")
+    small, large = told(capsys, *four_k)["rows"]
+    assert (small["frames_per_second"], large["frames_per_second"]) == (4, 14)
+    assert run(*four_k) == 0
+    assert "at most 100 MB are sent at once: ml.c5.9xlarge (14 of 36 vCPUs)" in (
+        capsys.readouterr().out
+    )
+    assert run(*words, "--size", "20000x20000", "--format", "png") == InputError.exit_code
+    assert "is more than SageMaker takes, 100 MB" in capsys.readouterr().err
+
+
+def test_a_vcpu_is_half_of_a_core_that_was_measured_alone(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("faceveil.cli.aws.estimate.measure", lambda source: 10.0)
+    write_frames(make_clip(320, 180, frame_count=6), tmp_path / "frames")
+    document = told(capsys, tmp_path / "frames", "--instance-count", 1)
+    speeds = {row["instance_type"]: row["frames_per_second"] for row in document["rows"]}
+    assert speeds["ml.c5.xlarge"] == 4 * 10.0 / 2
+    assert "a vCPU has 0.5 of them" in document["speed"]
+
+
+def test_gpus_are_estimated_where_they_were_measured_and_tell_nothing_of_processors(capsys):
+    plain = told(capsys, "--frames", 1000)
+    assert not any(".g" in row["instance_type"] for row in plain["rows"])
+    rows = told(capsys, "--frames", 1000, "--measured", "ml.g5.xlarge=50")["rows"]
+    assert [row for row in rows if ".g" not in row["instance_type"]] == plain["rows"]
+    (one, four) = [row for row in rows if row["instance_type"] == "ml.g5.xlarge"]
+    assert (one["frames_per_second"], four["frames_per_second"]) == (50, 200)
+    assert one["transform"] == pytest.approx((1000 / 50 + 300) * 1.408 / 3600)
+
+
+def test_prices_are_of_a_region_and_say_so(prices, capsys, monkeypatch):
+    """The thesis paid 0.437 $ for ml.c5.2xlarge in eu-north-1, where us-east-1 asks 0.408."""
+    assert read_prices().in_region("eu-north-1").transform["ml.c5.2xlarge"] == pytest.approx(
+        0.437, abs=0.002
+    )
+    words = ("--frames", 1000)
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    assert run(*words) == 0
+    here = capsys.readouterr().out
+    assert "prices of 2025-06, eu-north-1, instances x 1.07 (from memory" in here
+    monkeypatch.setenv("AWS_REGION", "af-south-1")
+    assert run(*words) == 0
+    assert "prices of 2025-06, us-east-1 (from memory" in capsys.readouterr().out
+    assert run(*words, "--region", "eu-north-1") == 0
+    assert capsys.readouterr().out == here
+    assert run(*words, "--region", "af-south-1") == UsageError.exit_code
+    assert "no prices of this region are known" in capsys.readouterr().err
+    assert run(*words, "--prices", prices, "--region", "eu-west-1") == UsageError.exit_code
+    assert "is of eu-north-1" in capsys.readouterr().err
 
 
 def test_every_type_of_the_price_table_is_one_of_transform_jobs(aws_credentials):
