@@ -96,7 +96,8 @@ RUN python -m model.build --output model.tar.gz --network mtcnn --network center
 # Lambda brings a user of its own, and terraform/ gives AWS Batch the user 1000.
 FROM base AS postprocess
 ARG USER=root
-LABEL org.opencontainers.image.title="faceveil postprocess" \
+LABEL faceveil.networks="mtcnn centerface arcface-mobilefacenet transnetv2" \
+      org.opencontainers.image.title="faceveil postprocess" \
       org.opencontainers.image.licenses=MIT
 COPY --from=postprocess-extras /opt/faceveil/venv /opt/faceveil/venv
 COPY --from=postprocess-weights /opt/faceveil/weights /opt/faceveil/weights
@@ -125,6 +126,7 @@ RUN python -m handler.plugin.build --output /opt/faceveil/plugin.jar
 FROM base AS server
 ARG USER=root
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true \
+      faceveil.networks="mtcnn centerface arcface-mobilefacenet" \
       org.opencontainers.image.title="faceveil server" \
       org.opencontainers.image.licenses=MIT
 COPY --from=server-extras /opt/faceveil/venv /opt/faceveil/venv

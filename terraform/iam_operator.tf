@@ -1,5 +1,5 @@
 # What the people need who run the deployment with `faceveil aws`: watch, stop, cleanup, redrive and
-# face-search. It adds to a backend's rights; neither reads features.
+# face-search, doctor and costs. It adds to a backend's rights; neither reads features.
 locals {
   queue_arns = [local.dead_letters_arn, local.failures_arn]
 
@@ -74,6 +74,26 @@ locals {
       Effect   = "Allow"
       Action   = ["rekognition:GetFaceSearch"]
       Resource = ["*"]
+    },
+    {
+      # None of these actions can be limited to a resource.
+      Sid    = "CheckAccount"
+      Effect = "Allow"
+      Action = [
+        "batch:DescribeComputeEnvironments", "batch:DescribeJobQueues", "ce:GetCostAndUsage", "ce:ListCostAllocationTags",
+        "ec2:DescribeVpcs", "lambda:GetAccountSettings", "servicequotas:ListAWSDefaultServiceQuotas", "servicequotas:ListServiceQuotas",
+      ]
+      Resource = ["*"]
+    },
+    {
+      Sid    = "CheckDeployment"
+      Effect = "Allow"
+      Action = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "iam:GetRole", "lambda:GetFunction", "sagemaker:DescribeModel", "sns:ListSubscriptionsByTopic"]
+      Resource = concat(
+        values(local.repository_arns),
+        [for name in keys(local.handlers) : "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${var.name}-${name}"],
+        ["arn:${local.partition}:iam::${local.account}:role/aws-service-role/*", local.model_arns, local.alarms_arn],
+      )
     },
     local.allow_keys.s3,
   ]

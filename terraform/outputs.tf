@@ -58,6 +58,11 @@ output "alarms_topic_arn" {
   value       = aws_sns_topic.alarms.arn
 }
 
+output "subnet_ids" {
+  description = "The subnets that everything runs in, where network makes or names them; empty for the default VPC."
+  value       = local.own_subnets
+}
+
 output "dashboard" {
   description = "Name of the CloudWatch dashboard."
   value       = aws_cloudwatch_dashboard.this.dashboard_name

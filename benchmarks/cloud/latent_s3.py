@@ -59,7 +59,7 @@ class LatentS3:
                 await asyncio.sleep(self.latency)
                 size = len(content)
                 writer.write(
-                    f"HTTP/1.1 {status}\r\nETag: \"0\"\r\nContent-Length: {size}\r\n\r\n".encode()
+                    f'HTTP/1.1 {status}\r\nETag: "0"\r\nContent-Length: {size}\r\n\r\n'.encode()
                 )
                 if method != "HEAD":
                     writer.write(content)
@@ -125,14 +125,14 @@ class DirectS3:
     def __init__(self, store: LatentS3) -> None:
         self.store = store
 
-    def get_object(self, **request: Any) -> dict[str, Any]:
+    def get_object(self, **request: str) -> dict[str, Any]:
         """The object of a key, or boto3's error where there is none."""
         found = self.store.found(request["Key"])
         if found is None:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": ""}}, "GetObject")
         return {"Body": io.BytesIO(found)}
 
-    def put_object(self, **request: Any) -> dict[str, Any]:
+    def put_object(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401, boto3's
         """Keep an object."""
         self.store.written[request["Key"]] = request["Body"]
         return {"ETag": '"0"'}
@@ -141,7 +141,7 @@ class DirectS3:
         """Itself: only ListObjectsV2 has pages here."""
         return self
 
-    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+    def paginate(self, **request: str) -> Iterator[dict[str, Any]]:
         """The pages of the frames."""
         if not request["Prefix"].startswith(FRAMES):
             return

@@ -120,7 +120,8 @@ def report(read_hours: float) -> str:
         "",
         machine(),
         f"Other work ran on the machine: its load was {os.getloadavg()[1]:.1f} over the last five "
-        f"minutes. The S3 is simulated, {LATENCY_SECONDS * 1000:.0f} ms a request, on the same cores.",
+        f"minutes. The S3 is simulated, {LATENCY_SECONDS * 1000:.0f} ms a request, on the same "
+        "cores.",
         "",
         *table(
             ("detections", "video", "frames", "elapsed", "frames/s", "processor", "memory"),
@@ -136,11 +137,11 @@ def report(read_hours: float) -> str:
         + ("" if read == whole else ", computed from the shorter run; memory is that of the longer")
         + f". It found {alone['sequences']:,.0f} sequences in them.",
         "",
-        f"A function has {FUNCTION_SECONDS} s. The budget assumes {ANSWERS_PER_SECOND:.0f} answers a "
-        f"second and leaves half of the time over, so a job of more than {most:,.0f} frames "
-        f"({most / FRAMES_A_SECOND / 60:.0f} minutes at 30 frames a second) is analysed in AWS Batch, "
-        "where a job may take two hours unless `rendering.timeout_seconds` says otherwise. What a "
-        "function or Fargate reaches against S3 itself was never measured.",
+        f"A function has {FUNCTION_SECONDS} s. The budget assumes {ANSWERS_PER_SECOND:.0f} answers "
+        f"a second and leaves half of the time over, so a job of more than {most:,.0f} frames "
+        f"({most / FRAMES_A_SECOND / 60:.0f} minutes at 30 frames a second) is analysed in AWS "
+        "Batch, where a job may take two hours unless `rendering.timeout_seconds` says "
+        "otherwise. What a function or Fargate reaches against S3 itself was never measured.",
         "",
     ]
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from faceveil.cli.arguments import Commands
 from faceveil.cli.aws.assemble import add_assemble_parser
 from faceveil.cli.aws.build_images import add_build_images_parser
 from faceveil.cli.aws.cleanup import add_cleanup_parser
+from faceveil.cli.aws.doctor import add_doctor_parser
 from faceveil.cli.aws.download import add_download_parser
 from faceveil.cli.aws.estimate import add_estimate_parser
 from faceveil.cli.aws.face_search import add_face_search_parser
@@ -29,6 +30,7 @@ Veil videos in AWS: upload them, start jobs, watch them, and download the result
   faceveil aws assemble talk-1/veiled/ out.mp4 --source talk.mp4
   faceveil aws cleanup talk-1 --features --frames         delete what is no longer needed
 
+  faceveil aws doctor --outputs outputs.json              what account and deployment lack
   faceveil aws build-images                               for the deployment (terraform/)
   faceveil aws face-search talk.mp4 analysis.json …       Rekognition instead of our networks
   faceveil aws redrive                                    deliver lost events again
@@ -58,6 +60,7 @@ def add_aws_parser(commands: Commands) -> None:
     add_download_parser(verbs)
     add_assemble_parser(verbs)
     add_cleanup_parser(verbs)
+    add_doctor_parser(verbs)
     add_build_images_parser(verbs)
     add_face_search_parser(verbs)
     add_redrive_parser(verbs)
