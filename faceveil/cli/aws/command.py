@@ -8,11 +8,13 @@ from faceveil.cli.arguments import Commands
 from faceveil.cli.aws.assemble import add_assemble_parser
 from faceveil.cli.aws.build_images import add_build_images_parser
 from faceveil.cli.aws.cleanup import add_cleanup_parser
+from faceveil.cli.aws.costs import add_costs_parser
 from faceveil.cli.aws.doctor import add_doctor_parser
 from faceveil.cli.aws.download import add_download_parser
 from faceveil.cli.aws.estimate import add_estimate_parser
 from faceveil.cli.aws.face_search import add_face_search_parser
 from faceveil.cli.aws.redrive import add_redrive_parser
+from faceveil.cli.aws.smoke import add_smoke_parser
 from faceveil.cli.aws.stop import add_stop_parser
 from faceveil.cli.aws.submit import add_submit_parser
 from faceveil.cli.aws.upload import add_upload_parser
@@ -28,9 +30,11 @@ Veil videos in AWS: upload them, start jobs, watch them, and download the result
   faceveil aws stop talk-1                                end it now, and pay no more for it
   faceveil aws download talk-1 talk-1/                    veiled frames, report, video
   faceveil aws assemble talk-1/veiled/ out.mp4 --source talk.mp4
+  faceveil aws costs talk-1                               what it was billed, by its tag
   faceveil aws cleanup talk-1 --features --frames         delete what is no longer needed
 
   faceveil aws doctor --outputs outputs.json              what account and deployment lack
+  faceveil aws smoke portrait.jpg                         two frames through everything
   faceveil aws build-images                               for the deployment (terraform/)
   faceveil aws face-search talk.mp4 analysis.json …       Rekognition instead of our networks
   faceveil aws redrive                                    deliver lost events again
@@ -59,8 +63,10 @@ def add_aws_parser(commands: Commands) -> None:
     add_stop_parser(verbs)
     add_download_parser(verbs)
     add_assemble_parser(verbs)
+    add_costs_parser(verbs)
     add_cleanup_parser(verbs)
     add_doctor_parser(verbs)
+    add_smoke_parser(verbs)
     add_build_images_parser(verbs)
     add_face_search_parser(verbs)
     add_redrive_parser(verbs)

@@ -22,7 +22,7 @@ from faceveil.errors import FaceveilError, UsageError
 if TYPE_CHECKING:
     from faceveil.jobs.client import JobClient, JobFailure, State, Status
     from faceveil.jobs.costs.prices import Prices
-    from faceveil.jobs.transforms.watch import Transform, TransformWatch
+    from faceveil.jobs.transforms.watch import TransformWatch
 
 DESCRIPTION = """\
 Follow a job until it has ended: its state, its progress, the time left, and the cost so far.
@@ -33,8 +33,6 @@ stay visible, 5 the output cannot be written, 6 networks unavailable.
 
 LINE_SECONDS = 30.0
 """Between two lines where standard error is no terminal."""
-USUAL_SIZE = 1920, 1080
-"""Width and height assumed for the cost of post-processing: job.json does not hold them."""
 PATIENCE_SECONDS = 120.0
 
 
@@ -129,6 +127,8 @@ class Watcher:
 
     def look(self, status: Status) -> None:
         """Report a status."""
+        from faceveil.jobs.costs.spent import dollars_so_far
+
         done, total = _progress(status)
         now = time.monotonic()
         if status.state != self._state:
@@ -152,27 +152,9 @@ class Watcher:
                 total=total,
                 per_second=speed,
                 eta_seconds=(total - done) / speed if speed else None,
-                dollars=self._dollars(status, transform),
+                dollars=dollars_so_far(self.prices, status, transform),
                 ended=status.has_ended,
             )
-        )
-
-    def _dollars(self, status: Status, transform: Transform | None) -> float | None:
-        """Instances cost by the time they have run, the rest by the share that is done."""
-        from faceveil.jobs.costs.job_costs import Load, run_cost
-        from faceveil.jobs.costs.job_costs import postprocessing as postprocessing_cost
-        from faceveil.jobs.costs.job_costs import requests as request_cost
-
-        if transform is None or transform.instance_type not in self.prices.transform:
-            return None
-        hourly = self.prices.transform[transform.instance_type]
-        load = Load(status.frames, *USUAL_SIZE)
-        rendered = status.chunks_rendered / status.chunks if status.chunks else 0.0
-        detected = (status.frames_detected or 0) / max(status.frames, 1)
-        return (
-            run_cost(transform.seconds, transform.instance_count, hourly)
-            + postprocessing_cost(self.prices, load)[1] * rendered
-            + request_cost(self.prices, load) * detected
         )
 
 
