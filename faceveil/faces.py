@@ -25,6 +25,8 @@ Ints: TypeAlias = NDArray[np.int32]
 THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 48, 27
 LOW_SCORE = 0.2
 DETECTIONS_VERSION = 1
+KINDS_VERSION = 2
+"""Of detections with objects other than faces: a reader that knows none of them refuses it."""
 MAX_FEATURE_SAMPLES = 32
 
 
@@ -32,7 +34,7 @@ _NOT_THE_FORMAT = (KeyError, TypeError, ValueError, OverflowError, AttributeErro
 
 
 class Kind(IntEnum):
-    """What a sequence follows."""
+    """What is detected and followed. All but faces are veiled unless a person corrects that."""
 
     FACE = 0
     HEAD = 1
@@ -43,8 +45,16 @@ class Kind(IntEnum):
 
     @property
     def word(self) -> str:
-        """Its name in files."""
+        """Its name in files and options."""
         return self.name.lower()
+
+    @classmethod
+    def of(cls, word: str) -> Kind:
+        """Return the kind of a word. Raises ValueError, listing the words, for any other."""
+        for kind in cls:
+            if kind.word == word:
+                return kind
+        raise ValueError(f"{word!r} is none of {', '.join(kind.word for kind in cls)}")
 
 
 class Provenance(IntEnum):
@@ -137,6 +147,8 @@ class FrameFaces:
     hidden : tuple of str, optional
         What the frame's file holds beside its picture, such as a thumbnail; empty where that is
         nothing, None where it is not known.
+    kinds : ndarray of uint8 [n], optional
+        The `Kind` of each; None where all are faces.
     """
 
     width: int
@@ -149,9 +161,19 @@ class FrameFaces:
     thumbnail: Image | None = None
     error: FrameError | None = None
     hidden: tuple[str, ...] | None = None
+    kinds: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    def of_kind(self, kind: Kind) -> FrameFaces:
+        """Return the objects of one kind."""
+        if self.kinds is None:
+            return self if kind == Kind.FACE else self.select(np.zeros(0, np.intp))
+        part = self.select(np.flatnonzero(self.kinds == kind))
+        if kind == Kind.FACE:
+            return replace(part, kinds=None)
+        return replace(part, features=_empty(len(part), 0))
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
@@ -168,6 +190,7 @@ class FrameFaces:
             scores=self.scores[index],
             landmarks=self.landmarks[index],
             features=self.features[index],
+            kinds=None if self.kinds is None else self.kinds[index],
         )
 
     def to_json(self, feature_decimals: int | None = None) -> bytes:
@@ -191,8 +214,9 @@ class FrameFaces:
         if feature_decimals is not None:
             features = np.round(features.astype(np.float64), feature_decimals)
         has_feature: NDArray[np.bool_] = np.asarray((self.features != 0).any(axis=1))
+        kinds = [{}] * len(self) if self.kinds is None else _kind_fields(self.kinds)
         document: dict[str, Any] = {
-            "version": DETECTIONS_VERSION,
+            "version": KINDS_VERSION if any(kinds) else DETECTIONS_VERSION,
             "width": self.width,
             "height": self.height,
             "models": self.models.to_dict() if self.models else None,
@@ -202,6 +226,7 @@ class FrameFaces:
                     "score": self.scores[i],
                     "landmarks": landmarks[i],
                     "feat": features[i] if has_feature[i] else None,
+                    **kinds[i],
                 }
                 for i in range(len(self))
             ],
@@ -219,7 +244,7 @@ class FrameFaces:
         Raises
         ------
         InputError
-            When the text is not a detections document of version 1.
+            When the text is not a detections document of version 1 or 2.
         """
         try:
             document = orjson.loads(data)
@@ -233,13 +258,20 @@ class FrameFaces:
             ) from error
 
 
+def _kind_fields(kinds: NDArray[np.uint8]) -> list[dict[str, str]]:
+    """The field of each object that says its kind; none for a face."""
+    words = [{} if kind == Kind.FACE else {"kind": kind.word} for kind in Kind]
+    return [words[kind] for kind in kinds.tolist()]
+
+
 def _frame_faces(document: dict[str, Any]) -> FrameFaces:
-    if document["version"] != DETECTIONS_VERSION:
+    if document["version"] not in (DETECTIONS_VERSION, KINDS_VERSION):
         raise ValueError(f"version is {document['version']!r}")
     error = document.get("error")
     if error is not None:
         return FrameFaces(0, 0, error=FrameError(str(error["code"]), str(error["message"])))
     table = _face_table(document["faces"])
+    kinds = [Kind.of(face.get("kind", "face")) for face in document["faces"]]
     thumbnail = None
     if document.get("thumbnail") is not None:
         raw = base64.b64decode(document["thumbnail"], validate=True)
@@ -255,6 +287,7 @@ def _frame_faces(document: dict[str, Any]) -> FrameFaces:
         features=table[:, 15:].copy(),
         thumbnail=thumbnail,
         hidden=None if hidden is None else tuple(map(str, hidden)),
+        kinds=np.array(kinds, np.uint8) if any(kinds) else None,
     )
 
 
@@ -388,3 +421,14 @@ class DetectionLog:
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def joined(self, other: DetectionLog, sequences: int) -> DetectionLog:
+        """Return both logs as one, where the other's sequences follow `sequences` of this one."""
+        numbers = np.where(other.sequence < 0, -1, other.sequence + sequences)
+        frames = np.concatenate([self.frames, other.frames])
+        order = np.argsort(frames, kind="stable")
+        return DetectionLog(
+            frames[order],
+            np.concatenate([self.boxes, other.boxes])[order],
+            np.concatenate([self.sequence, numbers.astype(np.int32)])[order],
+        )

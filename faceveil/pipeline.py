@@ -19,7 +19,7 @@ from faceveil.analysis import Analysis, SourceInfo, write_analysis
 from faceveil.decisions import Point
 from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 from faceveil.errors import InputError
-from faceveil.faces import DetectionLog, FaceSequence, FrameFaces, Ints, Models
+from faceveil.faces import DetectionLog, FaceSequence, FrameFaces, Ints, Kind, Models
 from faceveil.frame_range import FrameRange
 from faceveil.identity.cluster import cluster
 from faceveil.identity.features import write_features
@@ -39,6 +39,7 @@ from faceveil.sampling.detection import Analyzer, detect_adaptively, detect_ever
 from faceveil.sequence.finish import finish_sequences
 from faceveil.sequence.follow.build import SequenceBuilder
 from faceveil.sequence.options import SequenceOptions
+from faceveil.sequence.regions import FixedRegion, region_sequences
 from faceveil.shots.transitions import EveryFrame, Shots, TransitionDetector
 from faceveil.shots.transnet import TransNet
 from faceveil.tracking.pixel_tracker import PixelTracker
@@ -148,14 +149,17 @@ def _connect(
     tracker: PixelTracker | None,
     problems: Sequence[Problem] = (),
 ) -> Found:
-    builder = SequenceBuilder(options)
+    builders = {Kind.FACE: SequenceBuilder(options)}
     models, unknown, seen = None, [], bytearray()
+    shot_starts: list[int] = []
     for frame in frames:
         seen.extend(bytes(frame.item + 1 - len(seen)))
         if frame.faces is None:
             continue
         seen[frame.item] = 1
-        builder.push(frame.item, frame.faces, frame.new_shot)
+        if frame.new_shot or not shot_starts:
+            shot_starts.append(frame.item)
+        _push(builders, frame, shot_starts, options)
         models = models or frame.faces.models
         if frame.faces.error is not None:
             unknown.append(frame.item)
@@ -166,8 +170,12 @@ def _connect(
     track = None
     if tracker is not None:
         track = partial(tracker, analysed=analysed)
-    built = builder.finish()
+    built = builders.pop(Kind.FACE).finish()
     sequences, detections = finish_sequences(built, options, len(seen), *size, track=track)
+    for kind, builder in builders.items():
+        more, log = finish_sequences(builder.finish(), options, len(seen), *size, track=track)
+        detections = detections.joined(log, len(sequences))
+        sequences += [replace(sequence, kind=kind) for sequence in more]
     return Found(
         frame_count=len(seen),
         analysed_frames=int(analysed.sum()),
@@ -177,6 +185,45 @@ def _connect(
         sequences=sequences,
         detections=detections,
     )
+
+
+def _push(
+    builders: dict[Kind, SequenceBuilder],
+    frame: SampledFrame[int],
+    shot_starts: Sequence[int],
+    options: SequenceOptions,
+) -> None:
+    """Hand the objects of a frame to the builder of their kind, made when the first is seen.
+
+    Kinds are followed apart, so that a plate never continues a face.
+    """
+    if frame.faces is None:
+        return
+    kinds = () if frame.faces.kinds is None else np.unique(frame.faces.kinds).tolist()
+    for kind in map(Kind, kinds):
+        if kind not in builders:
+            builders[kind] = SequenceBuilder(options)
+            for start in shot_starts:
+                if start < frame.item:
+                    builders[kind].push(start, FrameFaces(0, 0), True)
+    for kind, builder in builders.items():
+        builder.push(frame.item, frame.faces.of_kind(kind), frame.new_shot)
+
+
+def with_regions(found: Found, regions: Sequence[FixedRegion], source: FrameSource) -> Found:
+    """Return what was found with fixed regions, which are always veiled.
+
+    Raises UsageError for a region outside the picture or the video.
+    """
+    more = region_sequences(
+        regions,
+        found.shot_starts,
+        frame_count=found.frame_count,
+        width=source.width,
+        height=source.height,
+        rate=source.rate,
+    )
+    return replace(found, sequences=[*found.sequences, *more])
 
 
 def decide(
@@ -294,6 +341,7 @@ def veil(
     sequences: SequenceOptions = SequenceOptions(),
     sampling: SamplingOptions | None = None,
     tracking: TrackOptions | None = TrackOptions(),
+    regions: Sequence[FixedRegion] = (),
     encode: EncodeOptions | None = None,
     verification: VerifyOptions | None = VerifyOptions(),
     boxes_only: bool = False,
@@ -344,6 +392,8 @@ def veil(
         Analyse only as many frames as needed; None analyses every frame.
     tracking
         How faces are followed by their pixels; None switches that off.
+    regions
+        Parts of the picture that are veiled for some time, whatever is seen there.
     encode
         How a video is encoded.
     verification
@@ -422,6 +472,7 @@ def veil(
         sequences=sequences,
         sampling=sampling,
         tracking=tracking,
+        regions=regions,
         workers=workers,
         progress=progress,
         clock=clock,
@@ -456,6 +507,7 @@ def analyse_and_decide(
     sequences: SequenceOptions = SequenceOptions(),
     sampling: SamplingOptions | None = None,
     tracking: TrackOptions | None = TrackOptions(),
+    regions: Sequence[FixedRegion] = (),
     workers: int | None = None,
     progress: Progress | None = None,
     clock: Clock | None = None,
@@ -481,12 +533,14 @@ def analyse_and_decide(
             progress=progress,
         )
     parameters = {
-        "networks": asdict(networks),
+        "networks": networks.to_dict(),
         "sequences": asdict(sequences),
         "sampling": sampling and asdict(sampling),
         "tracking": tracking and asdict(tracking),
         "frames_looked_at": found.analysed_frames,
     }
+    if regions:
+        found = with_regions(found, regions, source)
     with clock.stage("decide"):
         return decide(found, source, selection, parameters)
 

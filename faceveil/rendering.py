@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from faceveil.assure.step import VerificationStep
 from faceveil.assure.traces import TraceLog
 from faceveil.assure.verification import Verification
 from faceveil.assure.verify import EVERY
+from faceveil.detect.also import AlsoOptions
 from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
 from faceveil.errors import InputError, UsageError
 from faceveil.files import path_digest
@@ -29,8 +30,9 @@ from faceveil.progress import Progress, QuietProgress
 from faceveil.resources import usable_cores
 from faceveil.veils.draw import draw_boxes
 from faceveil.veils.keyframes import write_keyframes
+from faceveil.veils.kinds import planned_opacity, veil_planned
 from faceveil.veils.plan import VeilPlan
-from faceveil.veils.render import veil_frame, veil_opacity, veil_whole
+from faceveil.veils.render import veil_whole
 from faceveil.veils.styles import VeilStyle
 
 
@@ -261,8 +263,10 @@ def _veils_anyone(analysis: Analysis) -> bool:
 
 def verifier_networks(analysis: Analysis, options: VerifyOptions) -> AnalyzerOptions:
     """The networks of an analysis, each detecting once: verification detects again by itself."""
-    chosen = options.networks or _networks_of(analysis)
-    return chosen.detecting_once()
+    of_analysis = _networks_of(analysis)
+    chosen = options.networks or of_analysis
+    # What was found beside faces must be looked for again, also where it is not named again.
+    return replace(chosen.detecting_once(), also=chosen.also or of_analysis.also)
 
 
 def _networks_of(analysis: Analysis) -> AnalyzerOptions:
@@ -271,6 +275,7 @@ def _networks_of(analysis: Analysis) -> AnalyzerOptions:
     for name in ("providers", "thresholds"):
         if known.get(name) is not None:
             known[name] = tuple(known[name])
+    known["also"] = tuple(AlsoOptions(**one) for one in known.get("also", ()))
     return AnalyzerOptions(**known)
 
 
@@ -353,16 +358,14 @@ def _veil(frame: Frame, plan: VeilPlan, analysis: Analysis, style: VeilStyle) ->
         veil_whole(frame.planes(), plan.whole_seed, style)
         return True
     planned = plan.at(frame.number)
-    return len(planned) > 0 and veil_frame(
-        frame.planes(), planned.boxes, planned.seeds, style, planned.kept
-    )
+    return len(planned) > 0 and veil_planned(frame.planes(), planned, style)
 
 
 def _matte(frame: Frame, plan: VeilPlan, analysis: Analysis, style: VeilStyle) -> Matte:
     """Where `_veil` veils the frame, uint8 [height, width]."""
     if plan.whole(frame.number) or frame.number >= analysis.source.frame_count:
         return np.full((frame.height, frame.width), 255, np.uint8)
-    return veil_opacity(plan.at(frame.number).boxes, style, frame.width, frame.height)
+    return planned_opacity(plan.at(frame.number), style, frame.width, frame.height)
 
 
 def _draw(frame: Frame, plan: VeilPlan, analysis: Analysis) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from faceveil.detect.also import AlsoOptions
 from faceveil.detect.analyzer import AnalyzerOptions
 from faceveil.errors import UsageError
 from faceveil.media.pictures import MAX_PIXELS
@@ -44,6 +45,15 @@ class ServiceOptions:
         )
 
 
+def _also(environment: Environment) -> tuple[AlsoOptions, ...]:
+    """FACEVEIL_ALSO: networks for objects other than faces, with spaces between them."""
+    words = (environment.text("FACEVEIL_ALSO") or "").split()
+    try:
+        return tuple(map(AlsoOptions.parse, words))
+    except UsageError as problem:
+        raise UsageError(f"FACEVEIL_ALSO: {problem}") from problem
+
+
 def _analyzer_options(environment: Environment) -> AnalyzerOptions:
     defaults = AnalyzerOptions()
     options = replace(
@@ -53,6 +63,7 @@ def _analyzer_options(environment: Environment) -> AnalyzerOptions:
         providers=environment.words("FACEVEIL_PROVIDERS"),
         threads=environment.whole("FACEVEIL_THREADS", 1, MAX_THREADS) or defaults.threads,
         accept_licence=environment.switch("FACEVEIL_ACCEPT_LICENCE", False),
+        also=_also(environment),
     )
     numbers = {
         "FACEVEIL_MIN_FACE_SIZE": ("min_face_size", environment.number),

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from faceveil.errors import CoverageError
 from faceveil.faces import DetectionLog, Floats, Ints
+from faceveil.veils.kinds import contained, required_of
 from faceveil.veils.plan import VeilPlan
-from faceveil.veils.region import contains, core, must_cover
 from faceveil.veils.styles import VeilStyle
 
 _CHUNK = 1 << 13
@@ -98,7 +98,10 @@ def check_coverage(
     for start in range(0, len(rows), _CHUNK):
         part = rows[start : start + _CHUNK]
         limits = np.stack([widths[part], heights[part]] * 2, axis=1)
-        visible = np.clip(must_cover(detections.boxes[part], style), 0, limits)
+        kinds = np.zeros(len(part), np.uint8)
+        known = detections.sequence[part] >= 0
+        kinds[known] = plan.kinds[detections.sequence[part][known]]
+        visible = np.clip(required_of(detections.boxes[part], kinds, style), 0, limits)
         breaches.append(part[~_covered(detections.frames[part], visible, plan, style)])
     breached = np.concatenate(breaches)
     return Coverage(len(rows), detections.frames[breached], detections.boxes[breached])
@@ -116,6 +119,7 @@ def _covered(
     detection = np.repeat(np.arange(len(frames)), count)
     offset = np.arange(len(detection)) - np.repeat(np.cumsum(count) - count, count)
     veil = first[detection] + offset
-    inside = contains(core(plan.boxes[veil], style), visible[detection], style)
+    kinds = plan.kinds[plan.sequence[veil]]
+    inside = contained(plan.boxes[veil], kinds, visible[detection], style)
     covered[detection[inside]] = True
     return covered

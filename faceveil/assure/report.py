@@ -16,7 +16,7 @@ from faceveil import __version__
 from faceveil.analysis import Analysis, selection_to_dict
 from faceveil.assure.coverage import Coverage
 from faceveil.assure.verification import Verification
-from faceveil.faces import Provenance
+from faceveil.faces import FaceSequence, Kind, Provenance
 from faceveil.files import replace_file
 from faceveil.media.frames import Loss, Problem
 from faceveil.paths import readable
@@ -103,7 +103,11 @@ def _boxes_by_provenance(analysis: Analysis) -> dict[str, dict[str, int]]:
         fate = "veiled" if decision.veil else "kept"
         counts[fate] += np.bincount(sequence.provenance, minlength=len(Provenance))
     return {
-        fate: {item.name.lower(): int(row[item]) for item in Provenance}
+        fate: {
+            item.name.lower(): int(row[item])
+            for item in Provenance
+            if item <= Provenance.EXTENDED or row[item]
+        }
         for fate, row in counts.items()
     }
 
@@ -116,6 +120,7 @@ def _identities(analysis: Analysis) -> list[dict[str, Any]]:
         rows.append(
             {
                 "identity": number,
+                **_kind(analysis.sequences[members[0]]),
                 "person": next((item.person for item in decisions if item.person), None),
                 "sequences": len(members),
                 "frames": sum(len(analysis.sequences[member]) for member in members),
@@ -123,6 +128,11 @@ def _identities(analysis: Analysis) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _kind(sequence: FaceSequence) -> dict[str, str]:
+    """The field that says what an identity is; none for a person."""
+    return {} if sequence.kind == Kind.FACE else {"kind": sequence.kind.word}
 
 
 def _uncertain(analysis: Analysis) -> list[dict[str, Any]]:
@@ -154,5 +164,5 @@ def _doubtful(analysis: Analysis) -> list[dict[str, Any]]:
             "best_score": float(sequence.scores.max(initial=0)),
         }
         for index, sequence in enumerate(analysis.sequences)
-        if is_doubtful(sequence)
+        if sequence.kind == Kind.FACE and is_doubtful(sequence)
     ]

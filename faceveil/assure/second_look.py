@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from faceveil.boxes import centres, from_centres, overlaps, sides
-from faceveil.faces import Floats, FrameFaces, Image
+from faceveil.faces import Floats, FrameFaces, Image, Kind
 
 _FACE_SIZE = 96
 _CONTEXT = 2.0
@@ -21,7 +21,12 @@ _SAME_FACE = 0.35
 """Intersection over union from which a face of the second view is the same face."""
 
 
-def second_look(analyzer: Callable[[Image], FrameFaces], picture: Image, box: Floats) -> float:
+def second_look(
+    analyzer: Callable[[Image], FrameFaces],
+    picture: Image,
+    box: Floats,
+    kind: Kind = Kind.FACE,
+) -> float:
     """Return the score of a face in the second view.
 
     Parameters
@@ -32,6 +37,8 @@ def second_look(analyzer: Callable[[Image], FrameFaces], picture: Image, box: Fl
         RGB.
     box : ndarray of float32 [4]
         The face, in pixels.
+    kind : Kind
+        What it is; only objects of this kind confirm it.
 
     Returns
     -------
@@ -52,7 +59,7 @@ def second_look(analyzer: Callable[[Image], FrameFaces], picture: Image, box: Fl
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    seen = analyzer(np.asarray(view, np.uint8))
+    seen = analyzer(np.asarray(view, np.uint8)).of_kind(kind)
     wanted = from_centres(np.full(2, side / 2), sides(box) * np.float32(scale))
     same = overlaps(seen.boxes, wanted[None])[:, 0] >= _SAME_FACE
     return float(seen.scores[same].max(initial=0.0))

@@ -22,9 +22,10 @@ from faceveil.errors import OutputError
 from faceveil.faces import Ints
 from faceveil.luma import luma
 from faceveil.media.frames import Frame, Planes
+from faceveil.veils.kinds import required_of, veil_planned
 from faceveil.veils.plan import VeilPlan
-from faceveil.veils.region import Geometry, must_cover
-from faceveil.veils.render import veil_frame, veil_whole
+from faceveil.veils.region import Geometry
+from faceveil.veils.render import veil_whole
 from faceveil.veils.styles import VeilStyle
 
 LATTICE = 16
@@ -96,7 +97,7 @@ class Tracer:
         if self.is_whole(number):
             return np.array([[0, 0, width, height]], np.float64), np.array([-1], np.int32)
         planned = self.plan.at(number)
-        regions = must_cover(planned.boxes, self.style).clip(0, (width, height) * 2)
+        regions = required_of(planned.boxes, planned.kinds, self.style).clip(0, (width, height) * 2)
         visible = (sides(regions) >= _SLIVER).all(axis=1)
         return regions[visible], planned.sequence[visible]
 
@@ -115,8 +116,7 @@ class Tracer:
         if self.is_whole(number):
             veil_whole(copy, self.plan.whole_seed, self.style)
         else:
-            planned = self.plan.at(number)
-            veil_frame(copy, planned.boxes, planned.seeds, self.style, planned.kept)
+            veil_planned(copy, self.plan.at(number), self.style)
         return copy
 
 

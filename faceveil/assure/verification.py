@@ -10,7 +10,7 @@ from faceveil.errors import VerificationError
 
 _NAMED = 5
 
-Kind = Literal["uncovered", "recognised", "unveiled"]
+Verdict = Literal["uncovered", "recognised", "unveiled"]
 _MEANING = {
     "uncovered": "a face under no veil (score {measure:.2f})",
     "recognised": "a veiled person recognised (similarity {measure:.2f})",
@@ -36,7 +36,7 @@ class Violation:
         The sequence of the veil; None for a face of no sequence.
     """
 
-    kind: Kind
+    kind: Verdict
     frame: int
     box: tuple[float, float, float, float]
     measure: float

@@ -21,10 +21,10 @@ from faceveil.assure.crops import Crops
 from faceveil.assure.pixels import missing_veils
 from faceveil.assure.second_look import second_look
 from faceveil.assure.traces import Trace, TraceLog, Tracer, grey_samples
-from faceveil.assure.verification import Kind, Verification, Violation
+from faceveil.assure.verification import Verdict, Verification, Violation
 from faceveil.boxes import centres, overlaps, sides
 from faceveil.errors import InputError, UsageError
-from faceveil.faces import Floats, FrameFaces, Image
+from faceveil.faces import Floats, FrameFaces, Image, Kind
 from faceveil.identity.select import SAME_FACE_OVERLAP
 from faceveil.identity.templates import (
     CLEAR_SCORE,
@@ -36,6 +36,7 @@ from faceveil.identity.thresholds import thresholds_of
 from faceveil.media.frames import Frame, FrameSource
 from faceveil.parallel import ordered_map
 from faceveil.progress import Progress, QuietProgress
+from faceveil.veils.kinds import by_style
 from faceveil.veils.plan import PlannedBoxes, VeilPlan
 from faceveil.veils.region import Geometry, core, grid
 from faceveil.veils.styles import VeilStyle
@@ -193,7 +194,7 @@ class _Found:
     picture: Image | None = None
 
     def add(
-        self, kind: Kind, frame: int, box: Floats, measure: float, sequence: int | None
+        self, kind: Verdict, frame: int, box: Floats, measure: float, sequence: int | None
     ) -> None:
         self.violations.append(Violation(kind, frame, _plain(box), measure, sequence))
 
@@ -255,19 +256,25 @@ class _FrameCheck:
         style, whole = self.tracer.style, self.tracer.is_whole(number)
         planned = self.tracer.plan.at(number)
         seen = self.analyzer(picture)
-        seen = seen.select(seen.accepted & ~self._is_kept(number, seen.boxes, planned))
-        cores = core(planned.boxes, style)
-        hidden = grid(cores, style) if style.name == "upper" else cores
-        covered = whole | (share_under(seen.boxes, hidden, style) >= COVERED)
+        seen = seen.select(seen.accepted & ~self._is_kept(number, seen, planned))
+        kinds = np.zeros(len(seen), np.uint8) if seen.kinds is None else seen.kinds
+        covered = np.full(len(seen), whole)
+        for rows, own in by_style(planned.kinds, style):
+            cores = core(planned.boxes[rows], own)
+            hidden = grid(cores, own) if own.name == "upper" else cores
+            covered |= share_under(seen.boxes, hidden, own) >= COVERED
         at = overlaps(seen.boxes, planned.boxes, "minimum") > COVERED
+        at &= kinds[:, None] == planned.kinds
         for row, box in enumerate(seen.boxes):
             under = planned.sequence[at[row]] if covered[row] else planned.sequence[:0]
             sequence = int(under[0]) if len(under) else None
-            score, similarity = float(seen.scores[row]), self._similarity(seen, row, under)
+            score, similarity, kind_of = float(seen.scores[row]), -1.0, Kind(int(kinds[row]))
+            if kind_of == Kind.FACE:
+                similarity = self._similarity(seen, row, under)
             confirmation = 0.0
             if not covered[row] or score >= CLEAR_SCORE:
-                confirmation = second_look(self.analyzer, picture, box)
-            free = any(number in frames for frames in self.free)
+                confirmation = second_look(self.analyzer, picture, box, kind_of)
+            free = kind_of == Kind.FACE and any(number in frames for frames in self.free)
             kind = self._judge(bool(covered[row]), free, score, confirmation, similarity)
             if kind == "doubtful":
                 found.doubtful.append((number, _plain(box)))
@@ -277,7 +284,7 @@ class _FrameCheck:
 
     def _judge(
         self, covered: bool, free: bool, score: float, confirmation: float, similarity: float
-    ) -> Kind | Literal["doubtful"] | None:
+    ) -> Verdict | Literal["doubtful"] | None:
         """Judge a face by its scores in both views and its similarity to veiled people."""
         known = similarity >= self.accept
         # "upper" leaves part of a face visible on purpose, and with it the person recognisable.
@@ -291,10 +298,15 @@ class _FrameCheck:
         plain = min(score, confirmation) >= CLEAR_SCORE and not upper
         return "uncovered" if plain else None
 
-    def _is_kept(self, number: int, boxes: Floats, planned: PlannedBoxes) -> NDArray[np.bool_]:
-        """bool [n]: which faces are of people who stay visible."""
-        kept = overlaps(boxes, self.kept.at(number).boxes).max(axis=1, initial=0)
-        veiled = overlaps(boxes, planned.boxes).max(axis=1, initial=0)
+    def _is_kept(self, number: int, seen: FrameFaces, planned: PlannedBoxes) -> NDArray[np.bool_]:
+        """bool [n]: which faces are of people who stay visible; so of other objects."""
+        kinds = np.zeros((len(seen), 1), np.uint8)
+        if seen.kinds is not None:
+            kinds = seen.kinds[:, None]
+        kept, veiled = (
+            (overlaps(seen.boxes, others.boxes) * (kinds == others.kinds)).max(axis=1, initial=0)
+            for others in (self.kept.at(number), planned)
+        )
         return np.asarray((kept >= SAME_FACE_OVERLAP) & (kept > veiled))
 
     def _similarity(self, seen: FrameFaces, row: int, under: NDArray[np.int32]) -> float:

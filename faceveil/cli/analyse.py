@@ -13,6 +13,7 @@ from faceveil.cli.arguments import (
     add_networks,
     add_overwrite,
     add_progress,
+    add_regions,
     add_selection,
 )
 
@@ -29,6 +30,7 @@ def add_analyse_parser(commands: Commands) -> None:
     add_analysed(parser)
     add_overwrite(parser)
     add_selection(parser)
+    add_regions(parser)
     add_networks(parser)
     add_following(parser)
     add_progress(parser)

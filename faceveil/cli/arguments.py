@@ -119,6 +119,19 @@ def add_photos(group: Group, mode: str, effect: str) -> None:
     )
 
 
+def add_regions(parser: argparse.ArgumentParser) -> None:
+    """Parts of the picture that are veiled whatever is seen there."""
+    parser.add_argument(
+        "--region",
+        type=parsing.region,
+        action="append",
+        default=[],
+        metavar="START-END:x1,y1,x2,y2[:KIND]",
+        help="veil this part of the picture whatever is seen there: pixels, or shares of the "
+        "picture (120-300:0.7,0.8,1,1); several times",
+    )
+
+
 def add_networks(parser: argparse.ArgumentParser) -> None:
     """The networks that detect and recognise, and what they run on."""
     group = parser.add_argument_group("networks")
@@ -142,6 +155,15 @@ def add_networks(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a name of `faceveil weights list`, an .onnx file (`faceveil weights families`), one "
         "of InsightFace's packs, or none: faces are not recognised, so photos cannot choose people",
+    )
+    group.add_argument(
+        "--also",
+        type=parsing.also,
+        action="append",
+        default=[],
+        metavar="FILE[:kind=KIND,accept=SCORE]",
+        help="an .onnx file that detects something beside faces, which is always veiled (plate, "
+        "head, person, screen or other): --also plates.onnx:kind=plate,accept=0.4; several times",
     )
     group.add_argument(
         "--min-face-size", type=float, metavar="PIXELS", help="ignore faces smaller than this"

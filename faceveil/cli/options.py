@@ -49,6 +49,7 @@ def analysis_options_of(options: Namespace) -> dict[str, Any]:
         "sequences": sequence_options_of(options),
         "sampling": sampling_of(options),
         "tracking": tracking_of(options),
+        "regions": tuple(getattr(options, "region", ())),
         "workers": options.workers,
         "progress": choose_progress(options.progress, options.quiet),
     }
@@ -64,6 +65,7 @@ def analyzer_options_of(options: Namespace) -> AnalyzerOptions:
         providers=tuple(options.provider),
         threads=options.threads,
         accept_licence=options.accept_licence,
+        also=tuple(getattr(options, "also", ())),
     )
 
 

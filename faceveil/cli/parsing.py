@@ -5,6 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faceveil.errors import UsageError
+
+if TYPE_CHECKING:
+    from faceveil.detect.also import AlsoOptions
+    from faceveil.sequence.regions import FixedRegion
 
 
 def path(text: str) -> Path:
@@ -40,6 +47,35 @@ def between(text: str) -> tuple[Fraction, Fraction, bool]:
     except (ValueError, ZeroDivisionError):
         raise ArgumentTypeError(
             f"{text!r} is neither FRAME-FRAME, such as 300-600, nor TIME-TIME, such as 1:20-1:35.5"
+        ) from None
+
+
+def also(text: str) -> AlsoOptions:
+    """FILE[:kind=KIND,accept=SCORE]."""
+    from faceveil.detect.also import AlsoOptions
+
+    try:
+        return AlsoOptions.parse(text)
+    except UsageError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def region(text: str) -> FixedRegion:
+    """RANGE:x1,y1,x2,y2[:KIND], where a range is as for --between."""
+    from faceveil.faces import Kind
+    from faceveil.sequence.regions import FixedRegion
+
+    words = text.split(":")
+    try:
+        kind = Kind.OTHER if "," in words[-1] else Kind.of(words.pop())
+        x1, y1, x2, y2 = map(float, words.pop().split(","))
+        return FixedRegion(*between(":".join(words)), (x1, y1, x2, y2), kind)
+    except UsageError as error:
+        raise ArgumentTypeError(f"{text!r}: {error}") from None
+    except (ValueError, ArgumentTypeError):
+        raise ArgumentTypeError(
+            f"{text!r} is not RANGE:x1,y1,x2,y2[:KIND], such as 120-300:0.7,0.8,1,1:plate or "
+            "0:05-0:12:640,20,900,120"
         ) from None
 
 

@@ -14,6 +14,7 @@ from faceveil.cli.arguments import (
     add_following,
     add_networks,
     add_progress,
+    add_regions,
     add_rendering,
     add_selection,
     add_verification,
@@ -81,6 +82,7 @@ def add_veil_parser(commands: Commands) -> None:
     )
     add_analysed(parser)
     add_selection(parser)
+    add_regions(parser)
     add_networks(parser)
     add_following(parser)
     add_rendering(parser)

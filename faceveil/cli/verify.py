@@ -97,6 +97,7 @@ def run_verify(options: argparse.Namespace) -> int:
     from faceveil.media.open import open_source
     from faceveil.paths import check_paths, written_paths
     from faceveil.progress import choose_progress
+    from faceveil.rendering import VerifyOptions, verifier_networks
     from faceveil.resources import usable_cores
 
     every = every_of(options)
@@ -114,7 +115,8 @@ def run_verify(options: argparse.Namespace) -> int:
     if options.features:
         features = read_features(analysis.sequences, analysis.source.digest, options.features)
         analysis = replace(analysis, sequences=features)
-    analyzer = build_analyzer(analyzer_options_of(options).detecting_once())
+    networks = VerifyOptions(networks=analyzer_options_of(options))
+    analyzer = build_analyzer(verifier_networks(analysis, networks))
     check_recognizer(analysis, analyzer)
     verification = verify(
         output,

@@ -20,6 +20,7 @@ from faceveil.cli.arguments import (
     add_following,
     add_networks,
     add_progress,
+    add_regions,
     add_rendering,
     add_selection,
     add_verification,
@@ -91,6 +92,7 @@ def add_watch_parser(commands: Commands) -> None:
     parser.add_argument("--once", action="store_true", help="veil what is there, and end")
     add_analysed(parser)
     add_selection(parser)
+    add_regions(parser)
     add_networks(parser)
     add_following(parser)
     add_rendering(parser)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import orjson
 
 from faceveil.boxes import clip, sides
 from faceveil.detect.align import ARCFACE, aligned
+from faceveil.detect.also import AlsoDetector, AlsoOptions, with_objects
 from faceveil.detect.arcface import ArcFace
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.detector import Detected, Detector
@@ -23,7 +24,7 @@ from faceveil.detect.pyramid import Pyramid
 from faceveil.detect.thorough import ThoroughCenterFace
 from faceveil.detect.union import PyramidDetector, UnionDetector
 from faceveil.errors import UsageError
-from faceveil.faces import LOW_SCORE, Floats, FrameFaces, Image, Models
+from faceveil.faces import LOW_SCORE, Floats, FrameFaces, Image, Kind, Models
 
 if TYPE_CHECKING:
     from faceveil.weights.store import Located
@@ -81,6 +82,8 @@ class FaceAnalyzer:
     recognizer : Recognizer
     digest : str, optional
         Digest of weights and settings; by default of the names of the two only.
+    also : sequence of AlsoDetector
+        What detects objects of other kinds beside the faces.
 
     Notes
     -----
@@ -88,14 +91,19 @@ class FaceAnalyzer:
     """
 
     def __init__(
-        self, detector: Detector, recognizer: Recognizer, digest: str | None = None
+        self,
+        detector: Detector,
+        recognizer: Recognizer,
+        digest: str | None = None,
+        also: Sequence[AlsoDetector] = (),
     ) -> None:
+        self._also = tuple(also)
         self.detector = detector
         self.recognizer = recognizer
         self._alignment = getattr(recognizer, "alignment", ARCFACE)
         parts = [detector.name, recognizer.name, detector.accept_score]
         self.models = Models(
-            detector=detector.name,
+            detector=", ".join([detector.name, *(part.detector.name for part in self._also)]),
             recognizer=recognizer.name,
             digest=digest or _digest(parts),
             accept_score=detector.accept_score,
@@ -137,10 +145,15 @@ class FaceAnalyzer:
         features = self._features(np.concatenate(crops)) if crops else np.zeros((0, 0), np.float32)
         ends = np.cumsum([len(crop) for crop in crops])
         frames = []
-        for pyramid, part, mask, end in zip(pyramids, found, accepted, ends, strict=True):
+        for image, pyramid, part, mask, end in zip(
+            images, pyramids, found, accepted, ends, strict=True
+        ):
             rows = np.zeros((len(part), self.recognizer.feature_size), np.float32)
             rows[mask] = features[end - mask.sum() : end]
-            frames.append(self._frame(pyramid, part, rows))
+            faces = self._frame(pyramid, part, rows)
+            if self._also:
+                faces = with_objects(faces, image, self._also, self.models.accept_score)
+            frames.append(faces)
         return frames
 
     def _features(self, crops: Image) -> Floats:
@@ -192,6 +205,8 @@ class AnalyzerOptions:
         Threads that one call of a network may use.
     accept_licence : bool
         Whether networks whose licence forbids commercial use are accepted.
+    also : tuple of AlsoOptions
+        Networks that detect objects of other kinds beside the faces.
 
     Raises
     ------
@@ -209,6 +224,7 @@ class AnalyzerOptions:
     providers: tuple[str, ...] = ()
     threads: int = 1
     accept_licence: bool = False
+    also: tuple[AlsoOptions, ...] = ()
 
     def __post_init__(self) -> None:
         if self.min_face_size is not None and not 8 <= self.min_face_size <= 10_000:
@@ -227,6 +243,13 @@ class AnalyzerOptions:
             raise UsageError(f"centerface_scale {self.centerface_scale} is not within 0 and 4")
         if self.threads < 1:
             raise UsageError(f"threads {self.threads} is less than 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options for the parameters of an analysis; `also` only where it is set."""
+        values = asdict(self)
+        if not self.also:
+            del values["also"]
+        return values
 
     def detecting_once(self) -> AnalyzerOptions:
         """The same networks without the second detection that the default profile makes."""
@@ -265,19 +288,33 @@ def build_analyzer(options: AnalyzerOptions = AnalyzerOptions()) -> FaceAnalyzer
     detectors = [locate(name, "detector", options.accept_licence) for name in names]
     names = () if options.recognizer == NO_RECOGNIZER else (options.recognizer,)
     recognizers = [locate(name, "recognizer", options.accept_licence) for name in names]
-    settings = [
+    settings: list[object] = [
         options.profile,
         options.min_face_size,
         options.mtcnn_thresholds,
         options.centerface_accept,
         options.centerface_scale,
     ]
+    also = [(locate(one.network, "detector", options.accept_licence), one) for one in options.also]
     weights = [part.digest for part in (*detectors, *recognizers)]
+    if also:
+        settings.append([[part.digest, one.kind, one.accept] for part, one in also])
     return FaceAnalyzer(
         _detector_of(detectors, options),
         _recognizer(recognizers[0], options) if recognizers else NoRecognizer(),
         _digest([_RESULTS_VERSION, weights, settings]),
+        [_also_detector(part, one, options) for part, one in also],
     )
+
+
+def _also_detector(located: Located, one: AlsoOptions, options: AnalyzerOptions) -> AlsoDetector:
+    from faceveil.weights.session import Runtime, open_session
+
+    network, kind = located.network, Kind.of(one.kind)
+    if one.accept is not None:
+        network = replace(network, thresholds={**network.thresholds, "accept": one.accept})
+    session = open_session(located.files["model"], Runtime(options.providers, options.threads))
+    return AlsoDetector(detector_of_family(network, session, options.min_face_size, one.kind), kind)
 
 
 def _detector_of(located: list[Located], options: AnalyzerOptions) -> Detector:

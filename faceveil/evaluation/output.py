@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from faceveil.analysis import Analysis
 from faceveil.boxes import grown
-from faceveil.faces import FaceSequence, Floats, Ints
+from faceveil.faces import FaceSequence, Floats, Ints, Kind
 from faceveil.veils.plan import VeilPlan
 from faceveil.veils.region import core
 from faceveil.veils.styles import VeilStyle
@@ -53,6 +53,11 @@ def output_of_analysis(analysis: Analysis, style: VeilStyle | None = None) -> Ou
     """Return what rendering this analysis in this style would cover."""
     style = style or VeilStyle()
     frames, boxes, sequence = planned_boxes(analysis.sequences)
+    # Truth is about faces: other objects are neither asked for nor held against the output.
+    kinds = np.array([item.kind for item in analysis.sequences], np.uint8)
+    if kinds.any():
+        faces = kinds[sequence] == Kind.FACE
+        frames, boxes, sequence = frames[faces], boxes[faces], sequence[faces]
     order = np.argsort(frames, kind="stable")
     frames, boxes, sequence = frames[order], boxes[order], sequence[order]
     plan = VeilPlan.build(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from faceveil.faces import FaceSequence, Floats, Ints
+from faceveil.faces import FaceSequence, Floats, Ints, Kind
 from faceveil.identity.overlap import overlapping_pairs
 from faceveil.identity.templates import MIN_FACE_SIZE, sequence_templates
 from faceveil.identity.thresholds import thresholds_of
@@ -49,7 +49,8 @@ def cluster(
     -------
     ndarray of int32 [n]
         The identity of each sequence, numbered from 0 by first appearance. A sequence without a
-        trusted sample is an identity of its own.
+        trusted sample is an identity of its own. Objects of other kinds come after all faces, each
+        an identity of its own.
 
     Raises
     ------
@@ -60,6 +61,9 @@ def cluster(
     -----
     Takes O(n D) memory.
     """
+    faces = np.array([item.kind == Kind.FACE for item in sequences], bool)
+    if not faces.all():
+        return _each_other_alone(sequences, faces, merge_similarity, min_face_size)
     if not sequences:
         return np.zeros(0, np.int32)
     if merge_similarity is None:
@@ -82,6 +86,21 @@ def cluster(
     _, number = np.unique(root, return_inverse=True)
     identities = np.empty(len(ordered), np.int32)
     identities[order] = number
+    return identities
+
+
+def _each_other_alone(
+    sequences: Sequence[FaceSequence],
+    faces: NDArray[np.bool_],
+    merge_similarity: float | None,
+    min_face_size: float,
+) -> Ints:
+    """The identities of faces, and one for each object of another kind."""
+    picked = [sequences[row] for row in np.flatnonzero(faces).tolist()]
+    identities = np.empty(len(sequences), np.int32)
+    identities[faces] = cluster(picked, merge_similarity, min_face_size)
+    first = int(identities[faces].max(initial=-1)) + 1
+    identities[~faces] = np.arange(first, first + int((~faces).sum()))
     return identities
 
 

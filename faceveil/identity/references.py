@@ -10,7 +10,7 @@ import numpy as np
 
 from faceveil.boxes import sides, sizes
 from faceveil.errors import InputError
-from faceveil.faces import Floats, FrameFaces, Image, Ints
+from faceveil.faces import Floats, FrameFaces, Image, Ints, Kind
 from faceveil.identity.templates import CLEAR_SCORE, MIN_FACE_SIZE, normalise
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
@@ -88,7 +88,9 @@ def describe(
     """
     rows: list[Floats] = []
     for name, photos in people.items():
-        features = np.stack([_photo_feature(photo, detect(photo)) for photo in photos])
+        features = np.stack(
+            [_photo_feature(photo, detect(photo).of_kind(Kind.FACE)) for photo in photos]
+        )
         _check_same_person(name, photos, features)
         rows.append(features)
     person = np.repeat(np.arange(len(people)), [len(photos) for photos in people.values()])

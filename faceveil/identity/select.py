@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from faceveil.boxes import iou
 from faceveil.decisions import Decision, Mode, Point, SelectionRecord
 from faceveil.errors import UsageError
-from faceveil.faces import FaceSequence, Ints
+from faceveil.faces import FaceSequence, Ints, Kind, Provenance
 from faceveil.frame_range import FrameRange
 from faceveil.identity.evidence import Evidence
 from faceveil.identity.overlap import overlapping_pairs
@@ -127,6 +127,8 @@ def decide_sequences(
 ) -> list[Decision]:
     """Decide on each sequence, without regard to `selection.times`.
 
+    A selection is of people: objects of other kinds are always veiled.
+
     Parameters
     ----------
     sequences : sequence of FaceSequence [n]
@@ -149,6 +151,13 @@ def decide_sequences(
         For a point without a face, an identity that does not exist, and references made by another
         recogniser than the features of the sequences.
     """
+    faces = [item for item in sequences if item.kind == Kind.FACE]
+    if len(faces) < len(sequences):
+        chosen = np.array([item.kind == Kind.FACE for item in sequences], bool)
+        of_faces = iter(
+            decide_sequences(faces, identities[chosen], selection, min_face_size, recognizer)
+        )
+        return [next(of_faces) if item.kind == Kind.FACE else _other(item) for item in sequences]
     if selection.mode == "all":
         return [Decision(True, "everyone is veiled")] * len(sequences)
     if selection.mode == "none":
@@ -159,6 +168,12 @@ def decide_sequences(
         return [evidence.only(i) for i in range(len(sequences))]
     decisions = [evidence.keep(i) for i in range(len(sequences))]
     return one_place_at_a_time(sequences, evidence.identity, decisions)
+
+
+def _other(item: FaceSequence) -> Decision:
+    """What is no face is veiled, whoever is selected."""
+    fixed = (item.provenance == Provenance.MANUAL).all()
+    return Decision(True, f"{'fixed region' if fixed else item.kind.word}: always veiled")
 
 
 def one_place_at_a_time(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal
@@ -18,12 +18,15 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from faceveil.decisions import Mode, Point
+from faceveil.detect.also import AlsoOptions
 from faceveil.errors import InputError, UsageError
+from faceveil.faces import Kind
 from faceveil.frame_range import FrameRange
 from faceveil.media.frames import EncodeOptions
 from faceveil.sampling.adaptive import SamplingOptions
 from faceveil.schemas import load_schema
 from faceveil.sequence.options import SequenceOptions
+from faceveil.sequence.regions import FixedRegion
 from faceveil.veils.styles import VeilStyle
 
 VERSION = 1
@@ -52,6 +55,13 @@ class Networks:
     detector: str = "union"
     recognizer: str = "arcface-mobilefacenet"
     accept_licence: bool = False
+    also: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return them as `AnalyzerOptions` for the parameters of an analysis."""
+        also = [asdict(AlsoOptions.parse(text)) for text in self.also]
+        values = {name: value for name, value in asdict(self).items() if name != "also"}
+        return {**values, "also": also} if also else values
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +122,7 @@ class Job:
     on_failure: OnFailure = "refuse"
     verification: OnViolation = "fail"
     delete_features: bool = False
+    regions: tuple[FixedRegion, ...] = ()
 
     @property
     def prefix(self) -> str:
@@ -220,7 +231,7 @@ def _job(document: dict[str, Any]) -> Job:
         source_video=document.get("source_video"),
         transform=TransformSpec(**document.get("transform", {})),
         coarse_step=_coarse_step(document.get("sampling", {"mode": "every"}), rate),
-        networks=Networks(**document.get("networks", {})),
+        networks=_networks(document.get("networks", {})),
         selection=_selection(document.get("selection", {"mode": "all"}), rate),
         sequences=_sequences(document.get("sequences", {})),
         style=_style(document.get("veil", {})),
@@ -228,7 +239,21 @@ def _job(document: dict[str, Any]) -> Job:
         on_failure=document.get("on_failure", "refuse"),
         verification=document.get("verification", "fail"),
         delete_features=document.get("retention", {}).get("delete_features", False),
+        regions=tuple(
+            _region(item, f"regions[{index}]", rate)
+            for index, item in enumerate(document.get("regions", ()))
+        ),
     )
+
+
+def _networks(data: dict[str, Any]) -> Networks:
+    also = tuple(data.get("also", ()))
+    for text in also:
+        try:
+            AlsoOptions.parse(text)
+        except UsageError as error:
+            raise _FieldError("networks.also", str(error)) from error
+    return Networks(**{**data, "also": also})
 
 
 def _rate(value: float | str) -> Fraction:
@@ -285,6 +310,24 @@ def _range(item: dict[str, list[float]], where: str, rate: Fraction | None) -> F
         if rate is None:
             raise _FieldError("frames.rate", f"is missing, and {where} is in seconds")
         return FrameRange.of_seconds(item["seconds"][0], item["seconds"][1], rate)
+    except UsageError as error:
+        raise _FieldError(where, str(error)) from error
+
+
+def _region(item: dict[str, Any], where: str, rate: Fraction | None) -> FixedRegion:
+    times: dict[str, list[float]] = {
+        name: values for name, values in item.items() if name in ("frames", "seconds")
+    }
+    span = _range(times, where, rate)
+    x1, y1, x2, y2 = map(float, item["box"])
+    try:
+        return FixedRegion(
+            Fraction(span.first),
+            Fraction(span.end),
+            False,
+            (x1, y1, x2, y2),
+            Kind.of(item.get("kind", "other")),
+        )
     except UsageError as error:
         raise _FieldError(where, str(error)) from error
 

@@ -7,7 +7,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,6 +104,14 @@ class Settings:
 @lru_cache(maxsize=1)
 def analyzer_of(networks: Networks) -> FaceAnalyzer:
     """The networks of a job, kept for the next call of a function. Raises WeightsError."""
+    from faceveil.detect.also import AlsoOptions
     from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 
-    return build_analyzer(AnalyzerOptions(**asdict(networks)))
+    return build_analyzer(
+        AnalyzerOptions(
+            networks.detector,
+            networks.recognizer,
+            accept_licence=networks.accept_licence,
+            also=tuple(map(AlsoOptions.parse, networks.also)),
+        )
+    )

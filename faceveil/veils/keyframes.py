@@ -20,6 +20,7 @@ from faceveil import __version__
 from faceveil.analysis import Analysis
 from faceveil.faces import Ints
 from faceveil.files import replace_file
+from faceveil.veils.kinds import style_of
 from faceveil.veils.plan import VeilPlan
 from faceveil.veils.region import SOFT_EDGE, Geometry, core
 from faceveil.veils.styles import VeilStyle
@@ -72,7 +73,8 @@ def _masks(analysis: Analysis, style: VeilStyle) -> Iterator[dict[str, Any]]:
     """One mask for each run of consecutive frames of each veiled sequence."""
     for number in np.flatnonzero(analysis.veiled).tolist():
         sequence = analysis.sequences[number]
-        regions = core(sequence.boxes, style) + np.array([-1.0, -1.0, 1.0, 1.0]) * TOLERANCE
+        own = style_of(sequence.kind, style)
+        regions = core(sequence.boxes, own) + np.array([-1.0, -1.0, 1.0, 1.0]) * TOLERANCE
         start = 0
         for run in _runs(sequence.frames):
             part = regions[start : start + len(run)]
@@ -82,6 +84,7 @@ def _masks(analysis: Analysis, style: VeilStyle) -> Iterator[dict[str, Any]]:
                 "identity": int(analysis.identities[number]),
                 "first": int(run[0]),
                 "last": int(run[-1]),
+                **({} if own == style else {"shape": "rectangle", "feather": 0.0}),
                 "keyframes": [
                     _keyframe(int(run[row]), part[row]) for row in _needed(part).tolist()
                 ],

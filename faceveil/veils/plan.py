@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.faces import FaceSequence, Floats, Ints
+from faceveil.faces import FaceSequence, Floats, Ints, Kind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +28,8 @@ class PlannedBoxes:
         The sequence of each box.
     kept : ndarray of float32 [k, 4]
         The boxes of faces that stay visible on the frame.
+    kinds : ndarray of uint8 [m]
+        The `Kind` of each box.
     """
 
     boxes: Floats
@@ -35,6 +37,7 @@ class PlannedBoxes:
     provenance: NDArray[np.uint8]
     sequence: Ints
     kept: Floats
+    kinds: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -53,6 +56,8 @@ class VeilPlan:
     sequence : ndarray of int32 [n]
     seeds : ndarray of int64 [sequences]
         Seeds of the noise of each sequence.
+    kinds : ndarray of uint8 [sequences]
+        The `Kind` of each sequence.
     kept_frames : ndarray of int32 [k]
         Frames of the faces that stay visible, sorted.
     kept_boxes : ndarray of float32 [k, 4]
@@ -68,6 +73,7 @@ class VeilPlan:
     provenance: NDArray[np.uint8]
     sequence: Ints
     seeds: NDArray[np.int64]
+    kinds: NDArray[np.uint8]
     kept_frames: Ints
     kept_boxes: Floats
     whole_frames: Ints
@@ -93,8 +99,8 @@ class VeilPlan:
             A text that is not published with the output and is the same on every run, such as the
             digest of the input. With it the noise could be computed and removed.
         unknown_frames : ndarray of int32, optional
-            Frames whose detections are missing. Those in which no sequence, veiled or not, has a
-            box are veiled whole ("fail closed").
+            Frames whose detections are missing. Those in which no facial sequence, veiled or not,
+            has a box are veiled whole ("fail closed").
         """
         chosen = np.flatnonzero(veiled)
         picked = [sequences[index] for index in chosen.tolist()]
@@ -106,6 +112,8 @@ class VeilPlan:
         kept_order = np.argsort(kept_frames, kind="stable")
         unknown = np.unique(np.zeros(0, np.int32) if unknown_frames is None else unknown_frames)
         for sequence in sequences if len(unknown) else ():
+            if sequence.kind != Kind.FACE:
+                continue  # it says nothing about the faces there
             unknown = np.setdiff1d(unknown, sequence.frames, assume_unique=True)
         return cls(
             frames=frames[order],
@@ -113,6 +121,7 @@ class VeilPlan:
             provenance=_joined([item.provenance for item in picked], np.zeros(0, np.uint8))[order],
             sequence=np.repeat(chosen.astype(np.int32), lengths)[order],
             seeds=np.array([_seed(secret, index) for index in range(len(sequences))], np.int64),
+            kinds=np.array([sequence.kind for sequence in sequences], np.uint8),
             kept_frames=kept_frames[kept_order],
             kept_boxes=_joined([item.boxes for item in kept], np.zeros((0, 4), np.float32))[
                 kept_order
@@ -132,6 +141,7 @@ class VeilPlan:
             self.provenance[start:stop],
             sequence,
             self.kept_boxes[first:last],
+            self.kinds[sequence],
         )
 
     def whole(self, frame: int) -> bool:

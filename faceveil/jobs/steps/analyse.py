@@ -180,6 +180,8 @@ def decide_selection(
         times=job.selection.times,
     )
     parameters = _parameters(job, unknown)
+    if job.regions:
+        found = pipeline.with_regions(found, job.regions, source)
     analysis = pipeline.decide(found, source, selection, parameters)
     rate = None if job.rate is None else str(job.rate)
     digest = job.frames_digest or analysis.source.digest
@@ -188,7 +190,7 @@ def decide_selection(
 
 def _parameters(job: Job, unknown: UnknownFrames) -> dict[str, Any]:
     return {
-        "networks": asdict(job.networks),
+        "networks": job.networks.to_dict(),
         "sequences": asdict(job.sequences),
         "coarse_step": job.coarse_step,
         "unknown_frames": {

@@ -1,0 +1,127 @@
+"""Plates in the cloud: the server finds them, the job follows, veils and verifies them."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from PIL import Image as Picture
+
+from faceveil.errors import InputError
+from faceveil.faces import FrameFaces, Kind
+from faceveil.jobs import state_machine
+from faceveil.jobs.job import read_job
+from faceveil.jobs.settings import analyzer_of
+from faceveil.media.folder import FolderSource
+from faceveil.schemas import load_schema
+from handler.options import ServiceOptions
+from handler.service import Service, build_analyzer
+from testkit import made_networks
+from testkit.made_job import document
+
+COUNT, WIDTH, HEIGHT = 12, 320, 192
+
+
+def plate_box(number):
+    return 40 + 6 * number, 120, 96 + 6 * number, 144
+
+
+@pytest.fixture
+def plates(tmp_path):
+    path = tmp_path / "plates.onnx"
+    path.write_bytes(made_networks.yellow_detector("n7"))
+    return f"{path}:kind=plate,accept=0.4"
+
+
+@pytest.fixture
+def service(plates):
+    """What a worker of the server runs, with the options of its environment."""
+    options = ServiceOptions.from_environment(
+        {"FACEVEIL_ALSO": plates, "FACEVEIL_DETECTOR": "centerface"}
+    )
+    return Service(build_analyzer(options.analyzer), options)
+
+
+@pytest.fixture
+def with_plates(made, service, plates):
+    """The job: its frames show a plate and nothing else; the server made the detections."""
+    folder = made.folder / "frames"
+    folder.mkdir()
+    ground = np.random.default_rng(0).integers(80, 100, (HEIGHT, WIDTH, 3), np.uint8)
+    for number in range(COUNT):
+        picture = ground.copy()
+        x1, y1, x2, y2 = plate_box(number)
+        picture[y1:y2, x1:x2] = made_networks.YELLOW
+        path = folder / f"img{number + 1:07d}.png"
+        Picture.fromarray(picture).save(path)
+        made.place.write(f"frames/{path.name}", path.read_bytes())
+        made.detections.write(f"{path.name}.out", service.answer(path.read_bytes()))
+    job = document(
+        networks={"detector": "centerface", "also": [plates]},
+        selection={"mode": "none"},
+        regions=[{"frames": [2, 4], "box": [0.75, 0, 1, 0.25], "kind": "screen"}],
+    )
+    job["frames"]["digest"] = FolderSource(folder).digest()
+    Draft202012Validator(load_schema("job")).validate(job)
+    made.place.write("job.json", json.dumps(job).encode())
+    return made
+
+
+def test_the_answers_follow_the_schema(with_plates):
+    for number in range(COUNT):
+        answer = with_plates.detections.read(f"img{number + 1:07d}.png.out")
+        Draft202012Validator(load_schema("detections")).validate(json.loads(answer))
+        plates = FrameFaces.from_json(answer).of_kind(Kind.PLATE)
+        np.testing.assert_allclose(plates.boxes[0], plate_box(number), atol=2)
+
+
+def test_the_job_veils_and_verifies_them(with_plates):
+    """Although no one is to be veiled; and the region in its two frames."""
+    job = with_plates.run().job
+    run = with_plates.run(analyzer=lambda: analyzer_of(job.networks))
+    assert state_machine.run_whole_job(run) == "completed"
+    results = with_plates.results()
+    analysis = json.loads(results["analysis.json"])
+    Draft202012Validator(load_schema("analysis")).validate(analysis)
+    report = json.loads(results["report.json"])
+    Draft202012Validator(load_schema("report")).validate(report)
+    kinds = [item["kind"] for item in analysis["sequences"] if "kind" in item]
+    assert kinds == ["plate", "screen"]
+    assert report["verification"]["violations"] == []
+    assert report["verification"]["veils"] == COUNT + 2
+    for number in range(COUNT):
+        name = f"img{number + 1:07d}.png"
+        with Picture.open(with_plates.folder / "frames" / name) as before:
+            shown = np.asarray(before)
+        path = with_plates.folder / name
+        path.write_bytes(results[f"veiled/{name}"])
+        after = np.asarray(Picture.open(path))
+        x1, y1, x2, y2 = plate_box(number)
+        assert (after[y1:y2, x1:x2] != made_networks.YELLOW).any(axis=2).all()
+        assert (after != shown)[:48, 240:].any() == (number in (2, 3))
+
+
+def test_the_same_objects_again(with_plates):
+    """A second run of the job makes the same bytes."""
+    job = with_plates.run().job
+    run = with_plates.run(analyzer=lambda: analyzer_of(job.networks))
+    state_machine.run_whole_job(run)
+    first = {k: hashlib.sha256(v).hexdigest() for k, v in with_plates.objects("veiled/").items()}
+    state_machine.run_whole_job(with_plates.run(analyzer=lambda: analyzer_of(job.networks)))
+    again = {k: hashlib.sha256(v).hexdigest() for k, v in with_plates.objects("veiled/").items()}
+    assert first == again
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"networks": {"also": ["p.onnx:kind=dragon"]}}, r"networks\.also.*dragon"),
+        ({"regions": [{"frames": [1, 2], "box": [5, 5, 5, 9]}]}, r"regions\[0\].*empty"),
+        ({"regions": [{"box": [1, 2, 3, 4]}]}, r"regions\[0\]"),
+        ({"regions": [{"frames": [1, 2], "box": [1, 2, 3, 4], "kind": "face"}]}, "kind"),
+    ],
+)
+def test_a_job_that_makes_no_sense_is_refused(fields, message):
+    with pytest.raises(InputError, match=message):
+        read_job(json.dumps(document(**fields)).encode(), "job.json")
