@@ -103,11 +103,7 @@ def _boxes_by_provenance(analysis: Analysis) -> dict[str, dict[str, int]]:
         fate = "veiled" if decision.veil else "kept"
         counts[fate] += np.bincount(sequence.provenance, minlength=len(Provenance))
     return {
-        fate: {
-            item.name.lower(): int(row[item])
-            for item in Provenance
-            if item <= Provenance.EXTENDED or row[item]
-        }
+        fate: {item.name.lower(): int(row[item]) for item in Provenance}
         for fate, row in counts.items()
     }
 

@@ -173,7 +173,7 @@ def decide_sequences(
 def _other(item: FaceSequence) -> Decision:
     """What is no face is veiled, whoever is selected."""
     fixed = (item.provenance == Provenance.MANUAL).all()
-    return Decision(True, f"{'fixed region' if fixed else item.kind.word}: always veiled")
+    return Decision(True, f"{'region' if fixed else item.kind.word}: always veiled")
 
 
 def one_place_at_a_time(
