@@ -12,8 +12,9 @@ from faceveil.boxes import sides, sizes
 from faceveil.errors import InputError
 from faceveil.faces import Floats, FrameFaces, Image, Ints, Kind
 from faceveil.identity.templates import CLEAR_SCORE, MIN_FACE_SIZE, normalise
+from faceveil.media.folder import SUFFIXES
 
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+PHOTO_SUFFIXES = frozenset(SUFFIXES)
 
 BYSTANDER_SIZE = 0.5
 """A face smaller than this share of the largest one is in the background of a photo."""

@@ -265,7 +265,9 @@ def _samples(
 ) -> tuple[NDArray[Any], tuple[NDArray[Any], str] | None, bool]:
     """The samples to veil, those of the file where they differ, and whether Pillow would have
     halved their depth."""
-    if picture.format == "PNG" and (data[24], data[25]) in _PNG_SIXTEEN_BIT_COLOUR:
+    is_animated = getattr(picture, "n_frames", 1) > 1  # which OpenCV reads without its blending
+    is_deep = picture.format == "PNG" and (data[24], data[25]) in _PNG_SIXTEEN_BIT_COLOUR
+    if is_deep and not is_animated:
         return _sixteen_bit(data, number), None, True
     tags: Any = getattr(picture, "tag_v2", {})
     if picture.format == "TIFF" and max(tags.get(_TIFF_BITS, (8,))) > 8 and picture.mode[0] != "I":

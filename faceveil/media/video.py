@@ -63,6 +63,7 @@ class VideoSource:
         self._threads = threads
         self._hwaccel = hwaccel
         self._survey = Survey()
+        self._met: dict[tuple[int, int], None] = {}
         with self._open() as (container, stream):
             self._survey = survey(path, container, stream)
         with self._open() as (container, stream):
@@ -93,8 +94,11 @@ class VideoSource:
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """Width and height of the stored frames, as they first appear; more than one where they
-        change."""
-        return self._survey.sizes
+        change. Sizes of less than a second may be missing until the frames were read."""
+        if not self._met:
+            return self._survey.sizes
+        surveyed = self._survey.sizes or ((self.layout.width, self.layout.height),)
+        return tuple(dict.fromkeys((*surveyed, *self._met)))
 
     def __iter__(self) -> Iterator[DecodedFrame]:
         self.problems.clear()
@@ -107,6 +111,7 @@ class VideoSource:
                 if frame.is_corrupt:
                     self._note(f"frame {count}", "damaged; shown as far as it can be decoded")
                 if (frame.width, frame.height) != size:
+                    self._met[frame.width, frame.height] = None
                     frame = self.layout.fit(frame)  # noqa: PLW2901
                 yield DecodedFrame(count, frame, self.layout)
                 count += 1

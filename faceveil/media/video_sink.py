@@ -68,7 +68,6 @@ class VideoSink:
         self._plan, tag_losses = try_out(plan, path, self._temporary)
         self._losses = [
             *plan.encoder.losses,
-            *_size_losses(source),
             *plan.accompaniment.losses,
             *tag_losses,
         ]
@@ -77,11 +76,11 @@ class VideoSink:
     @property
     def losses(self) -> list[Loss]:
         """Properties of the source that the output does not keep; see `frames.FrameSink`."""
-        moved = self._writer.moved
-        if not moved:
-            return self._losses
-        why = "they are shown at less than the container's unit of time after another"
-        return [*self._losses, Loss(f"the exact times of {moved} frames", why)]
+        losses = [*self._losses, *_size_losses(self._source)]
+        if self._writer.moved:
+            why = "they are shown at less than the container's unit of time after another"
+            losses.append(Loss(f"the exact times of {self._writer.moved} frames", why))
+        return losses
 
     def __enter__(self) -> VideoSink:
         try:

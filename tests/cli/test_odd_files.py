@@ -1,6 +1,9 @@
 """Files as people bring them, each veiled by the whole command: what failed once stays here."""
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -87,3 +90,31 @@ def test_a_link_to_nothing_is_left_out_for_that_reason(photo):
     (folder / "lost.jpg").symlink_to("nowhere.jpg")
     (loss,) = FolderSource(folder, stills=True).left_out
     assert str(loss) == "lost.jpg: a file: not kept (it is a link to nothing)"
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
+def test_a_signal_in_the_middle_leaves_nothing_behind(name, code, tmp_path):
+    """The whole program: its temporary files are gone, the input is as it was."""
+    video = tmp_path / "in" / "talk.mp4"
+    video.parent.mkdir()
+    (tmp_path / "tmp").mkdir()
+    write_video(make_clip(320, 180, frame_count=60), video, repeat=5)
+    before = video.read_bytes()
+    command = [sys.executable, "-m", "faceveil", "veil", str(video), str(tmp_path / "o.mp4")]
+    command += ["--detector", "mtcnn", "--progress", "json", "--preset", "veryslow"]
+    environment = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        for line in process.stderr:
+            if '"render"' in line:
+                break
+        assert any(path.name.startswith(".o") for path in tmp_path.iterdir())
+    finally:
+        process.send_signal(getattr(signal, name))
+        said = process.communicate(timeout=120)[1]
+    assert process.returncode == code
+    assert "interrupted; no output was written" in said
+    assert "Traceback" not in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "tmp"]
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert video.read_bytes() == before

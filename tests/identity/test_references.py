@@ -121,3 +121,12 @@ def test_features_are_never_shown(photo):
 
 def test_nobody_is_no_reference():
     assert load_references([], analyzer()).names == ()
+
+
+@pytest.mark.parametrize("name", ["1.jfif", "1.jp2", "1.avif", "1.apng", "1.JPE"])
+def test_a_folder_of_photos_of_any_kind_that_is_read(name, photo, tmp_path):
+    """Photos as telephones and browsers save them were passed over in a folder."""
+    photo("anchor/0.png")
+    kind = {".apng": "PNG", ".jpe": "JPEG"}.get((tmp_path / name).suffix.lower())
+    Image.new("RGB", (40, 30)).save(tmp_path / "anchor" / name, kind)
+    assert len(photos_by_person([tmp_path / "anchor"])["anchor"]) == 2

@@ -2,6 +2,7 @@
 
 import io
 
+import av
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
@@ -11,7 +12,7 @@ from faceveil.media.open import open_sink, open_source
 from faceveil.media.picture_file import jpeg
 from testkit.carving import carve
 from testkit.laden_pictures import SECRET_JPEG, chunk, saved
-from testkit.made_media import numbered
+from testkit.made_media import number_of, numbered
 
 EDIT = np.s_[20:44, 24:56]
 COUNT = 4
@@ -224,3 +225,30 @@ def test_too_large_frames_are_refused(folder):
     assert [frame.name for frame in source] == ["b.png"]
     with pytest.raises(InputError):
         next(iter(open_source(folder, stills=False)))
+
+
+def test_an_animated_png_of_16_bits_keeps_its_frames_and_names_its_depth(tmp_path):
+    """Every frame of it used to be unreadable."""
+    path, target = tmp_path / "a.png", tmp_path / "o.png"
+    with av.open(str(path), "w", format="apng") as output:
+        stream = output.add_stream("apng", rate=5, width=160, height=96)
+        stream.pix_fmt = "rgb48be"
+        for number in range(COUNT):
+            frame = av.VideoFrame.from_ndarray(numbered(number), "rgb24")
+            frame = frame.reformat(format="rgb48be")
+            frame.pts = number
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    source = open_source(path)
+    with open_sink(target, source) as sink:
+        for frame in source:
+            frame.planes().planes[0][EDIT] = 0
+            sink.write(frame, changed=True)
+    assert [str(loss) for loss in sink.losses] == [
+        "a.png: 16 bits a sample: not kept (animated PNG is read with 8)"
+    ]
+    with Image.open(target) as picture:
+        shown = [
+            number_of(np.asarray(page.convert("RGB"))) for page in ImageSequence.Iterator(picture)
+        ]
+    assert shown == list(range(COUNT))

@@ -145,6 +145,33 @@ def test_subtitles_of_text_are_converted_and_named(tmp_path, before, suffix, aft
     assert texts(target) == texts(path) == [(40 + 100 * n, f"line {n}") for n in range(3)]
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_subtitles_that_are_shown_together_all_stay(tmp_path, suffix):
+    """MP4 shows one text at a time: of two that began together one used to be lost."""
+    path, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    cues = [(0, 800, "Ann"), (0, 400, "Ben"), (600, 900, "Cid"), (2000, 2100, "Dan")]
+    make_video(tmp_path / "v.mkv", range(60), size=(64, 48))
+    with av.open(str(tmp_path / "v.mkv")) as source, av.open(str(path), "w") as output:
+        video = output.add_stream_from_template(source.streams.video[0])
+        text = output.add_mux_stream("subrip", time_base=Fraction(1, 1000))
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                output.mux(packet)
+        for start, end, line in cues:
+            packet = av.Packet(line.encode())
+            packet.stream, packet.time_base = text, Fraction(1, 1000)
+            packet.pts = packet.dts = start
+            packet.duration = end - start
+            output.mux(packet)
+    pass_through(path, target)
+    if suffix == ".mkv":
+        assert [line for _, line in texts(target)] == ["Ann", "Ben", "Cid", "Dan"]
+        return
+    joined = [(0, "Ann\nBen"), (400, "Ann"), (600, "Ann\nCid"), (800, "Cid"), (2000, "Dan")]
+    assert [item for item in texts(target) if item[1]] == joined
+
+
 def test_what_holds_no_subtitles_names_them(tmp_path):
     make_video(tmp_path / "in.mkv", range(25), subtitles="subrip")
     losses = pass_through(tmp_path / "in.mkv", tmp_path / "out.ts")
@@ -164,7 +191,8 @@ def test_fonts_stay_in_matroska_and_are_named_elsewhere(tmp_path, shared_data):
     losses = pass_through(path, tmp_path / "out.mp4")
     assert named(losses, "font DejaVuSerif-Bold.ttf", ".mkv")
     assert named(losses, "styling of subtitle track 2")
-    assert [text for _, text in texts(tmp_path / "out.mp4")] == [text for _, text in texts(path)]
+    together = "\n".join(text for _, text in texts(path))
+    assert "\n".join(text for _, text in texts(tmp_path / "out.mp4")) == together
 
 
 def test_chapters_are_named_where_there_is_no_place_for_them(tmp_path):

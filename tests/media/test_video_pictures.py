@@ -148,6 +148,20 @@ def test_frames_of_changing_sizes_are_all_scaled_to_the_largest(tmp_path, shared
     assert np.abs(shown[:90, :160] - first.astype(int)[: shown.shape[0]]).mean() < 12
 
 
+def test_a_size_that_lasts_less_than_a_second_is_named_once_it_was_met(tmp_path):
+    """Before work about one frame a second is looked at for its size."""
+    path, parts = tmp_path / "in.264", []
+    for size in ((160, 96), (80, 48), (160, 96)):
+        part = tmp_path / "part.264"
+        make_video(part, range(6), size=size)
+        parts.append(part.read_bytes())
+    path.write_bytes(b"".join(parts))
+    losses = pass_through(path, tmp_path / "out.mp4")
+    assert any("80x48" in loss and "scaled to 160x96" in loss for loss in losses)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert len(list(container.decode(video=0))) == 18
+
+
 def test_a_picture_of_another_shape_is_shown_whole_on_black(tmp_path):
     make_video(tmp_path / "wide.mkv", range(1), size=(160, 96))
     source = VideoSource(tmp_path / "wide.mkv")

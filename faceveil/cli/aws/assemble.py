@@ -23,7 +23,9 @@ def add_assemble_parser(verbs: Commands) -> None:
         verbs, "assemble", "FRAMES OUTPUT", "make a video of veiled frames", DESCRIPTION
     )
     parser.add_argument("frames", type=parsing.path, help="a folder of veiled frames")
-    parser.add_argument("output", type=parsing.path, help="a video file (.mp4, .mov, .mkv)")
+    parser.add_argument(
+        "output", type=parsing.path, help="a video (.mp4, .mov, .mkv, .webm, .ts …)"
+    )
     parser.add_argument(
         "--source",
         type=parsing.path,
