@@ -25,9 +25,9 @@ def preview(options: argparse.Namespace, work: Work) -> int:
     from faceveil.media.excerpt import copy_excerpt, find_start
     from faceveil.media.single_picture import is_picture
 
-    if work.input.is_dir() or is_picture(work.input):
-        raise UsageError(f"--preview: {work.input} is no video file")
     check_paths([work.input], written_paths(output=Path(work.output)), overwrite=options.overwrite)
+    if not work.input.is_file() or is_picture(work.input):
+        raise UsageError(f"--preview: {work.input} is no video file of this machine")
     analyzer = build_analyzer(analyzer_options_of(options))
 
     def shows_a_face(image: Image) -> bool:

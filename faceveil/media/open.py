@@ -116,6 +116,8 @@ def open_sink(
             "S3, or copy the folder there"
         )
     if str(path) == PIPE:
+        if source.kind == "stills":
+            raise UsageError("-: standard output takes a video; name a file or a folder")
         return PipedSink(source, options)
     check_destination(path, source.path)
     if is_picture(path) and not is_folder:
@@ -132,6 +134,9 @@ def open_sink(
             f"({', '.join(CONTAINERS)}), a folder of pictures with a slash at its end: {path}/"
         )
     container_of(path)
+    if source.kind == "stills" and source.path.is_file():
+        suffix = source.path.suffix.lower()
+        raise UsageError(f"{path}: a picture keeps its format; name the output *{suffix}")
     if source.kind == "stills":
         raise UsageError(f"{path}: unrelated pictures make no video; name an output folder")
     return VideoSink(path, source, options)

@@ -51,8 +51,10 @@ class PipedSource(VideoSource):
         try:
             _spool(stream or sys.stdin.buffer, path)
             super().__init__(path, threads, hwaccel)
-        except BaseException:
+        except BaseException as error:
             self._folder.cleanup()
+            if isinstance(error, InputError):
+                raise InputError(str(error).replace(str(path), "standard input")) from error
             raise
 
 

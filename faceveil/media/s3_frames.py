@@ -81,15 +81,27 @@ class S3Frames:
     """The numbered pictures under a prefix as frames; see `frames.FrameSource`.
 
     Names are as in a folder of frames: img0000001.png, .jpg or .jpeg, or any beginning and
-    number; the first is frame 0. Prefixes below are not read. With `part` these are the frames of
-    a part of the video only, numbered as in the whole. `size`, the upright width and height,
-    saves reading a frame to learn it.
+    number; the first is frame 0. Prefixes below are not read.
 
     Frames are read ahead in threads, in bounded memory, all of them or those that `expect` names;
     the others are read when they are asked for. A frame that is missing from the part, gone or
     changed since it was listed, an animation, or no readable picture of that size, is left out
-    while iterating and listed in `problems`. What concerns all frames alike (access, credentials,
-    the network) raises InputError, as do no frames, missing and doubled ones when listing.
+    while iterating and listed in `problems`.
+
+    Parameters
+    ----------
+    location
+        The place in S3.
+    part
+        The frames of a part of the video only, numbered as in the whole.
+    size
+        Upright width and height; saves reading a frame to learn it.
+
+    Raises
+    ------
+    InputError
+        When there are no frames, or some are missing or doubled, and for what concerns all frames
+        alike (access, credentials, the network), also while iterating.
     """
 
     kind: SourceKind = "folder"

@@ -49,13 +49,31 @@ class S3FrameSink:
 
     Objects appear one by one, each whole. What says that all are there is the object `_SUCCESS`,
     written last, and only when no frame of the source is missing. An exception deletes what was
-    written, as far as S3 still allows it. The prefix must be empty before.
+    written, as far as S3 still allows it.
 
-    With `part`, frames are added to what is there, an exception leaves what was written, which
-    the next attempt writes again, and the caller says when all parts are done.
+    Parameters
+    ----------
+    location
+        The place in S3; it must be empty.
+    source
+        Where the frames come from.
+    part
+        Add frames to what is there: an exception leaves what was written, which the next attempt
+        writes again, and the caller says when all parts are done.
+    strip_metadata
+        Leave out who made a picture, where, when and with what.
 
-    `stored` lists the objects in the order of the frames. Raises UsageError where output would
-    mix with other objects or with the input, InputError and OutputError as `S3Location` does.
+    Attributes
+    ----------
+    stored
+        The objects in the order of the frames.
+
+    Raises
+    ------
+    UsageError
+        Where the output would mix with other objects or with the input.
+    InputError, OutputError
+        As `S3Location` raises them.
     """
 
     def __init__(

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from faceveil.cli.main import main
+from faceveil.errors import InputError
 from faceveil.media.folder import FolderSource
+from faceveil.media.pipes import PipedSource
 from testkit.clips import make_clip, write_frames, write_video
 from testkit.portraits import portrait_path
 
@@ -118,3 +120,26 @@ def test_a_signal_in_the_middle_leaves_nothing_behind(name, code, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "tmp"]
     assert list((tmp_path / "tmp").iterdir()) == []
     assert video.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "said"),
+    [
+        ("photo", "-", "standard output takes a video"),
+        ("photo", "o.mp4", "name the output *.jpg"),
+        ("-", "o.mp4 --preview 1s", "is no video file of this machine"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_work(
+    source, target, said, photo, capsys, monkeypatch
+):
+    """A picture onto standard output was refused after its analysis."""
+    monkeypatch.setattr("faceveil.pipeline.analyse_and_decide", None)
+    monkeypatch.chdir(photo.parent)
+    assert veil(photo if source == "photo" else source, *target.split()) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_picture_on_standard_input_is_told_without_the_name_of_a_temporary_file(photo):
+    with pytest.raises(InputError, match=r"^standard input: is no video but a JPEG picture"):
+        PipedSource(photo.open("rb"))
