@@ -10,6 +10,7 @@ from faceveil.errors import InputError, UsageError
 from faceveil.jobs.costs import job_costs as costs
 from faceveil.jobs.costs.job_costs import Load
 from faceveil.jobs.costs.prices import read_prices
+from testkit import PROJECT
 from testkit.clips import make_clip, write_frames
 
 ROUND = """
@@ -149,6 +150,20 @@ def test_prices_are_of_a_region_and_say_so(prices, capsys, monkeypatch):
     assert "no prices of this region are known" in capsys.readouterr().err
     assert run(*words, "--prices", prices, "--region", "eu-west-1") == UsageError.exit_code
     assert "is of eu-north-1" in capsys.readouterr().err
+
+
+def test_the_guides_tell_what_the_estimate_computes(capsys):
+    words = ("--frames", 108_000, "--instance-count", 1, "--instance-count", 8)
+    one, eight = [
+        row for row in told(capsys, *words)["rows"] if row["instance_type"] == "ml.c5.xlarge"
+    ]
+    said = " ".join((PROJECT / "docs/guides/deployment.md").read_text().split())
+    assert (
+        f"{one['minutes'] / 60:.0f} hours and {one['total']:.2f} USD on one ml.c5.xlarge, or "
+        f"{eight['minutes']:.0f} minutes and {eight['total']:.2f} USD on eight"
+    ) in said
+    backend = (PROJECT / "docs/guides/backend.md").read_text()
+    assert f"about {one['total']:.1f} USD by its price table" in backend
 
 
 def test_every_type_of_the_price_table_is_one_of_transform_jobs(aws_credentials):
