@@ -131,15 +131,46 @@ def follow(
     *,
     size: tuple[int, int],
     shots: Shots | None = None,
+    source: FrameSource | None = None,
+    tracking: TrackOptions | None = TrackOptions(),
+    workers: int | None = None,
 ) -> Found:
     """Build finished sequences from (frame number, faces) in frame order.
 
-    `size` is the width and height of the upright frame. Faces are None in frames that were not
-    analysed, because the frames before and after agree. The batch path enters here, with
-    detections read from JSON. Raises InputError when there is no frame.
+    The batch path enters here, with detections read from JSON.
+
+    Parameters
+    ----------
+    frames
+        Faces are None in frames that were not analysed, because the frames before and after agree.
+    options
+        How detections become sequences.
+    size
+        Width and height of the upright frame.
+    shots
+        Finds shot transitions; by default cuts, fades, dissolves and wipes.
+    source
+        The frames themselves, numbered frames of a video, where they can be read: faces are then
+        followed by their pixels as well, as `analyse` does.
+    tracking
+        How faces are followed by their pixels; None switches that off.
+    workers
+        Frames read at once; by default one per core.
+
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    InputError
+        Where there is no frame.
     """
     marked = in_shots(frames, shots or TransitionDetector(TransNet()))
-    return _connect(marked, options or SequenceOptions(), size, None)
+    tracker = None
+    if source is not None and tracking is not None:
+        tracker = PixelTracker(source, tracking, workers or usable_cores(), QuietProgress())
+    return _connect(marked, options or SequenceOptions(), size, tracker)
 
 
 def _connect(

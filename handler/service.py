@@ -13,11 +13,11 @@ import cv2
 from sagemaker_inference import content_types
 
 from faceveil.detect.analyzer import FaceAnalyzer, build_analyzer
-from faceveil.errors import InputError
-from faceveil.faces import FrameError, FrameFaces
-from faceveil.media.pictures import SeveralPicturesError, hidden_parts, read_picture
+from faceveil.detect.answer import answer, unknown
 from handler.busy import FOLDER_VARIABLE, BusyNote
 from handler.options import ServiceOptions
+
+_NO_PICTURE = unknown("no_picture", "the request's body must be the bytes of one picture").to_json()
 
 
 class Context(Protocol):
@@ -34,23 +34,10 @@ class Service:
     options: ServiceOptions
 
     def answer(self, body: bytes) -> bytes:
-        """Detections JSON (docs/design.md) of the picture in `body`.
-
-        A picture that cannot be read, or an animation, is answered too, with an error and no faces:
-        it must not fail a job of a million others, and post-processing must see it. `hidden` says
-        what the file holds beside its picture, so that only files that hold nothing else are copied
-        without being read again.
-        """
-        try:
-            hidden = hidden_parts(body)
-            faces = self.analyzer(read_picture(body, self.options.max_pixels))
-        except SeveralPicturesError as problem:
-            return refusal("several_pictures", str(problem))
-        except InputError as problem:
-            return refusal("unreadable", str(problem))
+        """Detections JSON (docs/design.md) of the picture in `body`; see `detect.answer`."""
+        faces = answer(self.analyzer, body, self.options.max_pixels)
         if not self.options.thumbnail:
             faces = replace(faces, thumbnail=None)
-        faces = replace(faces, hidden=hidden)
         return faces.to_json(self.options.feature_decimals)
 
 
@@ -65,17 +52,9 @@ def handle(data: list[dict[str, Any]] | None, context: Context) -> list[bytes]:
         answers = []
         for index, request in enumerate(data or []):
             body = request.get("body")
-            answers.append(
-                refusal("no_picture", "the request's body must be the bytes of one picture")
-                if body is None
-                else service.answer(bytes(body))
-            )
+            answers.append(_NO_PICTURE if body is None else service.answer(bytes(body)))
             context.set_response_content_type(index, content_types.JSON)
         return answers
-
-
-def refusal(code: str, message: str) -> bytes:
-    return FrameFaces(0, 0, error=FrameError(code, message)).to_json()
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,8 @@ from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, event
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from faceveil.aws.clients import sagemaker_client
+from faceveil.jobs.processing.create import Processing
+from faceveil.jobs.processing.ended import start_waiting_render
 from faceveil.jobs.settings import Settings
 from faceveil.jobs.state_machine import start_waiting_refine
 from faceveil.jobs.submission import Submission, start_waiting
@@ -32,9 +34,12 @@ def handler(event: EventBridgeEvent, context: LambdaContext) -> Answer:
     def retry(job_id: str, which: Pass) -> None:
         if which == "detect":
             start_waiting(submission, job_id)
-        else:
-            run = settings.run(job_id, context.aws_request_id)
+            return
+        run = settings.run(job_id, context.aws_request_id)
+        if which == "refine":
             start_waiting_refine(run, SecondPass(lambda: machines, sagemaker_client))
+        else:
+            start_waiting_render(run, Processing(submission.processing, sagemaker_client))
 
     started = retry_waiting(bucket, retry, announce, datetime.now(UTC))
     return {"outcome": "retried", "started": started}

@@ -37,7 +37,9 @@ COLUMNS, TILE_WIDTH = 4, 400
 def main() -> int:
     options = build_parser().parse_args()
     narrate = Narrator()
-    fields = {"sampling": {"mode": "adaptive"}} if options.sampled else {}
+    fields: dict[str, Any] = {"sampling": {"mode": "adaptive"}} if options.sampled else {}
+    if options.processing:
+        fields["processing"] = {"instance_count": options.processing}
     with event_pipeline(narrate, options.containers, options.calls) as pipeline:
         try:
             if options.containers:
@@ -125,6 +127,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--sampled", action="store_true", help="detect in every 6th frame first, then where needed"
+    )
+    parser.add_argument(
+        "--processing",
+        type=int,
+        metavar="HOSTS",
+        help="in Processing jobs on so many hosts, instead of a transform job and Batch",
     )
     parser.add_argument("--output", type=Path, default=PROJECT / "demo" / "pipeline")
     parser.add_argument(

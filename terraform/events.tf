@@ -1,6 +1,6 @@
 locals {
   # The function that each rule starts, where that is not called like the rule.
-  rule_functions = { again = "postprocess" }
+  rule_functions = { again = "postprocess", processing = "postprocess" }
   rules = { for name, pattern in {
     # postprocess: a transform of this deployment has ended, told by where it writes: names of jobs and
     # models may begin like those of another deployment in the account
@@ -13,6 +13,8 @@ locals {
         TransformOutput    = { S3OutputPath = [{ prefix = "s3://${local.bucket_name}/" }] }
       }
     }
+    # processing: a Processing job of this deployment has ended
+    processing = local.processing_ended
     # again: a job was submitted that uses another's detections, so no transform will end
     again = {
       source      = ["faceveil"]
@@ -31,7 +33,7 @@ locals {
     }
   } : name => pattern if local.deployed }
   # All rules, also those below.
-  rule_names = [for name in ["postprocess", "again", "finish", "sweep", "waiting", "failed"] : "${var.name}-${name}"]
+  rule_names = [for name in ["postprocess", "processing", "again", "finish", "sweep", "waiting", "failed"] : "${var.name}-${name}"]
 }
 
 # S3 tells the submit function of each jobs/<id>/job.json itself. By way of EventBridge it would tell

@@ -37,12 +37,12 @@ locals {
     FACEVEIL_FALLBACK_TYPES = join(",", var.transform.fallback_types)
   }
   function_environments = { for name, own in {
-    submit = local.transform_environment
-    # It starts the second transform job of a sampled job.
-    postprocess = merge(local.batch_environment, local.transform_environment)
+    submit = merge(local.transform_environment, local.processing_environment)
+    # It starts the second transform job of a sampled job, and the Processing job that renders.
+    postprocess = merge(local.batch_environment, local.transform_environment, local.processing_environment)
     finish      = local.batch_environment
     sweep       = {}
-    waiting     = local.transform_environment
+    waiting     = merge(local.transform_environment, local.processing_environment)
   } : name => merge(local.environment, own) }
 }
 

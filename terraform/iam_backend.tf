@@ -22,10 +22,10 @@ locals {
       Condition = { StringLikeIfExists = { "s3:prefix" = ["${local.prefixes.detections}*", "${local.prefixes.frames}*", "${local.prefixes.jobs}*"] } }
     },
     {
-      Sid      = "WatchTransforms"
+      Sid      = "WatchSageMakerJobs"
       Effect   = "Allow"
-      Action   = ["sagemaker:DescribeTransformJob"]
-      Resource = [local.transform_arns]
+      Action   = ["sagemaker:DescribeProcessingJob", "sagemaker:DescribeTransformJob"]
+      Resource = [local.processing_arns, local.transform_arns]
     },
     local.allow_keys.s3,
   ]

@@ -24,18 +24,19 @@ locals {
       Resource = ["${local.detections_arn}*", "${local.frames_arn}*", "${local.jobs_arn}*"]
     },
     {
-      # A job that is stopped is marked as failed, and its end is announced.
-      Sid      = "MarkStopped"
+      # A job that is stopped is marked as failed, and its end is announced. One that is tried again
+      # is put among those that wait for machines.
+      Sid      = "MarkStoppedOrWaiting"
       Effect   = "Allow"
       Action   = ["s3:PutObject"]
-      Resource = ["${local.jobs_arn}*/error.json", "${local.jobs_arn}.ended/*"]
+      Resource = ["${local.jobs_arn}*/error.json", "${local.jobs_arn}.ended/*", "${local.jobs_arn}.waiting/*"]
     },
     local.allow_publish,
     {
-      Sid      = "StopTransforms"
+      Sid      = "StopSageMakerJobs"
       Effect   = "Allow"
-      Action   = ["sagemaker:DescribeTransformJob", "sagemaker:StopTransformJob"]
-      Resource = [local.transform_arns]
+      Action   = ["sagemaker:DescribeProcessingJob", "sagemaker:DescribeTransformJob", "sagemaker:StopProcessingJob", "sagemaker:StopTransformJob"]
+      Resource = [local.processing_arns, local.transform_arns]
     },
     {
       Sid       = "StopBatch"

@@ -167,7 +167,8 @@ locals {
   role_statements = {
     submit = concat(
       [
-        local.allow_list.jobs, local.allow_list.frames, local.allow_read.jobs,
+        # A Processing job is given the detections of an earlier attempt, where there are any.
+        local.allow_list.jobs, local.allow_list.frames, local.allow_list.detections, local.allow_read.jobs,
         {
           Sid      = "ClaimOrRefuse"
           Effect   = "Allow"
@@ -183,14 +184,14 @@ locals {
         },
         local.allow_publish, local.allow_failures, local.allow_keys.s3, local.allow_keys.lambda, local.allow_own_log.submit,
       ],
-      local.start_transform.submit, local.interfaces.lambda,
+      local.start_transform.submit, local.start_processing.submit, local.interfaces.lambda,
     )
     postprocess = concat(
       local.work_on_jobs,
       [
         local.allow_failures, local.allow_keys.lambda, local.allow_own_log.postprocess,
       ],
-      local.start_batch, local.start_transform.postprocess, local.interfaces.lambda,
+      local.start_batch, local.start_transform.postprocess, local.start_processing.postprocess, local.interfaces.lambda,
     )
     finish = concat(
       local.work_on_jobs,
@@ -215,10 +216,10 @@ locals {
           Resource = ["${local.jobs_arn}*/chunks/claims/*"]
         },
         {
-          Sid      = "SeeTransform"
+          Sid      = "SeeSageMakerJobs"
           Effect   = "Allow"
-          Action   = ["sagemaker:DescribeTransformJob"]
-          Resource = [local.transform_arns]
+          Action   = ["sagemaker:DescribeProcessingJob", "sagemaker:DescribeTransformJob"]
+          Resource = [local.processing_arns, local.transform_arns]
         },
         local.allow_publish, local.allow_failures, local.allow_keys.s3, local.allow_keys.lambda, local.allow_own_log.sweep,
       ],
@@ -236,7 +237,7 @@ locals {
         },
         local.allow_publish, local.allow_failures, local.allow_keys.s3, local.allow_keys.lambda, local.allow_own_log.waiting,
       ],
-      local.start_transform.submit, local.interfaces.lambda,
+      local.start_transform.submit, local.start_processing.submit, local.interfaces.lambda,
     )
     model = concat(
       [
@@ -257,7 +258,7 @@ locals {
       ],
       local.pull_image.server, local.sagemaker_logs.Transform, local.interfaces.sagemaker,
     )
-    processing = concat(local.work_on_jobs, local.pull_image.postprocess, local.sagemaker_logs.Processing, local.interfaces.sagemaker)
+    processing = local.processing_statements
     render     = local.work_on_jobs
     render-start = concat(local.pull_image.postprocess, [{
       Sid      = "OwnLog"

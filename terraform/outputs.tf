@@ -39,7 +39,7 @@ output "job_definition_arn" {
 }
 
 output "processing_role_arn" {
-  description = "The role for running the post-processing image as a SageMaker Processing Job."
+  description = "The role of SageMaker Processing jobs, which run the post-processing image."
   value       = aws_iam_role.this["processing"].arn
 }
 

@@ -41,8 +41,19 @@ def _s3(operation: str, parameters: Parameters) -> list[Request]:
 
 
 def _sagemaker(operation: str, parameters: Parameters) -> list[Request]:
+    if "ProcessingJobName" in parameters:
+        return _processing(operation, parameters)
     job = f"arn:aws:sagemaker:{HERE}:transform-job/{parameters['TransformJobName']}"
     requests: list[Request] = [(f"sagemaker:{operation}", job, {"sagemaker:ModelArn": MODEL})]
+    return requests + ([("sagemaker:AddTags", job, {})] if parameters.get("Tags") else [])
+
+
+def _processing(operation: str, parameters: Parameters) -> list[Request]:
+    job = f"arn:aws:sagemaker:{HERE}:processing-job/{parameters['ProcessingJobName']}"
+    requests: list[Request] = [(f"sagemaker:{operation}", job, {})]
+    if "RoleArn" in parameters:
+        passed = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+        requests.append(("iam:PassRole", parameters["RoleArn"], passed))
     return requests + ([("sagemaker:AddTags", job, {})] if parameters.get("Tags") else [])
 
 

@@ -1,7 +1,10 @@
-"""SageMaker's transform jobs: created, described and stopped, and what its refusals mean."""
+"""SageMaker's transform and Processing jobs: created, described and stopped, and what its refusals
+mean."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from faceveil.aws.errors import AWS_ERRORS, AwsError, code_of, message_of
@@ -9,32 +12,62 @@ from faceveil.errors import OutputError
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
-    from types_boto3_sagemaker.type_defs import DescribeTransformJobResponseTypeDef
 
 ENDS = ("Completed", "Failed", "Stopped")
-"""The states in which a transform job no longer changes."""
+"""The states in which a job no longer changes."""
 _TRY_AGAIN = {"ThrottlingException", "ServiceUnavailable", "InternalFailure", "InternalServerError"}
 _UNKNOWN = {"ResourceNotFound", "ValidationException"}
-"""What SageMaker says of a transform job that does not exist."""
+"""What SageMaker says of a job that does not exist."""
 _QUOTA = "ResourceLimitExceeded"
 _ADVICE = {
     _QUOTA: "the account's quota is used up: wait for other jobs, take another instance type, "
     "fewer instances, or ask for more under Service Quotas",
-    "AccessDeniedException": "these credentials may not create transform jobs of this model",
-    "ResourceNotFound": "the model, or its image, does not exist: deploy it first",
+    "AccessDeniedException": "these credentials may not create {kind}s of this deployment",
+    "ResourceNotFound": "the model, the role or the image does not exist: deploy it first",
 }
 
 
 class NameTakenError(OutputError):
-    """A transform job of this name exists already in this account and region."""
+    """A job of this name and kind exists already in this account and region."""
 
 
 class CapacityError(OutputError):
     """The account's quota, or AWS's own capacity, does not allow these machines now."""
 
 
-def create_transform_job(client: SageMakerClient, request: dict[str, Any]) -> None:
-    """Create a transform job.
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """A kind of SageMaker's jobs, whose calls and fields are named alike.
+
+    word: in messages. prefix: of its fields. call: in the names of boto3's methods.
+    """
+
+    word: str
+    prefix: str
+    call: str
+
+    @property
+    def name(self) -> str:
+        """The field that holds the name."""
+        return f"{self.prefix}JobName"
+
+    @property
+    def status(self) -> str:
+        """The field that holds the state."""
+        return f"{self.prefix}JobStatus"
+
+    @property
+    def end_time(self) -> str:
+        """The field that says when the job has ended."""
+        return f"{self.prefix}EndTime"
+
+
+TRANSFORM = JobKind("transform job", "Transform", "transform_job")
+PROCESSING = JobKind("Processing job", "Processing", "processing_job")
+
+
+def create_job(client: SageMakerClient, kind: JobKind, request: Mapping[str, Any]) -> None:
+    """Create a job.
 
     Raises
     ------
@@ -51,58 +84,57 @@ def create_transform_job(client: SageMakerClient, request: dict[str, Any]) -> No
     Lambda repeats the event.
     """
     try:
-        client.create_transform_job(**request)
+        getattr(client, f"create_{kind.call}")(**request)
     except AWS_ERRORS as error:
         code = code_of(error)
         if not code or code in _TRY_AGAIN:
             raise
         if code == "ResourceInUse":
-            raise NameTakenError(
-                f"transform job {request['TransformJobName']} exists already"
-            ) from error
-        kind = CapacityError if code == _QUOTA else OutputError
-        raise kind(_refusal(request, code, error)) from error
+            raise NameTakenError(f"{kind.word} {request[kind.name]} exists already") from error
+        refusal = CapacityError if code == _QUOTA else OutputError
+        raise refusal(_refusal(kind, request, code, error)) from error
 
 
-def _refusal(request: dict[str, Any], code: str, error: AwsError) -> str:
-    advice = _ADVICE.get(code, "check the instance type, the model and the prefixes")
-    machine = request["TransformResources"]["InstanceType"]
+def _refusal(kind: JobKind, request: Mapping[str, Any], code: str, error: AwsError) -> str:
+    advice = _ADVICE.get(code, "check the instance type, the model or image, and the prefixes")
+    resources = request[f"{kind.prefix}Resources"]
+    machine = resources.get("ClusterConfig", resources)["InstanceType"]
+    of_model = f" with model {request['ModelName']}" if "ModelName" in request else ""
     return (
-        f"SageMaker refuses transform job {request['TransformJobName']} on {machine} with model "
-        f"{request['ModelName']} ({code}: {message_of(error)}); {advice}"
+        f"SageMaker refuses {kind.word} {request[kind.name]} on {machine}{of_model} "
+        f"({code}: {message_of(error)}); {advice.format(kind=kind.word)}"
     )
 
 
-def describe_transform_job(
-    client: SageMakerClient, name: str
-) -> DescribeTransformJobResponseTypeDef | None:
-    """Return what SageMaker knows of a transform job, None where there is none of this name.
+def describe_job(client: SageMakerClient, kind: JobKind, name: str) -> dict[str, Any] | None:
+    """Return what SageMaker knows of a job, None where there is none of this name.
 
     Raises OutputError when SageMaker refuses; throttling passes as boto3's error.
     """
     try:
-        return client.describe_transform_job(TransformJobName=name)
+        answer: dict[str, Any] = getattr(client, f"describe_{kind.call}")(**{kind.name: name})
     except AWS_ERRORS as error:
         code = code_of(error)
         if code in _UNKNOWN:
             return None
         if not code or code in _TRY_AGAIN:
             raise
-        raise OutputError(f"transform job {name}: cannot be described ({error})") from error
+        raise OutputError(f"{kind.word} {name}: cannot be described ({error})") from error
+    return answer
 
 
-def stop_transform_job(client: SageMakerClient, name: str) -> bool:
-    """Ask SageMaker to stop a transform job. Returns False where it is not at work.
+def stop_sagemaker_job(client: SageMakerClient, kind: JobKind, name: str) -> bool:
+    """Ask SageMaker to stop a job. Returns False where it is not at work.
 
     Raises OutputError when SageMaker refuses.
     """
-    job = describe_transform_job(client, name)
-    if job is None or job["TransformJobStatus"] in ENDS:
+    job = describe_job(client, kind, name)
+    if job is None or job[kind.status] in ENDS:
         return False
     try:
-        client.stop_transform_job(TransformJobName=name)
+        getattr(client, f"stop_{kind.call}")(**{kind.name: name})
     except AWS_ERRORS as error:
         if code_of(error) in _UNKNOWN:
             return False  # it has ended in between
-        raise OutputError(f"transform job {name}: cannot be stopped ({error})") from error
+        raise OutputError(f"{kind.word} {name}: cannot be stopped ({error})") from error
     return True

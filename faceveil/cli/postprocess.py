@@ -31,8 +31,10 @@ Post-process a job of s3://BUCKET/jobs/JOB/: analyse its detections, veil its fr
                                                      end has the chunks rendered
   faceveil-postprocess chunk --bucket B --job ID     one chunk: a child of an AWS Batch array job
   faceveil-postprocess finish --bucket B --job ID    the end of a job whose chunks are complete
-  faceveil-postprocess process                       as a SageMaker Processing Job: from
+  faceveil-postprocess process                       a whole job between two folders: from
                                                      /opt/ml/processing/input to …/output
+  faceveil-postprocess host --step all               the share of this host in a SageMaker
+                                                     Processing job of `aws submit --as processing`
 
 The exit code is 0, too, when another worker is processing the job.
 """
@@ -83,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_chunk_parser(commands)
     _add_finish_parser(commands)
     _add_process_parser(commands)
+    _add_host_parser(commands)
     return parser
 
 
@@ -151,7 +154,7 @@ def run_finish(options: argparse.Namespace, count: Count | None) -> str:
 
 
 def _add_process_parser(commands: Commands) -> None:
-    parser = add_command(commands, "process", "", "a SageMaker Processing Job")
+    parser = add_command(commands, "process", "", "a whole job between two folders")
     parser.add_argument("--input", type=parsing.path, default=Path("/opt/ml/processing/input"))
     parser.add_argument("--output", type=parsing.path, default=Path("/opt/ml/processing/output"))
     parser.set_defaults(func=run_process)
@@ -162,6 +165,36 @@ def run_process(options: argparse.Namespace, count: Count | None) -> str:
     from faceveil.jobs.steps.processing_job import process
 
     return process(options.input, options.output)
+
+
+def _add_host_parser(commands: Commands) -> None:
+    parser = add_command(
+        commands, "host", "--step STEP", "the share of a host in a SageMaker Processing job"
+    )
+    parser.add_argument(
+        "--step",
+        choices=("detect", "render", "all"),
+        required=True,
+        help="detect in the frames that this host was given; analyse all and render a range; or, "
+        "as the only host, all of it",
+    )
+    parser.add_argument(
+        "--root", type=parsing.path, default=Path("/opt/ml"), help="default: /opt/ml"
+    )
+    parser.set_defaults(func=run_host)
+
+
+def run_host(options: argparse.Namespace, count: Count | None) -> str:
+    """`faceveil-postprocess host`; nothing is counted. An error is left as SageMaker's message."""
+    from faceveil.jobs.processing.host import Host
+    from faceveil.jobs.processing.problem import write_message
+    from faceveil.jobs.processing.work import work_as_host
+
+    try:
+        return work_as_host(Host.here(options.root), options.step)
+    except Exception as error:
+        write_message(options.root, error)
+        raise
 
 
 def _add_job(parser: argparse.ArgumentParser) -> None:

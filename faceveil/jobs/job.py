@@ -37,8 +37,9 @@ MAX_BYTES = 1 << 20
 """A job.json is small; a larger object is something else."""
 COARSE_STEP = 6
 """Twice as many frames as every 12th where nothing moves; where much does, fewer in all."""
-LONGEST_SAMPLED_ID = 47
-"""The name of its second transform job, faceveil-<id>-refine, has at most 63 characters."""
+LONGEST_SAMPLED_ID = LONGEST_PROCESSED_ID = 47
+"""The name of the second SageMaker job, faceveil-<id>-refine or -render, has at most 63
+characters."""
 _OWN_KEY = re.compile(r"(?:^|/)jobs/([^/]+)/job\.json$")
 
 _ADAPTIVE = ("adaptive", "coarse_then_refine")
@@ -90,8 +91,8 @@ class VideoSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class TransformSpec:
-    """What the transform job runs on; None leaves it to the deployment."""
+class InstanceSpec:
+    """What SageMaker's jobs run on; None leaves it to the deployment."""
 
     instance_type: str | None = None
     instance_count: int | None = None
@@ -102,7 +103,8 @@ class Job:
     """A job, with every default filled in. Prefixes end in a slash; all keys are of one bucket.
 
     coarse_step: detect in every coarse_step-th frame first, then only where neighbours disagree;
-    None: in every frame.
+    None: in every frame. processing: what Processing jobs run on, None where a transform job
+    detects.
     """
 
     id: str
@@ -112,7 +114,8 @@ class Job:
     rate: Fraction | None = None
     frames_digest: str | None = None
     source_video: str | None = None
-    transform: TransformSpec = field(default_factory=TransformSpec)
+    transform: InstanceSpec = field(default_factory=InstanceSpec)
+    processing: InstanceSpec | None = None
     coarse_step: int | None = None
     networks: Networks = field(default_factory=Networks)
     selection: SelectionSpec = field(default_factory=SelectionSpec)
@@ -229,7 +232,8 @@ def _job(document: dict[str, Any]) -> Job:
         rate=rate,
         frames_digest=frames.get("digest"),
         source_video=document.get("source_video"),
-        transform=TransformSpec(**document.get("transform", {})),
+        transform=InstanceSpec(**document.get("transform", {})),
+        processing=_processing(document),
         coarse_step=_coarse_step(document.get("sampling", {"mode": "every"}), rate),
         networks=_networks(document.get("networks", {})),
         selection=_selection(document.get("selection", {"mode": "all"}), rate),
@@ -254,6 +258,24 @@ def _networks(data: dict[str, Any]) -> Networks:
         except UsageError as error:
             raise _FieldError("networks.also", str(error)) from error
     return Networks(**{**data, "also": also})
+
+
+def _processing(document: dict[str, Any]) -> InstanceSpec | None:
+    spec = document.get("processing")
+    if spec is None:
+        return None
+    if "transform" in document:
+        raise _FieldError("processing", "and transform exclude each other")
+    sampled = document.get("sampling", {"mode": "every"})["mode"] in _ADAPTIVE
+    if sampled and "detections" not in document:
+        raise _FieldError(
+            "sampling.mode", "Processing jobs detect in every frame: leave it out, or processing"
+        )
+    if len(document["id"]) > LONGEST_PROCESSED_ID:
+        raise _FieldError(
+            "id", f"is longer than {LONGEST_PROCESSED_ID} characters, too long for processing"
+        )
+    return InstanceSpec(**spec)
 
 
 def _rate(value: float | str) -> Fraction:

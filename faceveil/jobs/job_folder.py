@@ -27,6 +27,8 @@ STARTED, SUBMIT_ANNOUNCED = "submit/started.json", "submit/announced"
 """Exist when the job was started, and when the event of that has been sent."""
 REFINING = "submit/refining.json"
 """Exists when the second transform job was created."""
+RENDERING = "submit/rendering.json"
+"""Exists when the Processing job that renders was created."""
 
 
 class UnknownJobError(InputError):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FUNCTIONS = {
     "SageMaker Transform Job State Change": "postprocess",
+    "SageMaker Processing Job State Change": "postprocess",
     "FaceVeil Job Submitted": "postprocess",
     "Batch Job State Change": "finish",
 }

@@ -1,5 +1,5 @@
-"""The events that move a job on: a transform job or an array job has ended, or a job was submitted
-whose detections exist already.
+"""The events that move a job on: a transform job, a Processing job or an array job has ended, or a
+job was submitted whose detections exist already.
 
 EventBridge delivers at least once, and sends what other jobs of the account do, too: what is not
 ours, or not an end, is told apart here and is no error.
@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from faceveil.jobs.job import JOBS
 from faceveil.jobs.transforms.names import parse_name
@@ -22,7 +22,9 @@ TRANSFORM_JOB_NAME = re.compile(rf"faceveil-({_JOB_ID.pattern})")
 output tells whose the job is."""
 BATCH_JOB_NAME = re.compile(rf"faceveil-({_JOB_ID.pattern})-([0-9a-f]{{16}})")
 """Its array job is called faceveil-<id>-<digest of the chunks>."""
-TRANSFORM_ENDS = ("Completed", "Failed", "Stopped")
+PROCESSING_CHANGE = "SageMaker Processing Job State Change"
+"""The detail-type of the events of Processing jobs."""
+SAGEMAKER_ENDS = ("Completed", "Failed", "Stopped")
 BATCH_ENDS = ("SUCCEEDED", "FAILED")
 _NO_CAPACITY = "CapacityError"
 """How SageMaker's FailureReason begins where it could not provision the machines."""
@@ -60,6 +62,32 @@ class TransformEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessingEnd:
+    """A Processing job of ours has ended.
+
+    which: what it was for, detection (all of the work, on one host) or rendering. message: what a
+    container has left to say. seconds: how long it took, None where it is not said.
+    """
+
+    job_id: str
+    which: Literal["detect", "render"]
+    status: str
+    reason: str
+    message: str
+    seconds: float | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it did all of its work."""
+        return self.status == "Completed"
+
+    @property
+    def lacked_capacity(self) -> bool:
+        """Whether AWS had no machines for it, so that it is worth another attempt."""
+        return self.status == "Failed" and _NO_CAPACITY in self.reason
+
+
+@dataclass(frozen=True, slots=True)
 class BatchEnd:
     """An array job of ours has ended."""
 
@@ -81,7 +109,7 @@ def transform_end(detail: Mapping[str, Any]) -> TransformEnd:
     parsed = parse_name(job_id, name)
     if parsed is None:
         raise NotOursError(f"transform job {name!r} writes into the folder of job {job_id!r}")
-    if status not in TRANSFORM_ENDS:
+    if status not in SAGEMAKER_ENDS:
         raise NotOursError(f"transform job {name!r} is {status or 'in no state'}, not at its end")
     began, ended = (moment(detail.get(f)) for f in ("CreationTime", "TransformEndTime"))
     return TransformEnd(
@@ -91,6 +119,32 @@ def transform_end(detail: Mapping[str, Any]) -> TransformEnd:
         seconds=(ended - began).total_seconds() if began and ended else None,
         is_refine=parsed.which == "refine",
     )
+
+
+def processing_end(detail: Mapping[str, Any]) -> ProcessingEnd:
+    """From the detail of "SageMaker Processing Job State Change". Raises NotOursError."""
+    name = str(detail.get("ProcessingJobName", ""))
+    status = str(detail.get("ProcessingJobStatus", ""))
+    job_id = next((match[1] for match in map(_OUTPUT.match, _written_to(detail)) if match), "")
+    parsed = parse_name(job_id, name)
+    if parsed is None or parsed.which == "refine":
+        raise NotOursError(f"Processing job {name!r} is none of faceveil's")
+    if status not in SAGEMAKER_ENDS:
+        raise NotOursError(f"Processing job {name!r} is {status or 'in no state'}, not at its end")
+    began, ended = (moment(detail.get(f)) for f in ("CreationTime", "ProcessingEndTime"))
+    return ProcessingEnd(
+        job_id=job_id,
+        which=parsed.which,
+        status=status,
+        reason=str(detail.get("FailureReason") or "no reason was given"),
+        message=str(detail.get("ExitMessage") or ""),
+        seconds=(ended - began).total_seconds() if began and ended else None,
+    )
+
+
+def _written_to(detail: Mapping[str, Any]) -> list[str]:
+    outputs = detail.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    return [str(output.get("S3Output", {}).get("S3Uri", "")) for output in outputs]
 
 
 def reuse(detail: Mapping[str, Any], bucket: str | None) -> TransformEnd:

@@ -54,7 +54,7 @@ JobOutcome = Literal[
 START = "start"
 FINISH_SECONDS = 3600.0
 """A finisher outside a function counts as dead after this long."""
-_GRACE_SECONDS = 5.0
+GRACE_SECONDS = 5.0
 _NAMED = 3
 
 
@@ -83,16 +83,16 @@ def on_transform_ended(
     if ended.is_reuse and not run.job.has_detections:
         return "elsewhere"  # its own transform job is at work
     with failing(run, "analyse"):
-        settled = _settled(run)
-        if settled:
-            return settled
+        outcome = settled(run)
+        if outcome:
+            return outcome
     with failing(run, "detect"):
         detecting = _still_detecting(run, ended, budget, second)
         if detecting:
             return detecting
     with failing(run, "analyse"):
         claims = Claims(run.folder, run.owner)
-        if not claims.take(START, budget.seconds_left() + _GRACE_SECONDS):
+        if not claims.take(START, budget.seconds_left() + GRACE_SECONDS):
             return "elsewhere"
     with failing(run, "detect"):
         _check_transform(run, ended)
@@ -117,15 +117,15 @@ def _analyse_and_render(run: JobRun, budget: Budget, batch: BatchQueue | None) -
         if batch is None:
             _render_all(run, analysed)
     with failing(run, "finish"):
-        is_done = finish_job(run, analysed, budget.seconds_left() + _GRACE_SECONDS)
+        is_done = finish_job(run, analysed, budget.seconds_left() + GRACE_SECONDS)
     return "completed" if is_done else "elsewhere"
 
 
 def render_one_chunk(run: JobRun, index: int) -> JobOutcome:
     """Render one chunk, as a child of the array job; the last one finishes the job."""
-    settled = _settled(run)
-    if settled:
-        return settled
+    outcome = settled(run)
+    if outcome:
+        return outcome
     analysed = load_analysed(run)
     try:
         render_chunk(run, analysed, index)
@@ -140,9 +140,9 @@ def render_one_chunk(run: JobRun, index: int) -> JobOutcome:
 
 def analyse_here(run: JobRun) -> JobOutcome:
     """Analyse a job on this machine; the end of its Batch job then has the chunks rendered."""
-    settled = _settled(run)
-    if settled:
-        return settled
+    outcome = settled(run)
+    if outcome:
+        return outcome
     with failing(run, "analyse"):
         analyse_job(run)
     return "analysing"
@@ -162,9 +162,9 @@ def on_array_job_ended(
     if end.digest == ANALYSIS_DIGEST:
         return _on_analysis_ended(run, end, batch)
     with failing(run, "render"):
-        settled = _settled(run)
-        if settled:
-            return settled
+        outcome = settled(run)
+        if outcome:
+            return outcome
         analysed = load_analysed(run)
         plan = analysed.plan
         if plan.digest != end.digest:
@@ -181,14 +181,14 @@ def on_array_job_ended(
         if batch is not None and not budget.can_finish(run, analysed):
             log.info("finished in Batch: %s", batch.submit_finish(run, plan))
             return "rendering"
-        is_done = finish_job(run, analysed, budget.seconds_left() + _GRACE_SECONDS)
+        is_done = finish_job(run, analysed, budget.seconds_left() + GRACE_SECONDS)
     return "completed" if is_done else "elsewhere"
 
 
 def _on_analysis_ended(run: JobRun, end: BatchEnd, batch: BatchQueue | None) -> JobOutcome:
-    settled = _settled(run)
-    if settled:
-        return settled
+    outcome = settled(run)
+    if outcome:
+        return outcome
     with failing(run, "analyse"):
         if not end.succeeded or batch is None:
             run.folder.delete([ANALYSIS_NOTE])
@@ -211,7 +211,7 @@ def run_whole_job(run: JobRun) -> JobOutcome:
     return finish_here(run, analysed)
 
 
-def _settled(run: JobRun) -> JobOutcome | None:
+def settled(run: JobRun) -> JobOutcome | None:
     """How the job has ended; None when it has not."""
     if run.is_done:
         announce_done(run)
@@ -233,7 +233,7 @@ def _still_detecting(
     if second is None or run.job.coarse_step is None or not (is_first and ended.is_whole):
         return None
     claims = Claims(run.folder, run.owner)
-    if not claims.take(REFINE, budget.seconds_left() + _GRACE_SECONDS):
+    if not claims.take(REFINE, budget.seconds_left() + GRACE_SECONDS):
         return "elsewhere"
     try:
         return "refining" if start_refine(run, second) else None

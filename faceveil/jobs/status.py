@@ -22,6 +22,7 @@ from faceveil.jobs.job_folder import (
     ERROR,
     JOB,
     REFINE,
+    RENDERING,
     STARTED,
     SUCCESS,
     UnknownJobError,
@@ -34,7 +35,7 @@ State = Literal[
     "submitted", "waiting", "detecting", "analysing", "rendering", "completed", "failed", "stopped"
 ]
 _ENDS = ("completed", "failed", "stopped")
-_BEFORE_DETECTION = ("submitted", "detecting")
+_MAY_WAIT = ("submitted", "detecting", "analysing")
 _PICTURES = (".png", ".jpg", ".jpeg")
 _PLAN = re.compile(rf"{CHUNKS}([0-9a-f]+)/plan\.json")
 _RESULT = re.compile(rf"{CHUNKS}([0-9a-f]+)/[0-9]+-[0-9]+\.json")
@@ -109,7 +110,7 @@ def read_status(bucket: S3Location, job_id: str, frames: int | None = None) -> S
     elif job is not None and frames is None:
         frames = _count(bucket.folder(job.frames_prefix), _PICTURES)
     state, waiting = _state(folder, job, written, rendered, failure), None
-    if state in _BEFORE_DETECTION:
+    if state in _MAY_WAIT:
         waiting = waiting_of(bucket, job_id)
         state = "waiting" if waiting else state
     return Status(
@@ -180,7 +181,14 @@ def _state(
         return "analysing"
     if folder.find(STARTED) is None:
         return "submitted"
-    return "analysing" if job.has_detections else "detecting"
+    return "analysing" if _is_detected(folder, job) else "detecting"
+
+
+def _is_detected(folder: S3Location, job: Job) -> bool:
+    """Whether the SageMaker job that detects is over, as nothing says that the analysis began."""
+    if job.processing is None:
+        return job.has_detections
+    return folder.find(RENDERING) is not None
 
 
 def _detected(bucket: S3Location, job: Job | None, state: State, frames: int) -> int | None:

@@ -9,7 +9,7 @@ import orjson
 
 from faceveil.aws.batch import terminate_job
 from faceveil.aws.s3 import S3Location
-from faceveil.aws.sagemaker import describe_transform_job, stop_transform_job
+from faceveil.aws.sagemaker import stop_sagemaker_job
 from faceveil.errors import InputError
 from faceveil.jobs.chunks.batch_queue import ANALYSIS_NOTE, CHUNKS_NOTE, FINISH_NOTE
 from faceveil.jobs.events import Stage
@@ -17,8 +17,8 @@ from faceveil.jobs.failure import StoppedError, fail_job
 from faceveil.jobs.job import job_prefix
 from faceveil.jobs.job_folder import CHUNKS
 from faceveil.jobs.job_run import Announce
+from faceveil.jobs.sagemaker_jobs import created_jobs
 from faceveil.jobs.status import State, read_status
-from faceveil.jobs.transforms.names import MOST_ATTEMPTS, refine_name, transform_name
 from faceveil.jobs.waiting import stop_waiting
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def stop_job(
     batch: Callable[[], BatchClient],
     announce: Announce,
 ) -> list[str]:
-    """Stop a job: its transform jobs, its Batch jobs, and whatever would follow.
+    """Stop a job: its SageMaker jobs, its Batch jobs, and whatever would follow.
 
     The job is marked first, so that no function goes on with it. What it has made so far stays
     (`faceveil aws cleanup` deletes it). Calling this again stops what a first call could not.
@@ -78,21 +78,17 @@ def stop_job(
         error = StoppedError("the job was stopped")
         fail_job(bucket, job_id, _STAGES[status.state], error, announce)
     stop_waiting(bucket, job_id)
-    stopped = [f"transform job {name}" for name in _stop_transforms(sagemaker(), job_id)]
+    stopped = list(_stop_sagemaker(sagemaker(), job_id))
     for batch_job in _batch_jobs(bucket.folder(job_prefix(job_id))):
         terminate_job(batch(), batch_job, "the job was stopped")
         stopped.append(f"Batch job {batch_job}")
     return stopped
 
 
-def _stop_transforms(client: SageMakerClient, job_id: str) -> Iterator[str]:
-    for name_of in (transform_name, refine_name):
-        for attempt in range(1, MOST_ATTEMPTS + 1):
-            name = name_of(job_id, attempt)
-            if describe_transform_job(client, name) is None:
-                break
-            if stop_transform_job(client, name):
-                yield name
+def _stop_sagemaker(client: SageMakerClient, job_id: str) -> Iterator[str]:
+    for kind, name, _ in created_jobs(client, job_id):
+        if stop_sagemaker_job(client, kind, name):
+            yield f"{kind.word} {name}"
 
 
 def _batch_jobs(folder: S3Location) -> list[str]:

@@ -21,7 +21,7 @@ import orjson
 
 from faceveil.aws.s3 import S3Location
 from faceveil.aws.s3_errors import LostObjectError
-from faceveil.aws.sagemaker import CapacityError
+from faceveil.aws.sagemaker import TRANSFORM, CapacityError
 from faceveil.errors import FaceveilError, InputError
 from faceveil.jobs import events
 from faceveil.jobs.ended import mark_open
@@ -29,7 +29,9 @@ from faceveil.jobs.failure import clear_failure, fail_job, failure_of
 from faceveil.jobs.job import Job, job_prefix, read_job
 from faceveil.jobs.job_folder import JOB, STARTED, SUBMIT_ANNOUNCED, UnknownJobError
 from faceveil.jobs.job_run import Announce
-from faceveil.jobs.transforms.create import TransformJob, create_transform
+from faceveil.jobs.processing.create import Processing, create_first
+from faceveil.jobs.processing.request import ProcessingMachines
+from faceveil.jobs.sagemaker_jobs import SageMakerJob, create_once
 from faceveil.jobs.transforms.names import transform_name
 from faceveil.jobs.transforms.refine import coarse_manifest
 from faceveil.jobs.transforms.request import Machines, transform_requests
@@ -44,12 +46,14 @@ SubmissionOutcome = Literal["submitted", "already submitted", "waiting", "failed
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What jobs are started with. sagemaker makes a client when one is needed."""
+    """What jobs are started with. sagemaker makes a client when one is needed, processing reads
+    what Processing jobs use."""
 
     bucket: S3Location
     machines: Machines
     sagemaker: Callable[[], SageMakerClient]
     announce: Announce
+    processing: Callable[[], ProcessingMachines] = ProcessingMachines.from_environment
 
 
 def start_job(submission: Submission, job_id: str) -> SubmissionOutcome:
@@ -68,10 +72,10 @@ def start_job(submission: Submission, job_id: str) -> SubmissionOutcome:
             return "failed before"
         job = read_job(content, str(folder.uri(JOB)))
         is_started = _is_started(folder, job, digest)
-        transform = None
-        if not (is_started or job.has_detections):
+        first = None
+        if not is_started and _begins_in_sagemaker(job):
             try:
-                transform = create_detection(submission, job)
+                first = create_detection(submission, job)
             except CapacityError as error:
                 wait_for_machines(submission.bucket, job_id, "detect", str(error))
                 return "waiting"
@@ -87,11 +91,11 @@ def start_job(submission: Submission, job_id: str) -> SubmissionOutcome:
         fail_job(submission.bucket, job_id, "submit", error, submission.announce, digest)
         raise
     if folder.find(SUBMIT_ANNOUNCED) is None:
-        name = None if job.has_detections else transform_name(job.id)
-        name = transform.name if transform else name
+        name = transform_name(job.id) if _begins_in_sagemaker(job) else None
+        name = first.name if first else name
         submission.announce(events.submitted(job, folder.bucket, name))
         folder.write(SUBMIT_ANNOUNCED, b"")
-    is_new = transform is not None and transform.is_new
+    is_new = first is not None and first.is_new
     return "submitted" if is_first or is_new else "already submitted"
 
 
@@ -161,8 +165,19 @@ def _is_started(folder: S3Location, job: Job, digest: str) -> bool:
     )
 
 
-def create_detection(submission: Submission, job: Job) -> TransformJob:
-    """Create the transform job of a job. Raises as `create_transform` and `transform_requests`."""
+def _begins_in_sagemaker(job: Job) -> bool:
+    """Whether SageMaker has to do something first; detections of another job go to a function."""
+    return job.processing is not None or not job.has_detections
+
+
+def create_detection(submission: Submission, job: Job) -> SageMakerJob:
+    """Create the SageMaker job that a job begins with: a transform job, or a Processing job.
+
+    Raises as `create_once`, `transform_requests` and `create_first`.
+    """
+    if job.processing is not None:
+        processing = Processing(submission.processing, submission.sagemaker)
+        return create_first(processing, submission.bucket, job)
     frames = list_frames(submission.bucket.folder(job.frames_prefix))
     requests = transform_requests(
         job,
@@ -171,4 +186,4 @@ def create_detection(submission: Submission, job: Job) -> TransformJob:
         submission.machines,
         manifest=coarse_manifest(submission.bucket, job, frames),
     )
-    return create_transform(submission.sagemaker(), partial(transform_name, job.id), requests)
+    return create_once(submission.sagemaker(), TRANSFORM, partial(transform_name, job.id), requests)

@@ -1,6 +1,6 @@
 """Jobs idle for 24 hours are marked failed.
 
-A job is idle when nothing has been written into its folder for a day, and no transform job of its
+A job is idle when nothing has been written into its folder for a day, and no SageMaker job of its
 own is at work or has just ended: its answers lie elsewhere, and may take longer.
 """
 
@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from faceveil.aws.s3 import S3Location
-from faceveil.aws.sagemaker import describe_transform_job
 from faceveil.errors import OutputError
 from faceveil.jobs.claims import Claims
 from faceveil.jobs.ended import mark_ended, open_jobs
@@ -29,7 +28,7 @@ from faceveil.jobs.job_folder import (
     SUCCESS,
 )
 from faceveil.jobs.job_run import Announce
-from faceveil.jobs.transforms.names import MOST_ATTEMPTS, refine_name, transform_name
+from faceveil.jobs.sagemaker_jobs import created_jobs
 from faceveil.parallel import ordered_map
 
 if TYPE_CHECKING:
@@ -102,13 +101,6 @@ def _stage(steps: Mapping[str, datetime]) -> Stage:
 
 
 def _is_detected(client: SageMakerClient, job_id: str, now: datetime) -> bool:
-    """Whether a transform job of the job is at work, or has ended not long ago."""
-    for name_of in (transform_name, refine_name):
-        for attempt in range(1, MOST_ATTEMPTS + 1):
-            answer = describe_transform_job(client, name_of(job_id, attempt))
-            if answer is None:
-                break
-            ended = answer.get("TransformEndTime")
-            if ended is None or now - ended < PATIENCE:
-                return True
-    return False
+    """Whether a SageMaker job of the job is at work, or has ended not long ago."""
+    ends = (described.get(kind.end_time) for kind, _, described in created_jobs(client, job_id))
+    return any(ended is None or now - ended < PATIENCE for ended in ends)

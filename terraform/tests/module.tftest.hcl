@@ -168,8 +168,8 @@ run "defaults" {
     error_message = "A job over detections that exist goes on to post-processing at once."
   }
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" && length(alarm.alarm_actions) == 1]) && length(aws_cloudwatch_metric_alarm.this) == 12
-    error_message = "Twelve alarms that send a message, and are quiet while nothing runs."
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" && length(alarm.alarm_actions) == 1]) && length(aws_cloudwatch_metric_alarm.this) == 13
+    error_message = "Thirteen alarms that send a message, and are quiet while nothing runs."
   }
   assert {
     condition     = strcontains(output.backend_policy, "jobs/*/job.json") && alltrue([for statement in jsondecode(output.backend_policy).Statement : !contains(statement.Action, "s3:GetObject") || !anytrue([for resource in statement.Resource : strcontains(resource, "detections/")])])
@@ -424,4 +424,46 @@ run "refuses_a_notebook_without_a_network" {
     notebook_instance_type = "ml.t3.medium"
   }
   expect_failures = [var.notebook_instance_type]
+}
+
+run "processing_jobs" {
+  variables {
+    name    = "veil"
+    network = { create = true }
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.function["processing"].event_pattern).detail.RoleArn == ["arn:aws:iam::123456789012:role/veil-eu-west-1-processing"] && endswith(local.processing_role_arn, "/${aws_iam_role.this["processing"].name}")
+    error_message = "Ends of Processing jobs are told by the role, which no other deployment has."
+  }
+  assert {
+    condition     = aws_cloudwatch_event_target.function["processing"].arn == aws_lambda_function.this["postprocess"].arn && contains(local.rule_names, "veil-processing")
+    error_message = "The end of a Processing job starts post-processing, and what is not delivered is kept."
+  }
+  assert {
+    condition = alltrue([for name in ["submit", "postprocess", "waiting"] :
+      aws_lambda_function.this[name].environment[0].variables.FACEVEIL_PROCESSING_IMAGE == var.images.postprocess &&
+      aws_lambda_function.this[name].environment[0].variables.FACEVEIL_PROCESSING_ROLE == local.processing_role_arn
+    ])
+    error_message = "What creates Processing jobs is told image and role."
+  }
+  assert {
+    condition     = !contains(keys(aws_lambda_function.this["finish"].environment[0].variables), "FACEVEIL_PROCESSING_ROLE")
+    error_message = "No other function creates them."
+  }
+  assert {
+    condition = alltrue([for name in ["submit", "postprocess", "waiting"] : length([
+      for statement in jsondecode(aws_iam_role_policy.this[name].policy).Statement : statement
+      if statement.Sid == "PassProcessingRole" && try(statement.Condition.StringEquals["iam:PassedToService"], "") == "sagemaker.amazonaws.com" && statement.Resource == [local.processing_role_arn]
+    ]) == 1])
+    error_message = "They may pass that role, only that, and only to SageMaker."
+  }
+  assert {
+    condition     = one([for statement in jsondecode(aws_iam_role_policy.this["postprocess"].policy).Statement : statement if statement.Sid == "StartProcessing"]).Resource == ["arn:aws:sagemaker:eu-west-1:123456789012:processing-job/faceveil-*-render*"]
+    error_message = "After detection only the rendering is started."
+  }
+  assert {
+    condition     = length([for statement in jsondecode(aws_iam_role_policy.this["processing"].policy).Statement : statement if statement.Sid == "Publish" || contains(flatten([statement.Action]), "s3:DeleteObject") && statement.Effect == "Allow"]) == 0
+    error_message = "A Processing job announces nothing and deletes nothing."
+  }
 }

@@ -2,6 +2,7 @@
 
     job.json in S3 -> submit function -> transform job -> state change -> post-processing function
       -> array job in Batch -> finish -> "FaceVeil Job Completed"
+    or, where job.json says so, Processing jobs instead of the transform job and the array job
 
 Real: S3 (SeaweedFS), the functions in AWS's runtime client, the detection server under the local
 Batch Transform runner, the Batch children, all networks; each as a process or in the image that AWS
@@ -29,6 +30,7 @@ from typing import Any
 from unittest.mock import patch
 
 from faceveil.aws.s3 import S3Location
+from faceveil.jobs.state_changes import PROCESSING_CHANGE
 from testkit import PROJECT
 from testkit.servers import container
 from testkit.servers.lambda_runtime_api import LambdaFunction
@@ -36,10 +38,12 @@ from testkit.servers.local_cloud import (
     LocalCloud,
     batch_ended,
     delivered,
+    event,
     object_created,
     title,
 )
 from testkit.servers.processes import client, seaweedfs
+from testkit.servers.processing import LocalProcessing, as_process, in_image
 
 BUCKET = "faceveil-demo"
 KEY, SECRET = "faceveil-demo", "faceveil-demo-secret"
@@ -47,6 +51,7 @@ FUNCTION_SECONDS = 300
 SMALL_MEMORY = 512
 """MB of the functions: too few to render in, so that the frames go to Batch."""
 PATIENCE_SECONDS = 60
+PROCESSING_ROLE = "arn:aws:iam::123456789012:role/faceveil-eu-west-1-processing"
 SERVER_IMAGE, POSTPROCESS_IMAGE = container.IMAGE, "localhost/faceveil-postprocess"
 
 
@@ -115,6 +120,8 @@ class Pipeline:
                 ) from None
             if operation == "CreateTransformJob":
                 self.invoke("postprocess", "app", self.transform(request))
+            elif operation == "CreateProcessingJob":
+                self.invoke("postprocess", "app", self.processing(request))
             elif operation == "SubmitJob":
                 self.invoke("finish", "finish", batch_ended(request, self.render(request)))
             elif operation == "PutEvents" and self.ends_job(request):
@@ -156,6 +163,21 @@ class Pipeline:
             raise PipelineError(done.stderr[-2000:])
         change: dict[str, Any] = json.loads(event.read_bytes())
         return change
+
+    def processing(self, request: dict[str, Any]) -> dict[str, Any]:
+        """As SageMaker Processing: the hosts of a job. Returns its event."""
+        name = request["ProcessingJobName"]
+        count = request["ProcessingResources"]["ClusterConfig"]["InstanceCount"]
+        words = request["AppSpecification"]["ContainerArguments"]
+        self.narrate(f"Processing job {name}: {count} hosts, each `{' '.join(words)}`")
+        command = in_image(POSTPROCESS_IMAGE) if self.containers else as_process
+        hosts = LocalProcessing(self.bucket, self.folder / "processing", command)
+        detail = hosts.run(request)
+        self.cloud.states[name] = detail["ProcessingJobStatus"]
+        self.narrate(f"Processing job {name}: {detail['ProcessingJobStatus']}")
+        if detail["ProcessingJobStatus"] == "Failed":
+            self.narrate("".join(hosts.told)[-2000:])
+        return event("aws.sagemaker", PROCESSING_CHANGE, detail)
 
     def render(self, request: dict[str, Any]) -> bool:
         """As Batch: the children of an array job, two at once. Returns whether all went well."""
@@ -213,6 +235,8 @@ class Pipeline:
             "FACEVEIL_EVENT_BUS": "default",
             "FACEVEIL_MODEL_NAME": "faceveil",
             "FACEVEIL_INSTANCE_TYPE": "ml.m5.large",
+            "FACEVEIL_PROCESSING_IMAGE": POSTPROCESS_IMAGE,
+            "FACEVEIL_PROCESSING_ROLE": PROCESSING_ROLE,
             "FACEVEIL_BATCH_QUEUE": "faceveil-render",
             "FACEVEIL_BATCH_JOB_DEFINITION": "faceveil-render",
         }

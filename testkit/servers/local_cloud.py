@@ -18,22 +18,24 @@ from botocore import xform_name
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 Call = tuple[str, dict[str, Any]]
+Answer = tuple[int, dict[str, Any]]
+"""Status and body."""
 BATCH_PATHS = {"/v1/submitjob": "SubmitJob", "/v1/terminatejob": "TerminateJob"}
 
 
 class LocalCloud:
     """A context manager.
 
-    happened: (operation, request) of each call that starts something. states: of transform jobs
+    happened: (operation, request) of each call that starts something. states: of SageMaker jobs
     that are no longer at work, by name. has_machines: whether the account's quota allows more
-    transform jobs.
+    of them.
     """
 
     def __init__(self) -> None:
         self.happened: queue.Queue[Call] = queue.Queue()
         self.states: dict[str, str] = {}
         self.has_machines = True
-        self._transforms: dict[str, dict[str, Any]] = {}
+        self._jobs: dict[str, dict[str, dict[str, Any]]] = {"Transform": {}, "Processing": {}}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _api(self))
         self._server.daemon_threads = True
 
@@ -49,47 +51,65 @@ class LocalCloud:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def answer(self, operation: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def answer(self, operation: str, request: dict[str, Any]) -> Answer:
         """The status and the body for a call."""
         handle = getattr(self, f"_{xform_name(operation)}", None)
         if handle is None:
             return 400, {"__type": "UnknownOperationException", "message": operation}
-        answer: tuple[int, dict[str, Any]] = handle(request)
+        answer: Answer = handle(request)
         return answer
 
-    def _create_transform_job(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        name = request["TransformJobName"]
-        if name in self._transforms:
+    def _create_transform_job(self, request: dict[str, Any]) -> Answer:
+        return self._create("Transform", request)
+
+    def _create_processing_job(self, request: dict[str, Any]) -> Answer:
+        return self._create("Processing", request)
+
+    def _describe_transform_job(self, request: dict[str, Any]) -> Answer:
+        return self._describe("Transform", request)
+
+    def _describe_processing_job(self, request: dict[str, Any]) -> Answer:
+        return self._describe("Processing", request)
+
+    def _stop_transform_job(self, request: dict[str, Any]) -> Answer:
+        return self._stop("Transform", request)
+
+    def _stop_processing_job(self, request: dict[str, Any]) -> Answer:
+        return self._stop("Processing", request)
+
+    def _create(self, kind: str, request: dict[str, Any]) -> Answer:
+        name = request[f"{kind}JobName"]
+        if name in self._jobs[kind]:
             return 400, {"__type": "ResourceInUse", "message": f"{name} exists"}
         if not self.has_machines:
             return 400, {"__type": "ResourceLimitExceeded", "message": "the limit is 0 instances"}
-        self._transforms[name] = request
-        self.happened.put(("CreateTransformJob", request))
-        return 200, {"TransformJobArn": arn("sagemaker", f"transform-job/{name}")}
+        self._jobs[kind][name] = request
+        self.happened.put((f"Create{kind}Job", request))
+        return 200, {f"{kind}JobArn": arn("sagemaker", f"{kind.lower()}-job/{name}")}
 
-    def _describe_transform_job(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        name = request["TransformJobName"]
-        if name not in self._transforms:
+    def _describe(self, kind: str, request: dict[str, Any]) -> Answer:
+        name = request[f"{kind}JobName"]
+        if name not in self._jobs[kind]:
             return 400, {"__type": "ResourceNotFound", "message": f"{name} does not exist"}
         state = self.states.get(name, "InProgress")
-        known = {**self._transforms[name], "TransformJobStatus": state, "CreationTime": 0}
-        return 200, {**known, "TransformJobArn": arn("sagemaker", f"transform-job/{name}")}
+        known = {**self._jobs[kind][name], f"{kind}JobStatus": state, "CreationTime": 0}
+        return 200, {**known, f"{kind}JobArn": arn("sagemaker", f"{kind.lower()}-job/{name}")}
 
-    def _stop_transform_job(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        self.states[request["TransformJobName"]] = "Stopping"
-        self.happened.put(("StopTransformJob", request))
+    def _stop(self, kind: str, request: dict[str, Any]) -> Answer:
+        self.states[request[f"{kind}JobName"]] = "Stopping"
+        self.happened.put((f"Stop{kind}Job", request))
         return 200, {}
 
-    def _terminate_job(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def _terminate_job(self, request: dict[str, Any]) -> Answer:
         self.happened.put(("TerminateJob", request))
         return 200, {}
 
-    def _submit_job(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def _submit_job(self, request: dict[str, Any]) -> Answer:
         job_id = str(uuid.uuid4())
         self.happened.put(("SubmitJob", {**request, "jobId": job_id}))
         return 200, {"jobName": request["jobName"], "jobId": job_id}
 
-    def _put_events(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def _put_events(self, request: dict[str, Any]) -> Answer:
         for entry in request["Entries"]:
             self.happened.put(("PutEvents", entry))
         entries = [{"EventId": str(uuid.uuid4())} for _ in request["Entries"]]

@@ -29,7 +29,7 @@ def after(hours):
 
 
 class Transforms:
-    """SageMaker's transform jobs: name -> when it ended, None while it is at work."""
+    """SageMaker's jobs: name -> when it ended, None while it is at work."""
 
     def __init__(self, **ends):
         self.ends = {name.replace("_", "-"): end for name, end in ends.items()}
@@ -40,6 +40,13 @@ class Transforms:
             raise ClientError({"Error": {"Code": code}}, "DescribeTransformJob")
         end = self.ends[TransformJobName]
         return {} if end is None else {"TransformEndTime": end}
+
+    def describe_processing_job(self, ProcessingJobName):  # noqa: N803, boto3's
+        """There are Processing jobs of the name with `processing` before it."""
+        end = self.ends.get(f"processing-{ProcessingJobName}", "none")
+        if end == "none":
+            raise ClientError({"Error": {"Code": "ResourceNotFound"}}, "DescribeProcessingJob")
+        return {} if end is None else {"ProcessingEndTime": end}
 
 
 def swept(made, hours, transforms=None):

@@ -16,6 +16,10 @@ IMAGES = f"arn:aws:ecr:{HERE}:repository/faceveil"
 MODEL = f"arn:aws:sagemaker:{HERE}:model"
 TRANSFORM = f"arn:aws:sagemaker:{HERE}:transform-job/faceveil-1"
 SECOND = f"{TRANSFORM}-refine"
+PROCESSING = f"arn:aws:sagemaker:{HERE}:processing-job/faceveil-1"
+PROCESSING_ROLE = "arn:aws:iam::123456789012:role/faceveil-eu-west-1-processing"
+TO_SAGEMAKER = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
 # Actions that AWS cannot limit to a resource (its service authorization reference says so).
 UNLIMITED = {
     "cloudwatch:PutMetricData",
@@ -166,6 +170,17 @@ MAY = [
     ("waiting", "sagemaker:CreateTransformJob", f"{TRANSFORM}-try2", OWN_MODEL),
     ("postprocess", "sagemaker:CreateTransformJob", f"{SECOND}-try2", OWN_MODEL),
     ("render-start", "ecr:BatchGetImage", f"{IMAGES}-postprocess", {}),
+    ("submit", "sagemaker:CreateProcessingJob", PROCESSING, {}),
+    ("submit", "s3:ListBucket", BUCKET, {"s3:prefix": "detections/1/"}),
+    ("waiting", "sagemaker:CreateProcessingJob", f"{PROCESSING}-render", {}),
+    ("postprocess", "sagemaker:CreateProcessingJob", f"{PROCESSING}-render-try2", {}),
+    ("postprocess", "iam:PassRole", PROCESSING_ROLE, TO_SAGEMAKER),
+    ("sweep", "sagemaker:DescribeProcessingJob", PROCESSING, {}),
+    ("processing", "s3:GetObject", FRAME, {}),
+    ("processing", "s3:PutObject", f"{BUCKET}/jobs/1/veiled/img0000001.png", {}),
+    ("processing", "s3:PutObject", DETECTION, {}),
+    ("processing", "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"}),
+    ("processing", "ecr:BatchGetImage", f"{IMAGES}-postprocess", {}),
 ]
 MAY_NOT = [
     ("submit", "s3:GetObject", DETECTION, {}),
@@ -201,6 +216,14 @@ MAY_NOT = [
     ("sweep", "s3:DeleteObject", f"{BUCKET}/jobs/1/error.json", {}),
     ("sweep", "s3:ListBucket", BUCKET, {"s3:prefix": "detections/1/"}),
     ("render-start", "s3:GetObject", FRAME, {}),
+    ("postprocess", "sagemaker:CreateProcessingJob", PROCESSING, {}),
+    ("postprocess", "iam:PassRole", PROCESSING_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"}),
+    ("finish", "sagemaker:CreateProcessingJob", f"{PROCESSING}-render", {}),
+    ("finish", "iam:PassRole", PROCESSING_ROLE, TO_SAGEMAKER),
+    ("processing", "s3:DeleteObject", DETECTION, {}),
+    ("processing", "s3:PutObject", FRAME, {}),
+    ("processing", "events:PutEvents", BUS, {"events:source": "faceveil"}),
+    ("processing", "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "false"}),
 ]
 
 

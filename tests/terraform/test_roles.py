@@ -1,8 +1,8 @@
 """Each function asks AWS for what its role allows, and its role allows little else.
 
-The calls are those of boto3 in two whole runs of scripts/pipeline.py, the second with two transform
-jobs, recorded by a hook of botocore
-in every process; the roles are those that Terraform plans. That AWS's own evaluation agrees with
+The calls are those of boto3 in three whole runs of scripts/pipeline.py, the second with two
+transform jobs, the third with two Processing jobs, recorded by a hook of botocore in every process;
+the roles are those that Terraform plans. That AWS's own evaluation agrees with
 `iam_policies.allows` this does not show.
 """
 
@@ -45,13 +45,14 @@ OTHER_RUNS = {
     "batch:SubmitJob": "the finisher, where the end takes longer than a function may",
     "batch:TagResource": "the finisher, where the end takes longer than a function may",
     "events:PutEvents": "where the children have not announced the end",
+    "sagemaker:DescribeProcessingJob": "a job whose Processing job exists already, or is stuck",
     "sagemaker:DescribeTransformJob": "a job whose transform job exists already, or that is stuck",
 }
 
 
 @pytest.fixture(scope="module")
 def calls(pipeline_runs, tmp_path_factory):
-    """Every call of both runs: role, service, operation and parameters.
+    """Every call of these runs: role, service, operation and parameters.
 
     They take a minute, so one process makes them for all.
     """
@@ -61,7 +62,7 @@ def calls(pipeline_runs, tmp_path_factory):
         record = folder / "calls.jsonl"
         words = ["--frames", "24", "--output", str(folder / "out"), "--calls", str(record)]
         script = [sys.executable, str(PROJECT / "scripts" / "pipeline.py"), *words]
-        for more in ((), ("--sampled",)):
+        for more in ((), ("--sampled",), ("--processing", "2")):
             done = subprocess.run(
                 [*script, *more], capture_output=True, text=True, check=False, timeout=500
             )

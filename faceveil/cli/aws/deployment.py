@@ -78,8 +78,8 @@ def client_of(options: argparse.Namespace) -> JobClient:
     return JobClient(bucket, bucket_owner=os.environ.get("FACEVEIL_BUCKET_OWNER") or None)
 
 
-def transform_of(options: argparse.Namespace) -> dict[str, Any]:
-    """`transform` of job.json: the instances that options or environment name."""
+def instances_of(options: argparse.Namespace) -> dict[str, Any]:
+    """`transform` or `processing` of job.json: the instances that options or environment name."""
     count = os.environ.get("FACEVEIL_INSTANCE_COUNT") or None
     if count is not None and (not count.isdecimal() or not int(count)):
         raise UsageError(f"FACEVEIL_INSTANCE_COUNT={count!r}: must be a whole number from 1 on")

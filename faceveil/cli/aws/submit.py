@@ -25,8 +25,8 @@ from faceveil.cli.aws.deployment import (
     add_dry_run,
     checked_id,
     client_of,
+    instances_of,
     own_frames,
-    transform_of,
 )
 from faceveil.errors import InputError, UsageError
 
@@ -42,11 +42,26 @@ Write job.json, which starts the job whose frames were uploaded under this id.
   faceveil aws submit talk-1 --only photos/witness/           uploads photos of this machine
   faceveil aws submit talk-1 --keep-at 1500:640,300 --video talk.mp4
   faceveil aws submit talk-1 --frames archive/talk-1/ --rate 25     frames not sent by `upload`
+  faceveil aws submit talk-1 --as processing --instance-count 4     in Processing jobs alone
 
 Submitting the same job again changes nothing; a different job under the same id is refused.
+
+--as says what runs the job:
+
+  transform    (default) a transform job detects, then Lambda or AWS Batch render. It costs least
+               and divides long videos best, and other jobs can use its detections.
+  processing   SageMaker Processing jobs do all of it, as in the thesis. Choose it where faces are
+               also to be followed by their pixels, as on a desk (a transform's answers hold no
+               pixels), or where the machines that see frames must have no network. Each instance
+               needs room for all frames; several instances take two jobs, one that detects and
+               one that renders, and each takes minutes to start.
+
+The result is the same but for what following by pixels adds, and so are `watch`, `stop`,
+`download`, `cleanup` and the events.
 """
 
 VIDEO_SUFFIX = ".mp4"
+_KINDS = {"transform": "transform jobs", "processing": "Processing jobs"}
 
 
 def add_submit_parser(verbs: Commands) -> None:
@@ -79,7 +94,14 @@ def add_submit_parser(verbs: Commands) -> None:
     add_quality(group)
     _add_policies(parser)
     _add_networks(parser)
-    group = parser.add_argument_group("transform job")
+    group = parser.add_argument_group("SageMaker")
+    group.add_argument(
+        "--as",
+        dest="kind",
+        choices=("transform", "processing"),
+        default="transform",
+        help="what runs the job, see above (default: transform)",
+    )
     group.add_argument("--instance-type", metavar="TYPE", help="such as ml.c5.xlarge")
     group.add_argument("--instance-count", type=parsing.positive, metavar="N")
     add_deployment(parser)
@@ -125,13 +147,13 @@ def run_submit(options: argparse.Namespace) -> int:
 
     job_id = checked_id(options.job)
     client = client_of(options)
-    transform = transform_of(options)
-    check_instance_type(transform.get("instance_type"))
+    instances = instances_of(options)
+    check_instance_type(instances.get("instance_type"), options.kind)
     brought = _brought(client, job_id, options)
     photos = _photos(brought, job_id, options)
-    document = job_document(options, job_id, brought, photos) | (
-        {"transform": transform} if transform else {}
-    )
+    document = job_document(options, job_id, brought, photos)
+    if instances or options.kind == "processing":
+        document[options.kind] = instances
     content = json.dumps(document, indent=2, ensure_ascii=False).encode()
     folder = client.bucket.folder(job_prefix(job_id))
     read_job(content, str(folder.uri(JOB)))
@@ -148,22 +170,26 @@ def run_submit(options: argparse.Namespace) -> int:
     return 0
 
 
-def check_instance_type(instance_type: str | None) -> None:
-    """Raise UsageError for a type that transform jobs do not run on, without asking AWS."""
+def check_instance_type(instance_type: str | None, kind: str) -> None:
+    """Raise UsageError for a type that such jobs do not run on, without asking AWS.
+
+    kind: "transform" or "processing".
+    """
     from faceveil.aws.clients import sagemaker_client
     from faceveil.jobs.transforms.request import vcpus_of
 
     if instance_type is None:
         return
-    shape: Any = sagemaker_client().meta.service_model.shape_for("TransformInstanceType")
+    shape: Any = sagemaker_client().meta.service_model.shape_for(f"{kind.title()}InstanceType")
     known: list[str] = shape.enum
     if instance_type not in known:
         near = difflib.get_close_matches(instance_type, known, 3) or ["ml.c5.xlarge"]
         raise UsageError(
-            f"--instance-type {instance_type}: transform jobs do not run on it; try "
+            f"--instance-type {instance_type}: {_KINDS[kind]} do not run on it; try "
             f"{' or '.join(near)}"
         )
-    vcpus_of(instance_type)
+    if kind == "transform":
+        vcpus_of(instance_type)
 
 
 def _brought(client: JobClient, job_id: str, options: argparse.Namespace) -> UploadNote:
@@ -222,7 +248,10 @@ def _photos(brought: UploadNote, job_id: str, options: argparse.Namespace) -> di
 def job_document(
     options: argparse.Namespace, job_id: str, brought: UploadNote, photos: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Return job.json without `transform`. photos: people whose photos are uploaded with it."""
+    """Return job.json without `transform` or `processing`.
+
+    photos: people whose photos are uploaded with it.
+    """
     from faceveil.cli.options import given
 
     frames: dict[str, Any] = {"prefix": brought.frames_prefix}

@@ -66,11 +66,11 @@ def analyse_job(run: JobRun, chunk_frames: int | None = None) -> Analysed:
     plan = _find_plan(run, content)
     if plan is None:
         _check(run, analysis)
-        run.folder.write(_columns_name(content), pack(analysis))
+        run.folder.write(columns_name(content), pack(analysis))
         first_name = list_frames(run.bucket.folder(run.job.frames_prefix)).first_name
         frame_count = analysis.source.frame_count
         plan = plan_chunks(run.job, content, first_name, frame_count, chunk_frames)
-        run.announce(_event(run, analysis, plan))
+        run.announce(analysed_event(run, analysis, plan))
         run.folder.write(plan.name, plan.to_json())
     return Analysed(analysis, plan, _load_alone(run))
 
@@ -91,7 +91,7 @@ def load_analysed(run: JobRun) -> Analysed:
 
 def _read(run: JobRun, content: bytes) -> Analysis:
     """The analysis of analysis.json, from its columns where these exist for this content."""
-    name = _columns_name(content)
+    name = columns_name(content)
     columns = _stored(run, name)
     if columns is not None:
         return unpack(columns, str(run.folder.uri(name)))
@@ -121,7 +121,8 @@ def _noting(
         yield number, faces
 
 
-def _columns_name(content: bytes) -> str:
+def columns_name(content: bytes) -> str:
+    """The name of the columns of an analysis.json with this content."""
     return f"{CHUNKS}analysis-{hashlib.sha256(content).hexdigest()[:16]}.npz"
 
 
@@ -218,7 +219,8 @@ def _check(run: JobRun, analysis: Analysis) -> None:
     ).require()
 
 
-def _event(run: JobRun, analysis: Analysis, plan: ChunkPlan) -> events.JobEvent:
+def analysed_event(run: JobRun, analysis: Analysis, plan: ChunkPlan) -> events.JobEvent:
+    """The event that the job is analysed."""
     return events.analysed(
         run.job,
         run.bucket.bucket,

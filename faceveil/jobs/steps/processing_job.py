@@ -1,4 +1,4 @@
-"""A whole job between two folders: a SageMaker Processing Job, which mounts S3 as folders.
+"""A whole job between two folders: a SageMaker Processing job that somebody has created by hand.
 
 input/job/job.json          input/frames/            input/detections/   (made here where absent)
 input/references/ann/…      of the prefix jobs/<id>/references/ann/
@@ -13,19 +13,16 @@ from pathlib import Path, PurePosixPath
 from faceveil import pipeline
 from faceveil.analysis import Analysis, write_analysis
 from faceveil.errors import InputError
-from faceveil.identity.references import PHOTO_SUFFIXES, References, describe
-from faceveil.jobs.detections.answers import SUFFIX, DetectionFolder, UnknownFrames
-from faceveil.jobs.detections.sampled import read_frames
-from faceveil.jobs.job import Job, read_job
+from faceveil.jobs.detections.answers import DetectionFolder, DetectionFolders, UnknownFrames
+from faceveil.jobs.job import Job
+from faceveil.jobs.processing.host import read_job_file
+from faceveil.jobs.processing.work import analyse_folder, read_references
 from faceveil.jobs.settings import analyzer_of
 from faceveil.jobs.steps.analyse import decide_selection
 from faceveil.jobs.steps.assemble import assemble_pictures
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
-from faceveil.media.pictures import read_picture
 from faceveil.rendering import VerifyOptions, render
-
-REFERENCES = "references/"
 
 
 def process(inputs: Path, output: Path) -> str:
@@ -33,11 +30,7 @@ def process(inputs: Path, output: Path) -> str:
 
     Raises FaceveilError as `faceveil veil` does; the job's policies hold.
     """
-    path = inputs / "job" / "job.json"
-    try:
-        job = read_job(path.read_bytes(), str(path))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    job = read_job_file(inputs)
     source = FolderSource(inputs / "frames")
     analysis = _analysed(job, inputs, source)
     output.mkdir(parents=True, exist_ok=True)
@@ -49,42 +42,14 @@ def process(inputs: Path, output: Path) -> str:
 
 
 def _analysed(job: Job, inputs: Path, source: FolderSource) -> Analysis:
-    unknown = UnknownFrames()
-    size = source.width, source.height
     detections = inputs / "detections"
     if detections.is_dir():
-        faces = read_frames(
-            DetectionFolder(detections),
-            lambda number: source.pictures[number].name,
-            len(source.pictures),
-            job.coarse_step,
-            lambda: {path.name.removesuffix(SUFFIX) for path in detections.glob(f"*{SUFFIX}")},
-            size=size,
-            unknown=unknown,
-        )
-        found = pipeline.follow(faces, job.sequences, size=size)
-    else:
-        analyzer = analyzer_of(job.networks)
-        found = pipeline.analyse(source, analyzer, job.sequences)
-    return decide_selection(job, found, source, _references(job, inputs), unknown)
-
-
-def _references(job: Job, inputs: Path) -> References | None:
-    people = {}
-    for name, prefix in job.selection.references:
-        inside = prefix.removeprefix(job.prefix + REFERENCES)
-        folder = inputs / REFERENCES / inside
-        photos = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES)
-        if not prefix.startswith(job.prefix + REFERENCES) or not photos:
-            raise InputError(
-                f"selection.references.{name}: no photos in {folder}: mount "
-                f"{job.prefix}{REFERENCES} as {inputs / REFERENCES}"
-            )
-        people[name] = photos
-    if not people:
-        return None
+        folders = DetectionFolders((DetectionFolder(detections),))
+        return analyse_folder(job, source, folders, inputs)
     analyzer = analyzer_of(job.networks)
-    return describe(people, lambda photo: analyzer(read_picture(Path(photo))))
+    found = pipeline.analyse(source, analyzer, job.sequences)
+    references = read_references(job, inputs, lambda: analyzer)
+    return decide_selection(job, found, source, references, UnknownFrames())
 
 
 def _render(job: Job, source: FolderSource, analysis: Analysis, output: Path) -> None:

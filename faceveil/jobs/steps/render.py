@@ -16,6 +16,7 @@ from faceveil.assure.traces import Trace, TraceLog, Tracer
 from faceveil.assure.verify import EVERY, verify
 from faceveil.aws.s3 import S3Location
 from faceveil.errors import InputError, VerificationError
+from faceveil.jobs.job import Job
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.steps.analyse import Analysed
 from faceveil.jobs.steps.templates import find_templates
@@ -65,12 +66,17 @@ def render_chunk(run: JobRun, analysed: Analysed, index: int) -> bool:
     if folder.find(plan.result(index)) is not None:
         return False
     result = _rendered(run, analysed, plan.part(index))
-    if result.problems and run.job.on_failure == "refuse":
-        named = "; ".join(problem["message"] for problem in result.problems[:_NAMED])
-        raise InputError(f"{len(result.problems)} frames could not be rendered: {named}")
+    refuse_problems(run.job, result)
     folder.write(plan.result(index), result.to_json())
     folder.delete([plan.error(index)])
     return True
+
+
+def refuse_problems(job: Job, result: ChunkResult) -> None:
+    """Raise InputError for frames that could not be rendered, where the job refuses that."""
+    if result.problems and job.on_failure == "refuse":
+        named = "; ".join(problem["message"] for problem in result.problems[:_NAMED])
+        raise InputError(f"{len(result.problems)} frames could not be rendered: {named}")
 
 
 def _rendered(run: JobRun, analysed: Analysed, part: FramePart) -> ChunkResult:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from faceveil.aws.s3 import S3Location
+from faceveil.aws.sagemaker import TRANSFORM
 from faceveil.errors import InputError
 from faceveil.faces import Ints
 from faceveil.jobs.detections.sampled import (
@@ -27,7 +28,7 @@ from faceveil.jobs.detections.sampled import (
 from faceveil.jobs.job import Job
 from faceveil.jobs.job_folder import REFINING
 from faceveil.jobs.job_run import JobRun
-from faceveil.jobs.transforms.create import create_transform
+from faceveil.jobs.sagemaker_jobs import create_once
 from faceveil.jobs.transforms.names import refine_name
 from faceveil.jobs.transforms.request import (
     Machines,
@@ -58,7 +59,7 @@ def start_refine(run: JobRun, second: SecondPass) -> bool:
     """Create the second transform job, once; False where all frames of the first agree.
 
     Planned from the answers of the first only, so that it is the same plan however often this is
-    called. Raises InputError for detections that cannot be used, and as `create_transform` does.
+    called. Raises InputError for detections that cannot be used, and as `create_once` does.
     """
     job, step = run.job, run.job.coarse_step
     if step is None:
@@ -81,7 +82,7 @@ def start_refine(run: JobRun, second: SecondPass) -> bool:
         second.machines(),
         manifest=_write_manifest(run.bucket, job, frames, planned),
     )
-    create_transform(second.sagemaker(), partial(refine_name, job.id), requests)
+    create_once(second.sagemaker(), TRANSFORM, partial(refine_name, job.id), requests)
     run.folder.write(REFINING, orjson.dumps({"version": 1, "frames": len(planned)}))
     return True
 

@@ -1,0 +1,67 @@
+"""A job in Processing jobs gives what `faceveil veil` gives of the same frames, on any number of
+hosts.
+
+Real: S3 (SeaweedFS), the program of the image, all networks. Simulated: SageMaker's control plane
+(LocalCloud), and that it starts the hosts (LocalProcessing).
+"""
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from faceveil import VeilStyle, veil
+from faceveil.cli.main import main
+from faceveil.schemas import load_schema
+from testkit.clips import make_clip, write_frames
+from testkit.portraits import portrait_path
+
+FRAMES = 12
+KEPT = "obama3"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """Frames of portraits that move, in a folder."""
+    folder = tmp_path_factory.mktemp("clip") / "frames"
+    write_frames(make_clip(480, 270, FRAMES), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def veiled_here(clip):
+    """Name and content of the frames as the command veils them, keeping one person."""
+    output = clip.parent / "veiled"
+    veil(clip, output, keep=portrait_path(KEPT), style=VeilStyle())
+    return {path.name: path.read_bytes() for path in sorted(output.iterdir())}
+
+
+@pytest.fixture
+def submit(deployment, clip, s3_url, monkeypatch):
+    """Brings frames and job.json with `faceveil aws`, as a user does."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
+    monkeypatch.setenv("FACEVEIL_BUCKET", deployment.bucket.bucket)
+
+    def submit(*words, job="talk"):
+        assert main(["aws", "upload", str(clip), "--job", job, "--quiet"]) == 0
+        return main(["aws", "submit", job, "--as", "processing", *words])
+
+    return submit
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hosts", [1, 2, 5])
+def test_any_number_of_hosts_veils_as_the_command_does(deployment, submit, veiled_here, hosts):
+    assert submit("--keep", str(portrait_path(KEPT)), "--instance-count", str(hosts)) == 0
+    assert deployment.start() == "submitted"
+    assert deployment.run() == "completed", deployment.hosts.told
+    assert deployment.objects("jobs/talk/veiled/") == veiled_here
+    names = [request["ProcessingJobName"] for request in deployment.requests]
+    assert names == ["faceveil-talk", *(["faceveil-talk-render"] if hosts > 1 else [])]
+    types = [event.detail_type.removeprefix("FaceVeil Job ") for event in deployment.events]
+    assert types == ["Submitted", "Analysed", "Completed"]
+    results = deployment.objects("jobs/talk/")
+    report = json.loads(results["report.json"])
+    Draft202012Validator(load_schema("report")).validate(report)
+    Draft202012Validator(load_schema("analysis")).validate(json.loads(results["analysis.json"]))
+    assert report["verification"]["looked_at"] > 0
