@@ -82,11 +82,12 @@ def _computed(
     sagemaker: Any,  # noqa: ANN401, boto3's
     job_id: str,
 ) -> float | None:
-    """Dollars by the price table, None where SageMaker does not tell of the transform job."""
+    """Dollars by the price table, None where SageMaker does not tell of its jobs."""
     from faceveil.jobs.costs.spent import dollars_so_far
-    from faceveil.jobs.transforms.watch import TransformWatch
+    from faceveil.jobs.transforms.watch import SageMakerWatch
 
-    return dollars_so_far(prices, client.status(job_id), TransformWatch(sagemaker, job_id).look())
+    machines = SageMakerWatch.of_job(sagemaker, client.bucket, job_id).look()
+    return dollars_so_far(prices, client.status(job_id), machines)
 
 
 def _billed(jobs: list[str], first: date) -> tuple[dict[str, dict[str, float]] | None, list[str]]:

@@ -104,11 +104,11 @@ def _cost(client: JobClient, options: argparse.Namespace, job_id: str) -> str:
     from faceveil.aws.clients import sagemaker_client
     from faceveil.jobs.costs.prices import prices_here
     from faceveil.jobs.costs.spent import dollars_so_far
-    from faceveil.jobs.transforms.watch import TransformWatch
+    from faceveil.jobs.transforms.watch import SageMakerWatch
 
     prices = prices_here(options.prices)
-    transform = TransformWatch(sagemaker_client(), job_id).look()
-    dollars = dollars_so_far(prices, client.status(job_id), transform)
+    machines = SageMakerWatch.of_job(sagemaker_client(), client.bucket, job_id).look()
+    dollars = dollars_so_far(prices, client.status(job_id), machines)
     if dollars is None:
         return "cost not known: SageMaker does not tell of the transform job"
     return f"about {dollars:.4f} $ ({prices})"

@@ -22,7 +22,7 @@ from faceveil.errors import FaceveilError, UsageError
 if TYPE_CHECKING:
     from faceveil.jobs.client import JobClient, JobFailure, State, Status
     from faceveil.jobs.costs.prices import Prices
-    from faceveil.jobs.transforms.watch import TransformWatch
+    from faceveil.jobs.transforms.watch import SageMakerWatch
 
 DESCRIPTION = """\
 Follow a job until it has ended: its state, its progress, the time left, and the cost so far.
@@ -53,13 +53,13 @@ def run_watch(options: argparse.Namespace) -> int:
     """`faceveil aws watch`. Raises an error of the kind that the job failed with."""
     from faceveil.aws.clients import sagemaker_client
     from faceveil.jobs.costs.prices import prices_here
-    from faceveil.jobs.transforms.watch import TransformWatch
+    from faceveil.jobs.transforms.watch import SageMakerWatch
 
     if options.every <= 0:
         raise UsageError(f"--every {options.every}: must be more than 0")
     client = client_of(options)
-    transform = TransformWatch(sagemaker_client(), options.job)
-    watcher = Watcher(transform, prices_here(options.prices), _teller(options))
+    watch = SageMakerWatch.of_job(sagemaker_client(), client.bucket, options.job)
+    watcher = Watcher(watch, prices_here(options.prices), _teller(options))
     status = client.wait(options.job, progress=watcher.look, pause=options.every)
     if status.failure is not None:
         raise _error(options.job, status.failure)
@@ -119,7 +119,7 @@ class Look:
 class Watcher:
     """Makes a Look of each status; the speed follows from the statuses before it."""
 
-    transform: TransformWatch
+    watch: SageMakerWatch
     prices: Prices
     tell: Callable[[Look], None]
     _state: State | None = None
@@ -138,11 +138,11 @@ class Watcher:
         text = str(status)
         if status.state == "submitted" and _age(status) > PATIENCE_SECONDS:
             text += ": not started yet: does the deployment have its images?"
-        transform = self.transform.look()
-        if transform is not None and status.state == "detecting":
-            text += f" (transform job {transform.status})"
-        if transform is not None and transform.instance_type not in self.prices.transform:
-            text += f" (no price of {transform.instance_type}: --prices)"
+        machines = self.watch.look()
+        if machines is not None and status.state == "detecting":
+            text += f" ({machines.kind.word} {machines.status})"
+        if machines is not None and machines.instance_type not in self.prices.transform:
+            text += f" (no price of {machines.instance_type}: --prices)"
         self.tell(
             Look(
                 job_id=status.job_id,
@@ -152,7 +152,7 @@ class Watcher:
                 total=total,
                 per_second=speed,
                 eta_seconds=(total - done) / speed if speed else None,
-                dollars=dollars_so_far(self.prices, status, transform),
+                dollars=dollars_so_far(self.prices, status, machines),
                 ended=status.has_ended,
             )
         )

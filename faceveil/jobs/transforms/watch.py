@@ -1,14 +1,18 @@
-"""The transform job of a job, as far as these credentials may describe it."""
+"""The SageMaker jobs of a job, as far as these credentials may describe them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from faceveil.aws.errors import AWS_ERRORS, code_of
-from faceveil.aws.sagemaker import ENDS
-from faceveil.jobs.transforms.names import transform_name
+from faceveil.aws.s3 import S3Location
+from faceveil.aws.sagemaker import ENDS, PROCESSING, TRANSFORM, JobKind
+from faceveil.errors import InputError
+from faceveil.jobs.job_folder import load_job
+from faceveil.jobs.transforms.names import render_name, transform_name
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
@@ -17,41 +21,80 @@ _NOT_YET = ("ResourceNotFound", "ValidationException")
 
 
 @dataclass(frozen=True, slots=True)
-class Transform:
-    """seconds: that its instances have run so far, as far as SageMaker tells."""
+class Described:
+    """kind: of the job. seconds: that its instances have run so far, as far as SageMaker tells."""
 
+    kind: JobKind
     status: str
     instance_type: str
     instance_count: int
     seconds: float
 
 
-class TransformWatch:
-    """Describes one transform job until it has ended, or until SageMaker refuses."""
+class SageMakerWatch:
+    """Describes SageMaker's jobs until they have ended, or until SageMaker refuses."""
 
-    def __init__(self, client: SageMakerClient, job_id: str) -> None:
+    def __init__(self, client: SageMakerClient, kind: JobKind, names: Sequence[str]) -> None:
         self._client = client
-        self._name = transform_name(job_id)
-        self._last: Transform | None = None
-        self._is_over = False
+        self._kind = kind
+        self._names = list(names)
+        self._known: list[Described] = []
 
-    def look(self) -> Transform | None:
-        """Describe the job; None where there is none yet, or SageMaker refuses to tell."""
-        if not self._is_over:
+    @classmethod
+    def of_transform(cls, client: SageMakerClient, job_id: str) -> SageMakerWatch:
+        """Watch the transform job that detects."""
+        return cls(client, TRANSFORM, [transform_name(job_id)])
+
+    @classmethod
+    def of_processing(cls, client: SageMakerClient, job_id: str) -> SageMakerWatch:
+        """Watch the Processing jobs of a job, the first and the one that renders."""
+        return cls(client, PROCESSING, [transform_name(job_id), render_name(job_id)])
+
+    @classmethod
+    def of_job(cls, client: SageMakerClient, bucket: S3Location, job_id: str) -> SageMakerWatch:
+        """Watch what the job.json of a job asks for."""
+        try:
+            is_processing = load_job(bucket, job_id).processing is not None
+        except InputError:
+            is_processing = False  # its status tells what is wrong with it
+        kind = cls.of_processing if is_processing else cls.of_transform
+        return kind(client, job_id)
+
+    def look(self) -> Described | None:
+        """Describe the newest job, with the seconds of those before it.
+
+        None where there is none yet, or SageMaker refuses to tell.
+        """
+        while self._names:
             try:
-                self._last = self._described()
-                self._is_over = self._last.status in ENDS
+                described = self._described(self._names[0])
             except AWS_ERRORS as error:
-                self._is_over = code_of(error) not in _NOT_YET
-        return self._last
+                if code_of(error) not in _NOT_YET:
+                    self._names.clear()
+                break
+            if described.status not in ENDS:
+                return self._summed([*self._known, described])
+            self._known.append(described)
+            self._names.pop(0)
+        return self._summed(self._known)
 
-    def _described(self) -> Transform:
-        answer = self._client.describe_transform_job(TransformJobName=self._name)
-        resources = answer["TransformResources"]
-        begun = answer.get("TransformStartTime")
-        ended = answer.get("TransformEndTime") or datetime.now(UTC)
-        return Transform(
-            status=answer["TransformJobStatus"],
+    @staticmethod
+    def _summed(jobs: Sequence[Described]) -> Described | None:
+        if not jobs:
+            return None
+        return replace(jobs[-1], seconds=sum(job.seconds for job in jobs))
+
+    def _described(self, name: str) -> Described:
+        kind = self._kind
+        describe = getattr(self._client, f"describe_{kind.call}")
+        answer: dict[str, Any] = describe(**{kind.name: name})
+        resources = answer[f"{kind.prefix}Resources"]
+        resources = resources.get("ClusterConfig", resources)
+        begun = answer.get(f"{kind.prefix}StartTime")
+        ended = answer.get(kind.end_time) or datetime.now(UTC)
+        return Described(
+            kind=kind,
+            status=answer[kind.status],
             instance_type=resources["InstanceType"],
             instance_count=resources["InstanceCount"],
             seconds=max(0.0, (ended - begun).total_seconds()) if begun else 0.0,

@@ -25,7 +25,7 @@ from faceveil.jobs.detections.answers import UnknownFrames
 from faceveil.jobs.job import own_detections, read_job
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.steps.analyse import decide_selection
-from faceveil.jobs.transforms.watch import TransformWatch
+from faceveil.jobs.transforms.watch import SageMakerWatch
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
 from faceveil.media.video import VideoSource
@@ -111,7 +111,7 @@ def test_watching_tells_how_far_how_long_and_how_dear(
     for number in range(5):
         detections.write(f"img{number + 1:07d}.png.out", faces_at(number).to_json())
     told = []
-    transform = TransformWatch(sagemaker_client(), uploaded)
+    transform = SageMakerWatch.of_transform(sagemaker_client(), uploaded)
     watcher = Watcher(transform, read_prices(), told.append)
     client = JobClient(place.bucket)
     watcher.look(client.status(uploaded))
@@ -275,11 +275,29 @@ def test_what_sagemaker_does_not_tell_is_left_out(uploaded, aws, cloud, place):
             error = {"Code": "AccessDeniedException", "Message": "not you"}
             raise ClientError({"Error": error}, "DescribeTransformJob")
 
-    transform = TransformWatch(Denied(), uploaded)
+    transform = SageMakerWatch.of_transform(Denied(), uploaded)
     assert transform.look() is None
     assert transform.look() is None
     assert len(asked) == 1
-    assert TransformWatch(sagemaker_client(), "never-submitted").look() is None
+    assert SageMakerWatch.of_transform(sagemaker_client(), "never-submitted").look() is None
+
+
+def test_both_processing_jobs_are_watched_and_paid(aws, cloud, uploaded):
+    """The seconds of the first are kept when the second is at work."""
+    assert aws("submit", uploaded, "--as", "processing", "--instance-count", "2") == 0
+    watch = SageMakerWatch.of_processing(sagemaker_client(), uploaded)
+    assert watch.look() is None
+    resources = {"ClusterConfig": {"InstanceType": "ml.c5.xlarge", "InstanceCount": 2}}
+    hour_ago = {"ProcessingStartTime": time.time() - 3600, "ProcessingResources": resources}
+    first = {"ProcessingJobName": f"faceveil-{uploaded}", **hour_ago}
+    cloud.answer("CreateProcessingJob", {**first, "ProcessingEndTime": time.time()})
+    looked = watch.look()
+    assert (looked.status, looked.instance_count) == ("InProgress", 2)
+    assert looked.seconds == pytest.approx(3600, abs=5)
+    cloud.states[f"faceveil-{uploaded}"] = "Completed"
+    second = {"ProcessingJobName": f"faceveil-{uploaded}-render", **hour_ago}
+    cloud.answer("CreateProcessingJob", second)
+    assert watch.look().seconds == pytest.approx(7200, abs=10)
 
 
 def test_veiled_frames_become_a_video_at_the_times_of_their_source(aws, tmp_path):
