@@ -10,7 +10,9 @@ import time
 import pytest
 
 from faceveil.aws.s3 import S3Location
+from faceveil.cli import watch as watch_command
 from faceveil.cli.main import main
+from faceveil.errors import InputError
 from testkit.clips import make_clip, write_video
 from testkit.s3_media import wait_until
 
@@ -177,3 +179,23 @@ def test_a_prefix_is_watched_through_arrivals_changes_and_restarts(place, inbox,
         process.communicate(timeout=60)
     assert visible(out) == ["a.mp4", "b.mp4"]
     assert not incoming.exists()
+
+
+def test_a_listing_that_fails_is_told_and_tried_again(inbox, tmp_path, capsys, monkeypatch):
+    """The network comes back: a watch over a night must not end with its first failure."""
+    fails = iter([False, True, False, False])
+    original = watch_command._Folder.list
+
+    def listed(self):
+        failing = next(fails, None)
+        if failing is None:
+            raise KeyboardInterrupt
+        if failing:
+            raise InputError("s3://media/incoming/: cannot be reached")
+        return original(self)
+
+    monkeypatch.setattr(watch_command._Folder, "list", listed)
+    words = ("watch", inbox, tmp_path / "out", "--every", "0.1", "--detector", "mtcnn", "--quiet")
+    assert main([*map(str, words)]) == 130
+    assert "cannot be reached" in capsys.readouterr().err
+    assert visible(tmp_path / "out") == ["a.mp4"]
