@@ -18,6 +18,7 @@ MODULES = {
     "detection": "detection.mtcnn",
     "recognition": "detection.recognition",
     "other_networks": "detection.other_networks",
+    "third_member": "detection.third_member",
     "shots": "detection.shots",
     "veil_speed": "veil.speed",
     "steadiness": "veil.steadiness",

@@ -22,7 +22,7 @@ from PIL import ImageDraw, ImageFont
 
 from faceveil.boxes import centres, sides, sizes
 from faceveil.decisions import Decision
-from faceveil.faces import FaceSequence, Floats, Image, Ints, Provenance
+from faceveil.faces import FaceSequence, Floats, Image, Ints, Kind, Provenance
 from faceveil.files import replace_file
 
 Font: TypeAlias = ImageFont.ImageFont | ImageFont.FreeTypeFont
@@ -181,8 +181,10 @@ def _draw_text(draw: ImageDraw.ImageDraw, row: _Row, top: int) -> None:
     first = min(item.first for item in row.sequences)
     last = max(item.last for item in row.sequences)
     uncertain = sum(item.uncertain for item in row.decisions)
+    kind = row.sequences[longest].kind
+    name = "Identity" if kind == Kind.FACE else kind.word.capitalize()
     lines = [
-        (f"Identity {row.identity}" + (f", {person}" if person else ""), _INK, 18),
+        (f"{name} {row.identity}" + (f", {person}" if person else ""), _INK, 18),
         (state + (f", {uncertain} to be reviewed" if uncertain else ""), colour, 15),
         (f"frames {first} to {last}, sequences: {len(row.sequences)}", _INK, 13),
     ]

@@ -127,8 +127,8 @@ def add_regions(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="START-END:x1,y1,x2,y2[:KIND]",
-        help="veil this part of the picture whatever is seen there: pixels, or shares of the "
-        "picture (120-300:0.7,0.8,1,1); several times",
+        help="veil this part of the picture whatever is seen there, with the margin of the veils "
+        "around it: pixels, or shares of the picture (120-300:0.7,0.8,1,1); several times",
     )
 
 

@@ -98,8 +98,9 @@ def run_families(options: argparse.Namespace) -> int:
     from faceveil.weights.families import FAMILIES
 
     for family in FAMILIES:
+        of_kind = "faces, or what --also KIND names" if family.of_objects else "faces"
         print(
-            f"{family.name}  ({family.role})\n"
+            f"{family.name}  ({family.role} of {of_kind})\n"
             f"    {family.summary}\n"
             f"    takes     {family.takes}\n"
             f"    returns   {family.answers}\n"

@@ -34,6 +34,8 @@ class Family:
     fits : callable
         Whether a file has this form.
     colour_order : str
+    of_objects : bool
+        Whether its files find objects of any kind, not faces alone.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Family:
     origin: str
     fits: Callable[[Form], bool]
     colour_order: str = "RGB"
+    of_objects: bool = False
 
 
 def family_of(form: Form, role: str) -> Family:
@@ -253,6 +256,7 @@ FAMILIES = (
         "open-image-models' releases (licence plates); Ultralytics: export(format='onnx', "
         "nms=True), or YOLOv10 and later as they are",
         _is_end_to_end,
+        of_objects=True,
     ),
     Family(
         "yolo",
@@ -262,6 +266,7 @@ FAMILIES = (
         "a table [1, 4 + classes (+ 10 or 15 for landmarks), n] of n cells, or transposed",
         "Ultralytics: export(format='onnx'); its code and weights are AGPL-3.0",
         _is_yolo,
+        of_objects=True,
     ),
     Family(
         "detr",
@@ -271,6 +276,7 @@ FAMILIES = (
         "labels [1, n], boxes [1, n, 4] and scores [1, n]",
         "tools/deployment/export_onnx.py of lyuwenyu/RT-DETR, D-FINE and DEIM (Apache-2.0)",
         _is_detr,
+        of_objects=True,
     ),
     Family(
         "adaface",

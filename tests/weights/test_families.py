@@ -111,7 +111,7 @@ def test_the_command_lists_every_family(capsys):
     assert main(["weights", "families"]) == 0
     shown = capsys.readouterr().out
     for family in FAMILIES:
-        assert f"\n{family.name}  ({family.role})" in f"\n{shown}"
+        assert f"\n{family.name}  ({family.role} of faces" in f"\n{shown}"
         assert family.origin in shown
 
 
