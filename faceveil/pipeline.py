@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from faceveil.analysis import Analysis, SourceInfo, write_analysis
+from faceveil.assure.signature import Signer
 from faceveil.decisions import Point
 from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 from faceveil.errors import InputError
@@ -380,6 +381,8 @@ def veil(
     analysis: Path | None = None,
     contact_sheet: Path | None = None,
     report: Path | None = None,
+    sign: Path | None = None,
+    reviewer: str | None = None,
     matte: str | Path | None = None,
     keyframes: Path | None = None,
     overwrite: bool = False,
@@ -433,7 +436,11 @@ def veil(
         Draw boxes instead of veils; such an output is not verified.
     features, analysis, contact_sheet, report
         Where to write the features (biometric data), analysis.json, a picture with a row for each
-        identity, and report.json.
+        identity, and the report: report.json, or a page where the name ends in .html.
+    sign
+        An Ed25519 key in PEM that signs the report (`assure.signature.Signer`).
+    reviewer
+        Who answers for the output, for the report.
     matte
         Where to write a matte, white where the output is veiled: a .mov file or a folder.
     keyframes
@@ -477,7 +484,7 @@ def veil(
         between=tuple(between),
     )
     check_paths(
-        [Path(input), *request.photos],
+        [Path(input), *request.photos, *([sign] if sign else [])],
         written_paths(
             output=Path(output),
             crops=verification.crops if verification else None,
@@ -490,6 +497,7 @@ def veil(
         ),
         overwrite=overwrite,
     )
+    signer = None if sign is None else Signer(sign)
     clock = Clock()
     source = open_source(input, stills=stills, recursive=recursive, hwaccel=hwaccel)
     sink = open_sink(output, source, encode, overwrite=overwrite)
@@ -521,6 +529,8 @@ def veil(
         boxes_only=boxes_only,
         contact_sheet=contact_sheet,
         report=report,
+        signer=signer,
+        reviewer=reviewer,
         matte=mattes,
         keyframes=keyframes,
         workers=workers,

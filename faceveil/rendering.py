@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import numpy as np
 from faceveil.analysis import Analysis
 from faceveil.assure.contact_sheet import ContactSheet
 from faceveil.assure.coverage import Coverage, check_coverage
-from faceveil.assure.report import build_report, write_report
+from faceveil.assure.kept_pictures import KeptPictures
+from faceveil.assure.report import build_report, is_page, write_report
+from faceveil.assure.signature import Signer
 from faceveil.assure.step import VerificationStep
 from faceveil.assure.traces import TraceLog
 from faceveil.assure.verification import Verification
@@ -115,6 +118,8 @@ def render(
     boxes_only: bool = False,
     contact_sheet: Path | None = None,
     report: Path | None = None,
+    signer: Signer | None = None,
+    reviewer: str | None = None,
     matte: MatteSink | None = None,
     keyframes: Path | None = None,
     workers: int | None = None,
@@ -145,7 +150,12 @@ def render(
         Where to write a picture with a row for each identity. It shows faces that the output
         veils: treat it like the input.
     report
-        Where to write report.json, also when verification fails.
+        Where to write the report, also when verification fails: report.json, or a page for people
+        where the name ends in .html.
+    signer
+        Signs the report.
+    reviewer
+        Who answers for the output, for the report.
     matte
         Where mattes go (`media.matte.open_matte`), not entered yet: frames that are white where the
         output is veiled.
@@ -196,6 +206,9 @@ def render(
             accept=verification.publish_violations,
             progress=progress,
         )
+    pictures = None
+    if report is not None and is_page(report) and not boxes_only:
+        pictures = KeptPictures(analysis)
     found = None
     with matte or nullcontext(), sink:
         with clock.stage("render"):
@@ -208,6 +221,7 @@ def render(
                 contact_sheet=sheet,
                 traces=None if step is None else step.traces,
                 matte=matte,
+                kept_pictures=pictures,
                 progress=progress,
             )
         if refuse_problems and source.problems:
@@ -230,7 +244,9 @@ def render(
     if keyframes is not None:
         write_keyframes(analysis, style, keyframes)
     if report is not None:
-        write_report(_report_of(rendered, style), report)
+        # A picture shows what the output shows: there is none of what was not published.
+        shown = pictures.pictures if pictures is not None and sink.path == target else []
+        write_report(_report_of(rendered, style, reviewer), report, shown, signer)
     if check:
         rendered.require()
     return rendered
@@ -242,7 +258,7 @@ def _contact_sheet(analysis: Analysis) -> ContactSheet:
     )
 
 
-def _report_of(rendered: Rendered, style: VeilStyle) -> dict[str, Any]:
+def _report_of(rendered: Rendered, style: VeilStyle, reviewer: str | None) -> dict[str, Any]:
     return build_report(
         rendered.analysis,
         rendered.coverage,
@@ -253,6 +269,8 @@ def _report_of(rendered: Rendered, style: VeilStyle) -> dict[str, Any]:
         seconds=rendered.seconds,
         problems=rendered.problems,
         losses=rendered.losses,
+        reviewer=reviewer,
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
@@ -289,6 +307,7 @@ def render_frames(
     contact_sheet: ContactSheet | None = None,
     traces: TraceLog | None = None,
     matte: MatteSink | None = None,
+    kept_pictures: KeptPictures | None = None,
     progress: Progress | None = None,
 ) -> Coverage:
     """Write every frame with its veils into an entered sink, without verification.
@@ -307,6 +326,8 @@ def render_frames(
         Takes of every frame what verification compares the output with.
     matte
         Where mattes go, entered.
+    kept_pictures
+        Takes pictures of the people who are kept, out of veiled frames.
 
     Returns
     -------
@@ -338,7 +359,10 @@ def render_frames(
             if boxes_only:
                 sink.write(frame, _draw(frame, plan, analysis))
             else:
-                sink.write(frame, _veil(frame, plan, analysis, style))
+                changed = _veil(frame, plan, analysis, style)
+                if kept_pictures is not None and frame.number in kept_pictures.wanted_frames:
+                    kept_pictures.add(frame.number, frame.rgb())
+                sink.write(frame, changed)
             stage.advance()
     return coverage
 

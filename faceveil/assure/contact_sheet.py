@@ -89,7 +89,7 @@ class ContactSheet:
         self._rows = ordered[:MAX_ROWS]
         self._left_out = len(ordered) - len(self._rows)
         for row in self._rows:
-            row.samples.update(_samples(row.sequences))
+            row.samples.update(best_boxes(row.sequences, FACES_PER_ROW))
         self.wanted_frames = frozenset(frame for row in self._rows for frame in row.samples)
 
     def add(self, frame_number: int, picture: Image) -> None:
@@ -97,7 +97,7 @@ class ContactSheet:
         for row in self._rows:
             box = row.samples.get(frame_number)
             if box is not None:
-                row.faces[frame_number] = _crop(picture, box)
+                row.faces[frame_number] = face_crop(picture, box, FACE_SIZE)
 
     def save(self, path: Path) -> None:
         """Write the sheet as PNG. Raises OutputError when it cannot be written."""
@@ -127,8 +127,20 @@ class ContactSheet:
         return sheet
 
 
-def _samples(sequences: list[FaceSequence]) -> dict[int, Floats]:
-    """Boxes of up to 6 faces by frame: the best of each sixth of the time the identity is seen."""
+def best_boxes(sequences: Sequence[FaceSequence], count: int) -> dict[int, Floats]:
+    """Return boxes of one person's faces by frame, to show them.
+
+    Parameters
+    ----------
+    sequences : sequence of FaceSequence
+        All of one person, one at least.
+    count : int
+        How many at most: the best of as many equal parts of the time the person is seen.
+
+    Returns
+    -------
+    dict of int to ndarray of float32 [4]
+    """
     frames = np.concatenate([item.frames for item in sequences])
     boxes = np.concatenate([item.boxes for item in sequences])
     scores = np.concatenate([item.scores for item in sequences])
@@ -137,21 +149,21 @@ def _samples(sequences: list[FaceSequence]) -> dict[int, Floats]:
     rows = detected if len(detected) else np.arange(len(frames))
     rows = rows[np.argsort(frames[rows], kind="stable")]
     quality = scores * np.minimum(sizes(boxes) / FACE_SIZE, 1)
-    groups = np.array_split(rows, min(FACES_PER_ROW, len(rows)))
+    groups = np.array_split(rows, min(count, len(rows)))
     best = [int(group[quality[group].argmax()]) for group in groups]
     return {int(frames[row]): boxes[row] for row in best}
 
 
-def _crop(picture: Image, box: Floats) -> Image:
-    """The face with a margin, uint8 [96, 96, 3]; beyond the frame its edge is repeated."""
+def face_crop(picture: Image, box: Floats, side: int) -> Image:
+    """Return a face with a margin, uint8 [side, side, 3]; beyond the frame its edge is repeated."""
     size = max(4, round(1.5 * float(sides(box).max())))
     left, top = (round(float(value) - size / 2) for value in centres(box))
     height, width = picture.shape[:2]
     columns = np.clip(np.arange(left, left + size), 0, width - 1)
     rows = np.clip(np.arange(top, top + size), 0, height - 1)
     part = picture[rows[:, None], columns]
-    method = cv2.INTER_AREA if size > FACE_SIZE else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(part, (FACE_SIZE, FACE_SIZE), interpolation=method), np.uint8)
+    method = cv2.INTER_AREA if size > side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(part, (side, side), interpolation=method), np.uint8)
 
 
 def _state(row: _Row) -> tuple[str, tuple[int, int, int]]:

@@ -37,7 +37,7 @@ _SAME_SIZE = 2.0
 """Largest ratio of the sizes of two boxes that may be one face."""
 _ROUNDING = 1e-9
 """Where a pulse has stopped, so much of it may be left."""
-SEEN = (Provenance.DETECTED, Provenance.LOW_SCORE)
+SEEN = (Provenance.DETECTED, Provenance.LOW_SCORE, Provenance.MANUAL)
 """Provenances of boxes that a network or a person placed on that very frame."""
 
 
@@ -238,8 +238,8 @@ class _Ends:
 def open_ends(rows: Rows, *, forward: bool) -> _Ends:
     """The ends (or, not `forward`, the starts) of veiled sequences at which a face may go on.
 
-    Left out are those at a cut, at the edge of the picture, and where another sequence covers the
-    place.
+    Left out are those at a cut, at the edge of the picture, where another sequence covers the
+    place, and where a person set the end.
     """
     outermost = (rows.last if forward else rows.first)[rows.is_veiled]
     frames = rows.frames[outermost].astype(np.int64) + (1 if forward else -1)
@@ -249,6 +249,7 @@ def open_ends(rows: Rows, *, forward: bool) -> _Ends:
     margin = _AT_THE_EDGE * sizes(boxes)
     inside &= (boxes[:, 0] > margin) & (boxes[:, 2] < rows.width - margin)
     inside &= (boxes[:, 1] > margin) & (boxes[:, 3] < rows.height - margin)
+    inside &= rows.provenance[outermost] != Provenance.MANUAL
     frames, boxes, shots = frames[inside], boxes[inside], shots[inside]
     alone = ~_taken_over(rows, frames, boxes)
     return _Ends(frames[alone], boxes[alone], shots[alone])

@@ -248,7 +248,19 @@ def add_rendering(parser: argparse.ArgumentParser) -> None:
         help="write a picture, one row per identity",
     )
     group.add_argument(
-        "--report", type=parsing.path, metavar="JSON", help="write counts, times and digests"
+        "--report",
+        type=parsing.path,
+        metavar="FILE",
+        help="write what was done, found and decided: report.json, or report.html for people",
+    )
+    group.add_argument(
+        "--sign",
+        type=parsing.path,
+        metavar="KEY",
+        help="sign the report with an Ed25519 key in PEM (faceveil verify-report checks it)",
+    )
+    group.add_argument(
+        "--reviewer", metavar="NAME", help="name in the report who answers for the output"
     )
     group.add_argument(
         "--matte",

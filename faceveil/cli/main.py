@@ -17,6 +17,7 @@ from faceveil.cli.program import EXIT_CODES, run_program
 from faceveil.cli.render import add_render_parser
 from faceveil.cli.veil import add_veil_parser
 from faceveil.cli.verify import add_verify_parser
+from faceveil.cli.verify_report import add_verify_report_parser
 from faceveil.cli.watch import add_watch_parser
 from faceveil.cli.weights import add_weights_parser
 
@@ -70,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_render_parser(commands)
     add_evaluate_parser(commands)
     add_verify_parser(commands)
+    add_verify_report_parser(commands)
     add_weights_parser(commands)
     add_doctor_parser(commands)
     add_watch_parser(commands)

@@ -10,6 +10,7 @@ from typing import Any
 from faceveil.assure.verify import EVERY
 from faceveil.decisions import Point
 from faceveil.detect.analyzer import AnalyzerOptions
+from faceveil.errors import UsageError
 from faceveil.frame_range import FrameRange
 from faceveil.identity.request import SelectionRequest, TimeSpan
 from faceveil.media.frames import EncodeOptions
@@ -125,6 +126,13 @@ def encode_options_of(options: Namespace) -> EncodeOptions:
     return EncodeOptions(
         **given(options, "crf", "preset", "rate", "codec", "audio", "strip_metadata")
     )
+
+
+def check_report_options(options: Namespace) -> None:
+    """Raise UsageError where a report that is not written would be signed or name a reviewer."""
+    for name in ("sign", "reviewer"):
+        if getattr(options, name) is not None and options.report is None:
+            raise UsageError(f"--{name} is for the report: add --report report.html")
 
 
 def given(options: Namespace, *names: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ exit codes:
   130  interrupted (129 and 143: by SIGHUP and SIGTERM)
 """
 
-EXTRAS = {"boto3": "aws", "botocore": "aws"}
+EXTRAS = {"boto3": "aws", "botocore": "aws", "cryptography": "sign"}
 """The extra of the package that installs a module."""
 
 

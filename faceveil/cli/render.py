@@ -63,8 +63,15 @@ def run_render(options: argparse.Namespace) -> int:
 
     from faceveil import pipeline, rendering
     from faceveil.analysis import read_analysis, write_analysis
+    from faceveil.assure.signature import Signer
     from faceveil.cli.messages import say_rendered
-    from faceveil.cli.options import encode_options_of, request_of, style_of, verify_options_of
+    from faceveil.cli.options import (
+        check_report_options,
+        encode_options_of,
+        request_of,
+        style_of,
+        verify_options_of,
+    )
     from faceveil.identity.features import read_features
     from faceveil.media.matte import open_matte
     from faceveil.media.open import open_sink, open_source
@@ -72,8 +79,12 @@ def run_render(options: argparse.Namespace) -> int:
     from faceveil.progress import choose_progress
 
     style, request = style_of(options), request_of(options)
+    check_report_options(options)
     check_paths(
-        filter(None, (options.input, options.analysis, options.features, *request.photos)),
+        filter(
+            None,
+            (options.input, options.analysis, options.features, options.sign, *request.photos),
+        ),
         written_paths(
             output=Path(options.output),
             crops=options.crops,
@@ -85,6 +96,7 @@ def run_render(options: argparse.Namespace) -> int:
         ),
         overwrite=options.overwrite,
     )
+    signer = Signer(options.sign) if options.sign else None
     analysis = read_analysis(options.analysis)
     source = open_source(
         options.input,
@@ -112,6 +124,8 @@ def run_render(options: argparse.Namespace) -> int:
         boxes_only=options.draw_boxes,
         contact_sheet=options.contact_sheet,
         report=options.report,
+        signer=signer,
+        reviewer=options.reviewer,
         matte=matte,
         keyframes=options.keyframes,
         workers=options.workers,

@@ -129,12 +129,14 @@ def veil_one(options: argparse.Namespace, work: Work) -> int:
     from faceveil.cli.messages import say_rendered
     from faceveil.cli.options import (
         analysis_options_of,
+        check_report_options,
         encode_options_of,
         request_of,
         style_of,
         verify_options_of,
     )
 
+    check_report_options(options)
     rendered = pipeline.veil(
         work.input,
         work.output,
@@ -150,6 +152,8 @@ def veil_one(options: argparse.Namespace, work: Work) -> int:
         analysis=options.analysis_output,
         contact_sheet=options.contact_sheet,
         report=options.report,
+        sign=options.sign,
+        reviewer=options.reviewer,
         matte=options.matte,
         keyframes=options.keyframes,
         overwrite=options.overwrite,
