@@ -8,6 +8,7 @@ import io
 import threading
 import time
 
+import boto3
 import numpy as np
 import pytest
 from PIL import Image as Picture
@@ -38,6 +39,8 @@ def job_json(pipeline, patience=60.0):
 
 @pytest.mark.slow
 def test_two_frames_go_through_everything_and_leave_nothing(pipeline_runs, monkeypatch, capfd):
+    # The session of the tests before this one holds the credentials of another S3.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     with event_pipeline(lambda line: None) as pipeline:
         for name, value in pipeline.environment("operator").items():
             monkeypatch.setenv(name, value)
