@@ -9,7 +9,7 @@ locals {
     Action   = ["s3:ListBucket"]
     Resource = [local.bucket_arn]
     # To answer 404 rather than 403 for an object that does not exist, S3 asks for this right without
-    # a prefix: hence "IfExists". Its price: whoever has such a role can list all keys, without their
+    # a prefix: hence "IfExists". Its price: holders of such a role can list all keys, without their
     # contents, by leaving out the prefix (README.md, "Rights").
     Condition = { StringLikeIfExists = { "s3:prefix" = [for prefix in prefixes : "${prefix}*"] } }
   } }

@@ -9,7 +9,7 @@ resource "aws_vpc" "this" {
   tags                 = merge(local.tags, { Name = var.name })
 }
 
-# The VPC's default group lets its members talk to each other: nobody is to be in it.
+# The VPC's default group lets its members talk to each other, so it stays without members.
 resource "aws_default_security_group" "this" {
   count = var.network.create ? 1 : 0
 

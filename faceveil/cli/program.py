@@ -132,7 +132,7 @@ class _Patient:
 
 @contextmanager
 def _patient_messages() -> Iterator[None]:
-    """Let standard error drop what nobody reads, for the length of a block."""
+    """Let standard error drop what is not read, for the length of a block."""
     _open_standard_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that are not UTF-8

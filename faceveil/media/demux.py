@@ -139,7 +139,7 @@ def packets(
 ) -> Iterator[Packet[Any]]:
     """All packets of some streams, then an empty one each, which flushes its decoder.
 
-    What cannot be read is told to `unreadable` and skipped.
+    What cannot be read goes to `unreadable` and is skipped.
     """
     failures = 0
     while failures < MAX_FAILURES:
