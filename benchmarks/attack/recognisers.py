@@ -3,7 +3,8 @@
     python -m benchmarks.attack.recognisers [report.md]
 
 FACEVEIL_ATTACK_FACES names a folder with a folder of pictures per person; without it those of
-../shared/data/lfw are used. The committed report is of the 158 people of LFW who have ten pictures.
+../shared/data/lfw are used. The committed report is of 170 people of LFW, with five to ten pictures
+each.
 
 Pictures of each person are halved: one half is the attacker's gallery, the other is veiled and
 attacked, then the other way round, so that no picture is in both.
