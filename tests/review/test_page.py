@@ -4,7 +4,7 @@ import pytest
 
 from testkit import PROJECT
 from testkit.servers.stub_review_server import SHOT, StubReview, stub_review_server
-from tests.review.picture_of import at, drag, wait_until
+from tests.review.driving import at, drag, shown_frame, wait_until
 
 pytestmark = pytest.mark.slow
 AXE = PROJECT / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -15,10 +15,6 @@ def sent(page, review, count=1):
     """The last correction, once `count` have arrived, without its revision."""
     wait_until(page, lambda: len(review.corrections) >= count)
     return {key: value for key, value in review.corrections[-1].items() if key != "revision"}
-
-
-def shown_frame(page):
-    return int(page.locator("fv-timeline canvas").get_attribute("aria-valuenow"))
 
 
 def select_left(page):
@@ -126,7 +122,12 @@ def test_a_sequence_begins_and_ends_at_the_frame_shown(studio, review):
     for _ in range(3):
         studio.keyboard.press("ArrowRight")
     studio.keyboard.press("i")
-    assert sent(studio, review) == {"op": "extent", "sequence": 0, "first": 3, "last": SHOT - 1}
+    assert sent(studio, review) == {
+        "op": "extent",
+        "sequence": 0,
+        "first": 3,
+        "last": SHOT - 1,
+    }
 
 
 def test_a_veil_is_removed_with_a_reason(studio, review):

@@ -119,24 +119,25 @@ export interface Finding {
 /** One correction; sequences, identities and objects are named by their ids. */
 export type Correction =
   | { op: "decide"; target: { identity: number }; decision: Decision }
-  | {
-      op: "decide";
-      target: { sequence: number; first?: number; last?: number };
-      decision: Decision;
-    }
+  | { op: "decide"; target: Target & Partial<Range>; decision: Decision }
   | { op: "name"; identity: number; name: string }
   | { op: "join"; identities: [number, number] }
   | { op: "move"; sequence: number; identity: number | null }
   | { op: "split"; sequence: number; frame: number }
   | { op: "draw"; kind: Kind; keyframes: Keyframe[] }
   | ({ op: "shape"; keyframes: Keyframe[] } & Target)
-  | ({ op: "extent"; first: number; last: number } & Target)
-  | ({ op: "remove"; first?: number; last?: number; why: string } & Target)
+  | ({ op: "extent" } & Target & Range)
+  | ({ op: "remove"; why: string } & Target & Partial<Range>)
   | { op: "reference"; identity: number; frame: number; box: Box };
 
 export interface Keyframe {
   frame: number;
   box: Box;
+}
+
+export interface Range {
+  first: number;
+  last: number;
 }
 
 export type Target = { sequence: number } | { object: string };

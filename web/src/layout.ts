@@ -77,7 +77,7 @@ export const layout = css`
   }
 
   .risk .number {
-    width: 40px;
+    min-width: 44px;
   }
 
   .banner {

@@ -1,14 +1,13 @@
-import { LitElement, css, html, nothing, type PropertyValues } from "lit";
+import { LitElement, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { PROVENANCES, type Person, type Sequence } from "./api.js";
 import { ask } from "./dialogs.js";
 import { icon } from "./icons.js";
 import { Watch } from "./observe.js";
+import { PERSON_HEIGHT, SEQUENCE_HEIGHT, peopleStyles } from "./people-styles.js";
 import type { Session } from "./session.js";
 import { PROVENANCE_LOOK, theme } from "./theme.js";
 
-const PERSON_HEIGHT = 126;
-const SEQUENCE_HEIGHT = 60;
 const MARGIN = 400; // pixels beyond the edges for which rows are made
 
 interface PersonRow {
@@ -30,158 +29,7 @@ type Dragged = { identity: number } | { sequence: number };
 /** The list of people. Only the rows in sight exist, however many there are. */
 @customElement("fv-people")
 export class People extends LitElement {
-  static override styles = [
-    theme,
-    css`
-      :host {
-        display: block;
-        overflow-y: auto;
-        min-height: 0;
-        flex: 1;
-      }
-
-      .sheet {
-        position: relative;
-      }
-
-      .row {
-        position: absolute;
-        left: 0;
-        right: 0;
-        overflow: hidden;
-        border-bottom: 1px solid var(--line);
-        padding: 8px 12px 8px 8px;
-      }
-
-      .person {
-        height: ${PERSON_HEIGHT}px;
-        display: grid;
-        grid-template-columns: 24px 1fr auto;
-        grid-template-rows: 28px 46px 1fr;
-        column-gap: 4px;
-        row-gap: 1px;
-      }
-
-      .person > .facts {
-        grid-column: 2 / 4;
-        align-self: end;
-      }
-
-      .sequence {
-        height: ${SEQUENCE_HEIGHT}px;
-        padding-left: 32px;
-        display: flex;
-        align-items: center;
-        gap: 8px;
-        background: #17191b;
-      }
-
-      .sequence .what {
-        flex: 1;
-        min-width: 0;
-      }
-
-      .row.selected {
-        background: #22304a;
-      }
-
-      .row.over {
-        outline: 2px solid var(--accent);
-        outline-offset: -2px;
-        background: #22304a;
-      }
-
-      .name {
-        display: flex;
-        align-items: center;
-        min-width: 0;
-        gap: 4px;
-      }
-
-      .name b {
-        font-size: 14px;
-        font-weight: 600;
-      }
-
-      b,
-      .facts,
-      .reason {
-        overflow: hidden;
-        text-overflow: ellipsis;
-        white-space: nowrap;
-      }
-
-      .times {
-        white-space: nowrap;
-      }
-
-      .facts,
-      .reason {
-        font-size: 12px;
-        color: var(--muted);
-      }
-
-      .pictures {
-        display: flex;
-        gap: 3px;
-      }
-
-      .pictures button,
-      .sequence > button.picture {
-        padding: 0;
-        border: 0;
-        min-height: 0;
-        background: none;
-      }
-
-      .row button.decide {
-        width: 84px;
-      }
-
-      .side {
-        display: flex;
-        flex-direction: column;
-        align-items: flex-end;
-        gap: 4px;
-        padding-top: 2px;
-      }
-
-      .sequence button.decide {
-        width: 68px;
-      }
-
-      button.decide.keep {
-        border-color: #2f6b4b;
-        background: #17402b;
-        color: #8de3b2;
-      }
-
-      button.decide.mixed {
-        border-style: dashed;
-      }
-
-      .bar {
-        display: flex;
-        height: 3px;
-        margin-top: 3px;
-        border-radius: 2px;
-        overflow: hidden;
-      }
-
-      .empty {
-        padding: 32px 24px;
-        text-align: center;
-        color: var(--muted);
-      }
-
-      .empty b {
-        display: block;
-        margin-bottom: 4px;
-        color: var(--text);
-        white-space: normal;
-      }
-    `,
-  ];
+  static override styles = [theme, peopleStyles];
 
   @property({ attribute: false }) session!: Session;
   @state() private scrolled = 0;

@@ -115,7 +115,7 @@ export class RenderPanel extends LitElement {
   ];
 
   @property({ attribute: false }) session!: Session;
-  @state() private style_ = "";
+  @state() private chosenStyle = "";
   @state() private withMatte = false;
 
   constructor() {
@@ -187,11 +187,12 @@ export class RenderPanel extends LitElement {
         >Veil style
         <select
           @change=${(event: Event) => {
-            this.style_ = (event.target as HTMLSelectElement).value;
+            this.chosenStyle = (event.target as HTMLSelectElement).value;
           }}
         >
           ${styles.map(
-            (name) => html`<option ?selected=${name === (this.style_ || style)}>${name}</option>`,
+            (name) =>
+              html`<option ?selected=${name === (this.chosenStyle || style)}>${name}</option>`,
           )}
         </select>
       </label>
@@ -215,7 +216,7 @@ export class RenderPanel extends LitElement {
       ${unresolved.map((text) => html`<p class="warning">${icon("warning")}${text}</p>`)}
       <button
         class="main"
-        @click=${() => void session.render(this.style_ || style, this.withMatte)}
+        @click=${() => void session.render(this.chosenStyle || style, this.withMatte)}
       >
         Render and verify
       </button>

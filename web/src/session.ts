@@ -5,7 +5,7 @@ import { Topics } from "./observe.js";
 import { Paged } from "./paged.js";
 import { PictureCache } from "./pictures.js";
 import { Player } from "./player.js";
-import { Selection } from "./selection.js";
+import { Selection, targetOf } from "./selection.js";
 import { frameOf, timecode } from "./timecode.js";
 
 export type Topic =
@@ -155,12 +155,13 @@ export class Session {
 
   /** Keeps the person of a veiled face, veils the person of a visible one. */
   togglePerson(face: Face): Promise<boolean> {
+    if (face.object !== null) return this.toggleSequence(face);
     return this.decidePerson(face.identity, face.veiled ? "keep" : "veil");
   }
 
   toggleSequence(face: Face): Promise<boolean> {
     const decision = face.veiled ? "keep" : "veil";
-    return this.correct({ op: "decide", target: { sequence: face.sequence }, decision });
+    return this.correct({ op: "decide", target: targetOf(face), decision });
   }
 
   private async attempt(act: () => Promise<void>): Promise<boolean> {

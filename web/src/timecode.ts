@@ -25,6 +25,6 @@ export function remaining(seconds: number): string {
 }
 
 export function percent(share: number): string {
-  if (share > 0 && share < 0.01) return "< 1 %";
-  return `${Math.round(share * 100)} %`;
+  if (share > 0 && share < 0.01) return "<\u00a01\u00a0%";
+  return `${Math.round(share * 100)}\u00a0%`;
 }
