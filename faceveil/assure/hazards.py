@@ -79,24 +79,24 @@ class RiskWeights:
         Hazard of a frame of a shot in which no face was found.
     """
 
-    end: float = 0.5
-    begin: float = 0.5
-    end_seconds: float = 1.5
-    hole: float = 1.0
+    end: float = 2.0
+    begin: float = 0.1
+    end_seconds: float = 18.0
+    hole: float = 0.4
     hole_seconds: float = 10.0
     lost: float = 0.3
-    gap: float = 0.1
-    undetected_seconds: float = 1.0
-    low_score: float = 0.05
-    crossing: float = 0.05
+    gap: float = 1.3
+    undetected_seconds: float = 0.11
+    low_score: float = 0.07
+    crossing: float = 0.001
     crossing_kept: float = 0.2
-    motion: float = 0.1
+    motion: float = 0.002
     uncertain: float = 0.2
     found: float = 3.0
     doubtful: float = 0.5
     found_seconds: float = 0.5
     unknown: float = 1.0
-    empty: float = 0.002
+    empty: float = 0.001
 
 
 class Rows:
