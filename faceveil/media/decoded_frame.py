@@ -75,6 +75,22 @@ class DecodedFrame:
         for target, changed in zip(self._frame.planes[:3], picture.planes, strict=False):
             samples(target, peak)[...] = samples(changed, peak)
 
+    def copy(self) -> DecodedFrame:
+        """The same frame with samples of its own, as it was before any veil was drawn."""
+        stored = self.stored()
+        twin = av.VideoFrame(stored.width, stored.height, stored.format.name)
+        peak = peak_of(stored)
+        for target, source in zip(twin.planes, stored.planes, strict=True):
+            samples(target, peak)[...] = samples(source, peak)
+        twin.pts, twin.time_base = stored.pts, stored.time_base
+        twin.colorspace, twin.color_range = stored.colorspace, stored.color_range
+        return DecodedFrame(self.number, twin, self._layout)
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that its samples take."""
+        return sum(plane.buffer_size for plane in self.stored().planes)
+
     def stored(self) -> av.VideoFrame:
         """The frame as it will be encoded: turned as in the source, `layout.pixel_format`."""
         frame, layout = self._frame, self._layout

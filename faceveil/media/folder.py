@@ -41,7 +41,7 @@ _MAY_HOLD_SEVERAL = {"MPO", "TIFF", "GIF", "WEBP", "AVIF", "HEIF"}
 class PictureFrame(StoredFrame):
     """A picture of a folder as a frame. `path` is the file it comes from."""
 
-    __slots__ = ("_picture", "path")
+    __slots__ = ("path",)
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class PictureFrame(StoredFrame):
     ) -> None:
         super().__init__(number, name or path.name, picture.size, page, pages)
         self.path = path
-        self._picture = picture
+        self._picture: StoredPicture = picture
 
     @property
     def picture(self) -> StoredPicture:
@@ -136,10 +136,17 @@ class FolderSource:
 
     def __iter__(self) -> Iterator[PictureFrame]:
         self.problems.clear()
+        return self.frames_from(0)
+
+    def frames_from(self, first: int) -> Iterator[PictureFrame]:
+        """The frames from a number on; files before it are not opened."""
         number = 0
         for path, pages in zip(self.pictures, self._pages, strict=True):
             try:
-                yield from self._frames(path, number, pages)
+                if number + pages > first:
+                    for frame in self._frames(path, number, pages):
+                        if frame.number >= first:
+                            yield frame
             except InputError as error:
                 name = self._name(path)
                 self.problems.append(Problem(f"frame {number} ({name})", str(error)))

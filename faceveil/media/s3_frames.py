@@ -37,7 +37,7 @@ class S3Frame(StoredFrame):
     changed since it was listed.
     """
 
-    __slots__ = ("_content", "_picture", "listed", "location")
+    __slots__ = ("_content", "listed", "location")
 
     def __init__(
         self, number: int, location: S3Location, listed: Listed, size: tuple[int, int]
@@ -46,7 +46,7 @@ class S3Frame(StoredFrame):
         self.location = location
         self.listed = listed
         self._content: bytes | None = None
-        self._picture: StoredPicture | None = None
+        self._picture = None
 
     def content(self) -> bytes:
         if self._content is None:
@@ -136,8 +136,13 @@ class S3Frames:
 
     def __iter__(self) -> Iterator[S3Frame]:
         self.problems.clear()
+        return self.frames_from(0)
+
+    def frames_from(self, first: int) -> Iterator[S3Frame]:
+        """The frames from a number on, as when iterating."""
         readers = threads_for(self.width, self.height)
-        for outcome in ordered_map(self._frame, self._numbers, readers):
+        numbers = self._numbers[max(0, first - self._numbers.start) :]
+        for outcome in ordered_map(self._frame, numbers, readers):
             if isinstance(outcome, Problem):
                 self.problems.append(outcome)
             else:

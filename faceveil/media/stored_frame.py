@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
+
 from faceveil.faces import Image
 from faceveil.media.frames import Frame, Planes
 from faceveil.media.picture_encode import Encoded, copy_clean, encode_like, encode_png
@@ -15,7 +18,8 @@ class StoredFrame:
     file from 0, `pages` is how many it has. Subclasses say where the file comes from.
     """
 
-    __slots__ = ("_planes", "height", "name", "number", "page", "pages", "width")
+    __slots__ = ("_picture", "_planes", "height", "name", "number", "page", "pages", "width")
+    _picture: StoredPicture | None
 
     def __init__(
         self, number: int, name: str, size: tuple[int, int], page: int = 0, pages: int = 1
@@ -35,6 +39,18 @@ class StoredFrame:
     def content(self) -> bytes:
         """The file as it was read; changes of the samples are not in it."""
         raise NotImplementedError
+
+    def copy(self) -> StoredFrame:
+        """The same frame with samples of its own."""
+        twin = copy(self)
+        twin._planes = None
+        twin._picture = replace(self.picture, samples=self.picture.samples.copy())
+        return twin
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that its samples take."""
+        return int(self.picture.samples.nbytes)
 
     def rgb(self) -> Image:
         """The upright picture, RGB uint8 [height, width, 3]."""

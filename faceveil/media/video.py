@@ -64,9 +64,9 @@ class VideoSource:
         self._hwaccel = hwaccel
         self._survey = Survey()
         self._met: dict[tuple[int, int], None] = {}
-        with self._open() as (container, stream):
+        with self.opened() as (container, stream):
             self._survey = survey(path, container, stream)
-        with self._open() as (container, stream):
+        with self.opened() as (container, stream):
             self.stream_index = stream.index
             self.time_base = Fraction(stream.time_base or Fraction(1, 90000))
             self.rate: Fraction | None = stream.average_rate or stream.guessed_rate
@@ -105,7 +105,7 @@ class VideoSource:
         count = 0
         last = None
         size = (self.layout.width, self.layout.height)
-        with self._open() as (container, stream):
+        with self.opened() as (container, stream):
             for frame in self._decode(container, stream):
                 last = _presentation_time(frame, last)
                 if frame.is_corrupt:
@@ -122,7 +122,8 @@ class VideoSource:
         return file_digest(self.path)
 
     @contextmanager
-    def _open(self) -> Iterator[tuple[InputContainer, VideoStream]]:
+    def opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
+        """The file and its video, ready to be decoded, for the length of a block."""
         with open_input(self.path, self._hwaccel) as container:
             stream = container.streams.best("video")
             if not isinstance(stream, VideoStream) or (
