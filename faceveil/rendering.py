@@ -34,7 +34,7 @@ from faceveil.resources import usable_cores
 from faceveil.veils.draw import draw_boxes
 from faceveil.veils.keyframes import write_keyframes
 from faceveil.veils.kinds import planned_opacity, veil_planned
-from faceveil.veils.plan import VeilPlan
+from faceveil.veils.plan import FramePlans, VeilPlan
 from faceveil.veils.render import veil_whole
 from faceveil.veils.styles import VeilStyle
 
@@ -359,7 +359,7 @@ def render_frames(
             if boxes_only:
                 sink.write(frame, _draw(frame, plan, analysis))
             else:
-                changed = _veil(frame, plan, analysis, style)
+                changed = veil_frame_of(frame, plan, analysis, style)
                 if kept_pictures is not None and frame.number in kept_pictures.wanted_frames:
                     kept_pictures.add(frame.number, frame.rgb())
                 sink.write(frame, changed)
@@ -376,7 +376,7 @@ def _checked_coverage(analysis: Analysis, plan: VeilPlan, style: VeilStyle) -> C
     return coverage
 
 
-def _veil(frame: Frame, plan: VeilPlan, analysis: Analysis, style: VeilStyle) -> bool:
+def veil_frame_of(frame: Frame, plan: FramePlans, analysis: Analysis, style: VeilStyle) -> bool:
     """Veil one frame in place: whole where it was never analysed ("fail closed")."""
     if plan.whole(frame.number) or frame.number >= analysis.source.frame_count:
         veil_whole(frame.planes(), plan.whole_seed, style)
@@ -386,7 +386,7 @@ def _veil(frame: Frame, plan: VeilPlan, analysis: Analysis, style: VeilStyle) ->
 
 
 def _matte(frame: Frame, plan: VeilPlan, analysis: Analysis, style: VeilStyle) -> Matte:
-    """Where `_veil` veils the frame, uint8 [height, width]."""
+    """Where `veil_frame_of` veils the frame, uint8 [height, width]."""
     if plan.whole(frame.number) or frame.number >= analysis.source.frame_count:
         return np.full((frame.height, frame.width), 255, np.uint8)
     return planned_opacity(plan.at(frame.number), style, frame.width, frame.height)

@@ -41,6 +41,7 @@ def main() -> int:
 
     command = ["veil", clip_path, veiled_path, "--keep", photo]
     command += ["--contact-sheet", folder / "contact_sheet.png", "--overwrite"]
+    command += ["--analysis", folder / "analysis.json"]
     words = [str(word.relative_to(PROJECT)) if isinstance(word, Path) else word for word in command]
     print(f"\n$ faceveil {' '.join(words)}", flush=True)
     done = subprocess.run([sys.executable, "-m", "faceveil", *words], cwd=PROJECT, check=False)
@@ -64,7 +65,15 @@ The clip shows {len(truth.people)} people in {len(truth.shot_starts)} shots; \
   of these, not veiled at all    {len(result.untouched)}
   kept person veiled by mistake  {len(result.kept_veiled)} of {result.kept_faces} frames
 
-Look at  demo/before_after.png  demo/contact_sheet.png  demo/veiled.mp4""")
+Look at  demo/before_after.png  demo/contact_sheet.png  demo/veiled.mp4
+Correct  {reviewing()}""")
+
+
+def reviewing() -> str:
+    """The command that reviews the result."""
+    command = Path(sys.executable).with_name("faceveil")
+    shown = command.relative_to(PROJECT) if command.is_relative_to(PROJECT) else "faceveil"
+    return f"{shown} review demo/clip.mp4 --analysis demo/analysis.json"
 
 
 def frames_of(path: Path) -> Iterator[Image]:

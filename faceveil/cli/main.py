@@ -15,6 +15,7 @@ from faceveil.cli.doctor import add_doctor_parser
 from faceveil.cli.evaluate import add_evaluate_parser
 from faceveil.cli.program import EXIT_CODES, run_program
 from faceveil.cli.render import add_render_parser
+from faceveil.cli.review import add_review_parser
 from faceveil.cli.veil import add_veil_parser
 from faceveil.cli.verify import add_verify_parser
 from faceveil.cli.verify_report import add_verify_report_parser
@@ -33,6 +34,7 @@ Veil the right faces in video, without missing one.
   faceveil veil pictures/ veiled/ --stills --veil upper   unrelated pictures, each on its own
   faceveil analyse talk.mp4 analysis.json                 find the faces; edit the file …
   faceveil render talk.mp4 analysis.json out.mp4          … and veil without detecting again
+  faceveil review talk.mp4                                look, choose and correct in the browser
   faceveil verify out.mp4 analysis.json --input talk.mp4  search the output for visible faces
   faceveil watch incoming/ veiled/                        veil what arrives in a folder
   faceveil doctor                                         check this machine
@@ -68,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_veil_parser(commands)
     add_analyse_parser(commands)
+    add_review_parser(commands)
     add_render_parser(commands)
     add_evaluate_parser(commands)
     add_verify_parser(commands)

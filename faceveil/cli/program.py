@@ -37,7 +37,13 @@ exit codes:
   130  interrupted (129 and 143: by SIGHUP and SIGTERM)
 """
 
-EXTRAS = {"boto3": "aws", "botocore": "aws", "cryptography": "sign"}
+EXTRAS = {
+    "boto3": "aws",
+    "botocore": "aws",
+    "cryptography": "sign",
+    "starlette": "review",
+    "uvicorn": "review",
+}
 """The extra of the package that installs a module."""
 
 

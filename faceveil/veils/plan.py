@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,23 @@ class PlannedBoxes:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+
+class FramePlans(Protocol):
+    """What is to be veiled on each frame: `VeilPlan`, or that of one frame alone."""
+
+    @property
+    def whole_seed(self) -> int:
+        """Seed of the noise of frames that are veiled whole."""
+        ...
+
+    def at(self, frame: int) -> PlannedBoxes:
+        """Return the boxes planned on a frame, in the order of their sequences."""
+        ...
+
+    def whole(self, frame: int) -> bool:
+        """Return whether the frame is veiled whole."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,14 +137,14 @@ class VeilPlan:
             boxes=_joined([item.boxes for item in picked], np.zeros((0, 4), np.float32))[order],
             provenance=_joined([item.provenance for item in picked], np.zeros(0, np.uint8))[order],
             sequence=np.repeat(chosen.astype(np.int32), lengths)[order],
-            seeds=np.array([_seed(secret, index) for index in range(len(sequences))], np.int64),
+            seeds=np.array([seed_of(secret, index) for index in range(len(sequences))], np.int64),
             kinds=np.array([sequence.kind for sequence in sequences], np.uint8),
             kept_frames=kept_frames[kept_order],
             kept_boxes=_joined([item.boxes for item in kept], np.zeros((0, 4), np.float32))[
                 kept_order
             ],
             whole_frames=unknown.astype(np.int32),
-            whole_seed=_seed(secret, len(sequences)),
+            whole_seed=seed_of(secret, len(sequences)),
         )
 
     def at(self, frame: int) -> PlannedBoxes:
@@ -154,6 +171,7 @@ def _joined(columns: list[NDArray[Any]], empty: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate(columns) if columns else empty
 
 
-def _seed(secret: str, sequence: int) -> int:
+def seed_of(secret: str, sequence: int) -> int:
+    """The seed of a sequence's noise; the one behind the last sequence is that of whole frames."""
     digest = blake2b(f"{secret}/{sequence}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
