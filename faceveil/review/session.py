@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
-
-import numpy as np
 
 from faceveil.analysis import Analysis
 from faceveil.assure.verification import Verification
@@ -23,8 +20,6 @@ from faceveil.corrections.entries import (
     Looked,
     Redo,
     Reference,
-    Shape,
-    Track,
     Undo,
 )
 from faceveil.errors import FaceveilError
@@ -38,7 +33,7 @@ from faceveil.review.events import Events
 from faceveil.review.pictures import Pictures
 from faceveil.review.preview import FramePlan
 from faceveil.review.store import ChangedElsewhereError, CorrectionsStore
-from faceveil.review.tasks import Task, Tasks
+from faceveil.review.tasks import Tasks
 from faceveil.review.timeline import Timeline
 from faceveil.veils.styles import VeilStyle
 
@@ -107,7 +102,6 @@ class Review:
         for span in self.version.corrected.looked:
             self.timeline.looked[span.first : span.end] = True
         self.timeline.renew(self.version.table.analysis, None)
-        self._follow_what_was_left()
 
     def close(self) -> None:
         """Stop all work, write what is not written yet and close the file of frames."""
@@ -176,7 +170,7 @@ class Review:
     # What the page changes
 
     def correct(self, revision: int, body: dict[str, Any]) -> dict[str, Any]:
-        """Make a correction, write it, and follow by pixels what was drawn.
+        """Make a correction and write it. What is drawn is not followed: its boxes are blended.
 
         Raises
         ------
@@ -195,12 +189,7 @@ class Review:
             object_id = f"o{self._next_object(version.corrections)}"
             change = change_of(body, version.table, object_id)
             entry = self._append(change, why)
-        task = self._follow(entry) if _is_followed(change) else None
-        return {
-            "revision": self.version.number,
-            "entry": entry.id,
-            "task": None if task is None else task.describe(),
-        }
+        return {"revision": self.version.number, "entry": entry.id, "task": None}
 
     def undo(self, revision: int) -> int:
         """Undo the last change that holds; returns the new revision. Raises AnswerError."""
@@ -332,49 +321,6 @@ class Review:
         ]
         numbers = [int(match[1]) for name in names if (match := re.fullmatch(r"o(\d{1,9})", name))]
         return max(numbers, default=0) + 1
-
-    # Following
-
-    def _follow_what_was_left(self) -> None:
-        """Follow what was drawn before a server ended in the middle of following it."""
-        for entry in self.version.corrections.active:
-            if _is_followed(entry.change):
-                self._follow(entry)
-
-    def _follow(self, entry: Entry) -> Task | None:
-        if self.analysis.source.kind == "stills":
-            return None
-        return self.tasks.start("follow", lambda task: self._run_follow(entry, task))
-
-    def _run_follow(self, entry: Entry, task: Task) -> None:
-        """Follow what was drawn, and write the boxes into its entry, so that applying it needs no
-        frames. An entry whose following was cancelled is not followed when opened again."""
-        assert isinstance(entry.change, Draw | Shape)
-        self.require_source()
-        track = Track(np.zeros(0, np.int32), np.zeros((0, 4), np.float32))
-        try:
-            track = follow_change(self.source, self.analysis.shot_starts, entry.change, task)
-        finally:
-            if not self._is_closing:
-                self._put_track(entry.id, track)
-
-    def _put_track(self, entry_id: str, track: Track) -> None:
-        with self._lock:
-            corrections = self.version.corrections
-            entries = tuple(
-                replace(item, change=replace(item.change, tracked=track))
-                if item.id == entry_id and isinstance(item.change, Draw | Shape)
-                else item
-                for item in corrections.entries
-            )
-            grown = replace(corrections, entries=entries)
-            with suppress(AnswerError):
-                self._write(self._version_of(self.version.number + 1, grown))
-
-
-def _is_followed(change: Change) -> bool:
-    """Whether boxes are still to be found by following."""
-    return isinstance(change, Draw | Shape) and change.tracked is None
 
 
 def _last_made(corrections: Corrections) -> Entry | None:
