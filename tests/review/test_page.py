@@ -271,3 +271,17 @@ def test_the_page_passes_the_accessibility_checks_of_axe(studio, review, panel):
         for node in fault["nodes"]
     ]
     assert faults == []
+
+
+def test_the_guide_lists_the_shortcuts_that_the_page_has(studio):
+    studio.keyboard.press("?")
+    rows = studio.locator("fv-dialog section div")
+    rows.first.wait_for()
+    listed = rows.evaluate_all(
+        r"""rows => rows.map(row => {
+            const keys = [...row.querySelectorAll("kbd")].map(key => `\`${key.textContent}\``);
+            return `| ${keys.join(" ")} | ${row.firstElementChild.textContent} |`;
+        })"""
+    )
+    guide = (PROJECT / "docs" / "guides" / "reviewing.md").read_text(encoding="utf-8")
+    assert [row for row in listed if row not in guide] == []
