@@ -22,6 +22,8 @@ from faceveil.assure.step import VerificationStep
 from faceveil.assure.traces import TraceLog
 from faceveil.assure.verification import Verification
 from faceveil.assure.verify import EVERY
+from faceveil.corrections.apply import apply_corrections
+from faceveil.corrections.document import Corrections, summary
 from faceveil.detect.also import AlsoOptions
 from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
 from faceveil.errors import InputError, UsageError
@@ -90,6 +92,8 @@ class Rendered:
         The properties of the input that the output could not keep.
     seconds
         Seconds on the clock of each stage.
+    unresolved
+        The corrections that could not be applied, and why.
     """
 
     analysis: Analysis
@@ -100,6 +104,7 @@ class Rendered:
     problems: Sequence[Problem]
     losses: Sequence[Loss]
     seconds: dict[str, float]
+    unresolved: Sequence[str] = ()
 
     def require(self, advice: str = "") -> None:
         """Raise VerificationError, with advice at its end, unless the output was published."""
@@ -113,6 +118,7 @@ def render(
     sink: LocalSink,
     style: VeilStyle | None = None,
     *,
+    corrections: Corrections | None = None,
     verification: VerifyOptions | None = VerifyOptions(),
     analyzer: FaceAnalyzer | None = None,
     boxes_only: bool = False,
@@ -140,6 +146,8 @@ def render(
         Where the output goes, not entered yet: this function enters it, and leaving it publishes.
     style
         What the veils look like.
+    corrections
+        What a person changed, applied to the analysis here and named in the report.
     verification
         How the output is verified; None switches verification off.
     analyzer
@@ -180,7 +188,8 @@ def render(
     Raises
     ------
     InputError
-        Where parts of the input could not be read and that is to be refused.
+        Where parts of the input could not be read and that is to be refused, and where the
+        corrections are of another input.
     CoverageError
         Where a detected face that is to be veiled would not lie inside a veil.
     VerificationError
@@ -193,6 +202,11 @@ def render(
         raise UsageError("a matte is of veils: leave it out where boxes are drawn instead")
     clock, workers = clock or Clock(), workers or usable_cores()
     style, target = style or VeilStyle(), sink.path
+    unresolved: tuple[str, ...] = ()
+    if corrections is not None:
+        corrected = apply_corrections(analysis, corrections)
+        analysis = corrected.analysis
+        unresolved = tuple(f"{entry.id}, {entry.op}: {why}" for entry, why in corrected.unresolved)
     sheet = None if contact_sheet is None else _contact_sheet(analysis)
     step = None
     if verification is not None and not boxes_only and _veils_anyone(analysis):
@@ -238,6 +252,7 @@ def render(
         tuple(source.problems),
         tuple(sink.losses),
         clock.seconds,
+        unresolved,
     )
     if sheet is not None and contact_sheet is not None:
         sheet.save(contact_sheet)
@@ -246,7 +261,7 @@ def render(
     if report is not None:
         # A picture shows what the output shows: there is none of what was not published.
         shown = pictures.pictures if pictures is not None and sink.path == target else []
-        write_report(_report_of(rendered, style, reviewer), report, shown, signer)
+        write_report(_report_of(rendered, style, reviewer, corrections), report, shown, signer)
     if check:
         rendered.require()
     return rendered
@@ -258,7 +273,9 @@ def _contact_sheet(analysis: Analysis) -> ContactSheet:
     )
 
 
-def _report_of(rendered: Rendered, style: VeilStyle, reviewer: str | None) -> dict[str, Any]:
+def _report_of(
+    rendered: Rendered, style: VeilStyle, reviewer: str | None, corrections: Corrections | None
+) -> dict[str, Any]:
     return build_report(
         rendered.analysis,
         rendered.coverage,
@@ -270,6 +287,7 @@ def _report_of(rendered: Rendered, style: VeilStyle, reviewer: str | None) -> di
         problems=rendered.problems,
         losses=rendered.losses,
         reviewer=reviewer,
+        corrections=None if corrections is None else summary(corrections),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -36,6 +36,8 @@ def say_rendered(options: Namespace, input: Path, rendered: Rendered) -> int:
     from faceveil.assure.summary import summary
 
     say(options, summary(rendered.analysis))
+    for correction in rendered.unresolved:
+        say(options, f"a correction could not be applied: {correction}")
     for loss in rendered.losses:
         say(options, str(loss))
     code = say_problems(input, rendered.problems)

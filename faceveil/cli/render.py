@@ -43,6 +43,12 @@ def add_render_parser(commands: Commands) -> None:
     )
     add_selection(parser)
     parser.add_argument(
+        "--corrections",
+        type=parsing.path,
+        metavar="JSON",
+        help="what a person changed, as `faceveil review` saves it; it wins over every choice",
+    )
+    parser.add_argument(
         "--features",
         type=parsing.path,
         metavar="NPZ",
@@ -72,6 +78,7 @@ def run_render(options: argparse.Namespace) -> int:
         style_of,
         verify_options_of,
     )
+    from faceveil.corrections.document import read_corrections
     from faceveil.identity.features import read_features
     from faceveil.media.matte import open_matte
     from faceveil.media.open import open_sink, open_source
@@ -83,7 +90,14 @@ def run_render(options: argparse.Namespace) -> int:
     check_paths(
         filter(
             None,
-            (options.input, options.analysis, options.features, options.sign, *request.photos),
+            (
+                options.input,
+                options.analysis,
+                options.features,
+                options.corrections,
+                options.sign,
+                *request.photos,
+            ),
         ),
         written_paths(
             output=Path(options.output),
@@ -98,6 +112,7 @@ def run_render(options: argparse.Namespace) -> int:
     )
     signer = Signer(options.sign) if options.sign else None
     analysis = read_analysis(options.analysis)
+    corrections = read_corrections(options.corrections) if options.corrections else None
     source = open_source(
         options.input,
         stills=analysis.source.kind == "stills",
@@ -120,6 +135,7 @@ def run_render(options: argparse.Namespace) -> int:
         analysis,
         sink,
         style,
+        corrections=corrections,
         verification=verify_options_of(options),
         boxes_only=options.draw_boxes,
         contact_sheet=options.contact_sheet,

@@ -6,6 +6,7 @@ read as an audit trail, and applied again to a new analysis of the same input (`
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime
@@ -20,7 +21,17 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from faceveil.analysis import SourceInfo
-from faceveil.corrections.entries import OPS, BoxAt, Change, Entry, Redo, Target, Track, Undo
+from faceveil.corrections.entries import (
+    OPS,
+    BoxAt,
+    Change,
+    Entry,
+    Looked,
+    Redo,
+    Target,
+    Track,
+    Undo,
+)
 from faceveil.errors import InputError
 from faceveil.faces import Kind
 from faceveil.files import replace_file
@@ -110,6 +121,19 @@ def entry_to_dict(entry: Entry) -> dict[str, Any]:
     changed = _plain(entry.change)
     assert isinstance(changed, dict)
     return data | changed
+
+
+def summary(corrections: Corrections) -> dict[str, Any]:
+    """Return the corrections that hold as plain data for the report, with the document's digest.
+
+    What was only looked at, and the boxes that following made, are left out.
+    """
+    changes = [item for item in corrections.active if not isinstance(item.change, Looked)]
+    rows = [entry_to_dict(item) for item in changes]
+    for row in rows:
+        row.pop("tracked", None)
+    digest = hashlib.sha256(to_json(corrections)).hexdigest()
+    return {"digest": f"sha256:{digest}", "entries": rows}
 
 
 def to_json(corrections: Corrections) -> bytes:

@@ -98,10 +98,12 @@ class Outputs:
         matte_path = self._free(target.with_name(f"{target.stem}.matte.mov")) if matte else None
         rendered = render(
             review.source,
-            version.table.analysis,
+            review.analysis,
             open_sink(target, review.source, overwrite=target in self._written),
             review.style,
+            corrections=version.corrections,
             report=report,
+            reviewer=review.reviewer or None,
             matte=None if matte_path is None else open_matte(matte_path, review.source),
             progress=task,
             check=False,

@@ -20,8 +20,10 @@ from faceveil.corrections.entries import (
     Looked,
     Redo,
     Reference,
+    Shape,
     Undo,
 )
+from faceveil.corrections.follow import follow_change
 from faceveil.errors import FaceveilError
 from faceveil.faces import Kind
 from faceveil.media.frames import FrameSource
@@ -33,7 +35,7 @@ from faceveil.review.events import Events
 from faceveil.review.pictures import Pictures
 from faceveil.review.preview import FramePlan
 from faceveil.review.store import ChangedElsewhereError, CorrectionsStore
-from faceveil.review.tasks import Tasks
+from faceveil.review.tasks import Task, Tasks
 from faceveil.review.timeline import Timeline
 from faceveil.veils.styles import VeilStyle
 
@@ -170,7 +172,7 @@ class Review:
     # What the page changes
 
     def correct(self, revision: int, body: dict[str, Any]) -> dict[str, Any]:
-        """Make a correction and write it. What is drawn is not followed: its boxes are blended.
+        """Make a correction and write it; what is drawn is then followed in the background.
 
         Raises
         ------
@@ -189,7 +191,15 @@ class Review:
             object_id = f"o{self._next_object(version.corrections)}"
             change = change_of(body, version.table, object_id)
             entry = self._append(change, why)
-        return {"revision": self.version.number, "entry": entry.id, "task": None}
+            revision = self.version.number
+        task = None
+        if isinstance(change, Draw | Shape):
+            task = self.tasks.start("follow", lambda task: self._follow(entry, change, task))
+        return {
+            "revision": revision,
+            "entry": entry.id,
+            "task": None if task is None else task.describe(),
+        }
 
     def undo(self, revision: int) -> int:
         """Undo the last change that holds; returns the new revision. Raises AnswerError."""
@@ -235,6 +245,20 @@ class Review:
         self._checked.result()
 
     # Inside
+
+    def _follow(self, entry: Entry, change: Draw | Shape, task: Task) -> None:
+        """Follow what was drawn by its pixels, and fill the entry in with the boxes found."""
+        track = follow_change(self.source, self.analysis, change, task)
+        with self._lock:
+            corrections = self._with_looked()
+            followed = tuple(
+                replace(item, change=replace(change, tracked=track))
+                if item.id == entry.id
+                else item
+                for item in corrections.entries
+            )
+            grown = replace(corrections, entries=followed)
+            self._write(self._version_of(self.version.number + 1, grown))
 
     def _check_source(self) -> None:
         self.analysis.check_source(self.source.digest())

@@ -213,7 +213,7 @@ def _added(
         ahead, back = found.get((index, left, 1)), found.get((index, right, -1))
         if ahead is not None and back is not None:
             row = int(np.searchsorted(sequence.frames, left))
-            frames, boxes = _bridge(
+            frames, boxes = bridge(
                 left, right, ahead, back, sequence.boxes[row], sequence.boxes[row + 1]
             )
             result = result.with_boxes(frames, boxes, Provenance.INTERPOLATED)
@@ -228,10 +228,26 @@ def _added(
     return result.with_boxes(frames, np.concatenate([before[::-1], after]), Provenance.EXTENDED)
 
 
-def _bridge(
+def bridge(
     left: int, right: int, ahead: Floats, back: Floats, left_box: Floats, right_box: Floats
 ) -> tuple[Ints, Floats]:
-    """Frames and boxes between two known boxes, from tracks that start at each of them."""
+    """Return frames and boxes between two known boxes, from tracks that start at each of them.
+
+    Parameters
+    ----------
+    left, right : int
+        The frames of the known boxes.
+    ahead, back : ndarray of float32 [k, 4]
+        The tracks, in the order in which they were followed; each ends where it was lost.
+    left_box, right_box : ndarray of float32 [4]
+
+    Returns
+    -------
+    frames : ndarray of int32 [m]
+    boxes : ndarray of float32 [m, 4]
+        Blended where the tracks agree, else of the nearer end; only one track's where the other
+        was lost, none where both were.
+    """
     span = right - left
     ahead, back = _arrived(ahead, span, right_box), _arrived(back, span, left_box)[::-1]
     forward = np.full((span - 1, 4), np.nan, np.float32)
