@@ -15,6 +15,7 @@ import numpy as np
 from faceveil import open_source, write_analysis
 from faceveil.analysis import Analysis
 from faceveil.decisions import Decision
+from faceveil.faces import DetectionLog
 from testkit.clips import Actor, Clip, Scene
 from testkit.truth import Truth
 from testkit.veil_removal import analysis_of, true_sequences
@@ -48,6 +49,24 @@ def true_analysis(clip: Clip, video: Path, keep: Sequence[str] = (KEPT,)) -> Ana
             Decision(False, "kept by name") if truth.people[person] in keep else Decision(True, "")
             for person in people
         ],
+    )
+
+
+def without(analysis: Analysis, index: int) -> Analysis:
+    """The analysis as it is where a sequence was missed, detections included."""
+    log = analysis.detections
+    others = log.sequence != index
+    left = [number for number in range(len(analysis.sequences)) if number != index]
+    return replace(
+        analysis,
+        sequences=[analysis.sequences[number] for number in left],
+        identities=analysis.identities[left],
+        decisions=[analysis.decisions[number] for number in left],
+        detections=DetectionLog(
+            log.frames[others],
+            log.boxes[others],
+            np.where(log.sequence > index, log.sequence - 1, log.sequence)[others],
+        ),
     )
 
 
