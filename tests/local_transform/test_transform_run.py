@@ -55,7 +55,8 @@ class Job:
 
     @property
     def answers(self):
-        files = (self.folder / "out").rglob("*.out")
+        # without those that are being written under a temporary name
+        files = (self.folder / "out").rglob("[!.]*.out")
         return {path.name: json.loads(path.read_bytes()) for path in files}
 
     @property

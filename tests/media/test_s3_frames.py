@@ -78,7 +78,7 @@ def test_a_part_keeps_the_numbers_of_the_whole(shaky, faulty):
     ("content", "words"),
     [
         (b"", "is empty"),
-        (b"words", "cannot be read as a picture"),
+        (b"words", "is no picture of a known format"),
         (encoded(3)[:200], "cannot be read as a picture"),
         (encoded(3, width=150), "is 150 x 96, unlike the others of 160 x 96"),
     ],

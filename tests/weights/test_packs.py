@@ -112,5 +112,5 @@ def test_a_network_of_a_size_that_its_strides_do_not_fit_is_refused(tmp_path, ca
 def test_a_pack_s_detector_is_no_recognizer(pack):
     with pytest.raises(WeightsError, match="fits no family of recognisers"):
         locate(pack / "det_10g.onnx", "recognizer", accept_licence=True)
-    with pytest.raises(WeightsError, match="not a CenterFace-like"):
+    with pytest.raises(WeightsError, match="fits no family of detectors"):
         locate(pack / "w600k_r50.onnx", "detector", accept_licence=True)
