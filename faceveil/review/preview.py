@@ -10,7 +10,7 @@ from faceveil.analysis import Analysis
 from faceveil.media.frames import Frame
 from faceveil.rendering import veil_frame_of
 from faceveil.review.columns import SequenceTable
-from faceveil.veils.plan import PlannedBoxes, seed_of
+from faceveil.veils.plan import PlannedBoxes, seed_of, tells_of_faces
 from faceveil.veils.styles import VeilStyle
 
 
@@ -29,10 +29,12 @@ class FramePlan:
         analysis, rows = table.analysis, table.at(frame)
         boxes = np.zeros((len(rows), 4), np.float32)
         provenance = np.zeros(len(rows), np.uint8)
+        kinds = np.zeros(len(rows), np.uint8)
         for number, row in enumerate(rows.tolist()):
             sequence = table.sequences[row]
             index = int(np.searchsorted(sequence.frames, frame))
             boxes[number], provenance[number] = sequence.boxes[index], sequence.provenance[index]
+            kinds[number] = sequence.kind
         veiled, secret = table.veiled[rows], analysis.source.digest
         seeds = np.array([seed_of(secret, row) for row in rows[veiled].tolist()], np.int64)
         planned = PlannedBoxes(
@@ -41,11 +43,12 @@ class FramePlan:
             provenance[veiled],
             rows[veiled].astype(np.int32),
             boxes[~veiled],
-            np.array([table.sequences[row].kind for row in rows[veiled].tolist()], np.uint8),
+            kinds[veiled],
         )
         is_unknown = bool(np.isin(frame, analysis.unknown_frames))
         whole_seed = seed_of(secret, len(table.sequences))
-        return cls(analysis, planned, is_unknown and not len(rows), whole_seed)
+        is_whole = is_unknown and not tells_of_faces(kinds, provenance).any()
+        return cls(analysis, planned, is_whole, whole_seed)
 
     def at(self, _: int) -> PlannedBoxes:
         """Return the boxes planned on the frame."""

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.faces import FaceSequence, Floats, Ints, Kind
+from faceveil.faces import FaceSequence, Floats, Ints, Kind, Provenance
+
+_DRAWN = (Provenance.TRACKED, Provenance.MANUAL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +119,7 @@ class VeilPlan:
             digest of the input. With it the noise could be computed and removed.
         unknown_frames : ndarray of int32, optional
             Frames whose detections are missing. Those in which no facial sequence, veiled or not,
-            has a box are veiled whole ("fail closed").
+            has a box are veiled whole ("fail closed"). A box that a person drew does not count.
         """
         chosen = np.flatnonzero(veiled)
         picked = [sequences[index] for index in chosen.tolist()]
@@ -129,9 +131,8 @@ class VeilPlan:
         kept_order = np.argsort(kept_frames, kind="stable")
         unknown = np.unique(np.zeros(0, np.int32) if unknown_frames is None else unknown_frames)
         for sequence in sequences if len(unknown) else ():
-            if sequence.kind != Kind.FACE:
-                continue  # it says nothing about the faces there
-            unknown = np.setdiff1d(unknown, sequence.frames, assume_unique=True)
+            known = sequence.frames[tells_of_faces(sequence.kind, sequence.provenance)]
+            unknown = np.setdiff1d(unknown, known, assume_unique=True)
         return cls(
             frames=frames[order],
             boxes=_joined([item.boxes for item in picked], np.zeros((0, 4), np.float32))[order],
@@ -165,6 +166,16 @@ class VeilPlan:
         """Return whether the frame is veiled whole."""
         index = int(np.searchsorted(self.whole_frames, frame))
         return index < len(self.whole_frames) and int(self.whole_frames[index]) == frame
+
+
+def tells_of_faces(
+    kind: int | NDArray[np.uint8], provenance: NDArray[np.uint8]
+) -> NDArray[np.bool_]:
+    """Return bool [n]: which boxes of a sequence tell where the faces of an unknown frame are.
+
+    Objects of other kinds do not, nor do boxes drawn by a person: other faces may be there.
+    """
+    return np.asarray((kind == Kind.FACE) & ~np.isin(provenance, _DRAWN))
 
 
 def _joined(columns: list[NDArray[Any]], empty: NDArray[Any]) -> NDArray[Any]:

@@ -1,6 +1,9 @@
 """The plan holds every box of the veiled sequences, frame by frame, and nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,3 +61,15 @@ def test_unknown_frames_that_no_sequence_spans_are_veiled_whole():
     plan = VeilPlan.build(sequences, np.array([True, False]), secret="", unknown_frames=unknown)
     assert [frame for frame in range(20) if plan.whole(frame)] == [5, 7]
     assert not VeilPlan.build(sequences, np.ones(2, bool), secret="").whole(5)
+
+
+@pytest.mark.parametrize("provenance", [Provenance.MANUAL, Provenance.TRACKED])
+def test_a_drawn_face_does_not_lift_the_veil_of_an_unknown_frame(provenance):
+    """A person saw one face that was missed; the detections of the frame are still missing."""
+    drawn = sequence(4, 4)
+    drawn = replace(drawn, provenance=np.full(len(drawn), provenance, np.uint8))
+    unknown = np.array([5], np.int32)
+    plan = VeilPlan.build([drawn], np.array([True]), secret="", unknown_frames=unknown)
+    assert plan.whole(5)
+    found = VeilPlan.build([sequence(4, 4)], np.array([True]), secret="", unknown_frames=unknown)
+    assert not found.whole(5)
