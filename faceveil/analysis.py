@@ -285,17 +285,20 @@ def _sequence(item: object, where: str, frame_count: int) -> tuple[FaceSequence,
 
 
 def _decision(data: dict[str, Any], where: str) -> Decision:
-    similarity, person = data.get("similarity"), data.get("person")
+    similarity, person, by = data.get("similarity"), data.get("person"), data.get("by")
     if similarity is not None and not isinstance(similarity, int | float):
         raise _FieldError(f"{where}.similarity must be a number or null")
     if person is not None and not isinstance(person, str):
         raise _FieldError(f"{where}.person must be a name or null")
+    if by is not None and not isinstance(by, str):
+        raise _FieldError(f"{where}.by must be a name or null")
     return Decision(
         veil=_get(data, "veil", bool, where),
         reason=_get(data, "reason", str, where),
         person=person,
         similarity=None if similarity is None else float(similarity),
         uncertain=_get(data, "uncertain", bool, where),
+        by=by,
     )
 
 

@@ -41,6 +41,9 @@ class Decision:
         The cosine that decided, where one did.
     uncertain
         Whether a person should look at it.
+    by
+        Who decided by hand, after looking; None where the program decided. No later selection
+        changes what was decided by hand.
     """
 
     veil: bool
@@ -48,6 +51,7 @@ class Decision:
     person: str | None = None
     similarity: float | None = None
     uncertain: bool = False
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -308,6 +308,8 @@ def decide(
 def decide_again(analysis: Analysis, selection: Selection) -> Analysis:
     """Return the same faces with the decisions of another selection.
 
+    What a person decided by hand (`Decision.by`) stays as it is.
+
     Parameters
     ----------
     analysis
@@ -328,11 +330,15 @@ def decide_again(analysis: Analysis, selection: Selection) -> Analysis:
         recogniser represents.
     """
     recognizer = _recognizer(analysis.models)
+    chosen = decide_sequences(
+        analysis.sequences, analysis.identities, selection, recognizer=recognizer
+    )
     decided = replace(
         analysis,
-        decisions=decide_sequences(
-            analysis.sequences, analysis.identities, selection, recognizer=recognizer
-        ),
+        decisions=[
+            new if old.by is None else old
+            for old, new in zip(analysis.decisions, chosen, strict=True)
+        ],
         selection=selection.record(recognizer),
     )
     return limit(decided, selection.times)

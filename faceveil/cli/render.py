@@ -78,6 +78,7 @@ def run_render(options: argparse.Namespace) -> int:
         style_of,
         verify_options_of,
     )
+    from faceveil.corrections.apply import apply_corrections
     from faceveil.corrections.document import read_corrections
     from faceveil.identity.features import read_features
     from faceveil.media.matte import open_matte
@@ -129,7 +130,10 @@ def run_render(options: argparse.Namespace) -> int:
     if request.mode != "all":
         analysis = pipeline.decide_again(analysis, _selection(request, analysis, options))
     if options.analysis_output:
-        write_analysis(analysis, options.analysis_output)
+        corrected = analysis
+        if corrections is not None:
+            corrected = apply_corrections(analysis, corrections).analysis
+        write_analysis(corrected, options.analysis_output)
     rendered = rendering.render(
         source,
         analysis,

@@ -29,6 +29,7 @@ is a veiled person still recognised and, given the input, is every veil really i
   faceveil verify out.mp4 analysis.json --input talk.mp4
   faceveil verify out.mp4 analysis.json --verify-frames every --crops found/ --json found.json
   faceveil verify out.mp4 analysis.json --veil solid --detector centerface
+  faceveil verify out.mp4 analysis.json --corrections talk.corrections.json
 
 The exit code is 4 when something shows. Without --input, the veils are not compared; without
 --features, people are not recognised. Name the veil's style unless it is the default.
@@ -63,6 +64,12 @@ def add_verify_parser(commands: Commands) -> None:
         help="features saved by `analyse`, to recognise the people who are veiled",
     )
     parser.add_argument(
+        "--corrections",
+        type=parsing.path,
+        metavar="JSON",
+        help="what a person changed before it was rendered, as for `render`",
+    )
+    parser.add_argument(
         "--verify-frames",
         type=parsing.verify_frames,
         default="sampled",
@@ -91,6 +98,8 @@ def run_verify(options: argparse.Namespace) -> int:
     from faceveil.assure.verify import verify
     from faceveil.cli.messages import say
     from faceveil.cli.options import analyzer_options_of, every_of, style_of
+    from faceveil.corrections.apply import apply_corrections
+    from faceveil.corrections.document import read_corrections
     from faceveil.detect.analyzer import build_analyzer
     from faceveil.files import replace_file
     from faceveil.identity.features import read_features
@@ -104,7 +113,16 @@ def run_verify(options: argparse.Namespace) -> int:
     if every is None:
         raise UsageError("--verify-frames off: nothing would be verified")
     check_paths(
-        filter(None, (options.output, options.analysis, options.input, options.features)),
+        filter(
+            None,
+            (
+                options.output,
+                options.analysis,
+                options.input,
+                options.features,
+                options.corrections,
+            ),
+        ),
         written_paths(crops=options.crops, report=options.json),
         overwrite=options.overwrite,
     )
@@ -115,6 +133,8 @@ def run_verify(options: argparse.Namespace) -> int:
     if options.features:
         features = read_features(analysis.sequences, analysis.source.digest, options.features)
         analysis = replace(analysis, sequences=features)
+    if options.corrections:
+        analysis = apply_corrections(analysis, read_corrections(options.corrections)).analysis
     networks = VerifyOptions(networks=analyzer_options_of(options))
     analyzer = build_analyzer(verifier_networks(analysis, networks))
     check_recognizer(analysis, analyzer)

@@ -141,9 +141,9 @@ class _Application:
     def _decide(self, pieces: Iterable[int], keep: bool, entry: Entry) -> None:
         word = "kept" if keep else "veiled"
         for index in pieces:
-            reason = f"{word} by {entry.by or 'hand'}" + (f": {entry.why}" if entry.why else "")
+            reason = f"{word} by {_by(entry)}" + (f": {entry.why}" if entry.why else "")
             person = self._columns.decisions[index].person
-            self._columns.decisions[index] = Decision(not keep, reason, person)
+            self._columns.decisions[index] = Decision(not keep, reason, person, by=_by(entry))
             if keep:
                 self._columns.own_detections(index)
 
@@ -154,8 +154,8 @@ class _Application:
                     index, rows_of(self._columns.sequences[index], np.zeros(0, np.intp))
                 )
             else:
-                reason = f"veil removed by {entry.by or 'hand'}: {entry.why}"
-                self._columns.decisions[index] = Decision(False, reason)
+                reason = f"veil removed by {_by(entry)}: {entry.why}"
+                self._columns.decisions[index] = Decision(False, reason, by=_by(entry))
                 self._columns.own_detections(index)
 
     def _join(self, one: int, other: int) -> None:
@@ -186,8 +186,8 @@ class _Application:
                 )
 
     def _refer(self, identity: int, matched: tuple[BoxAt, ...], entry: Entry) -> None:
-        kept = any(
-            not self._columns.decisions[index].veil for index in self._columns.of_identity(identity)
+        kept = not any(
+            self._columns.decisions[index].veil for index in self._columns.of_identity(identity)
         )
         for place in matched:
             index = self._columns.sequence(place)
@@ -225,7 +225,7 @@ class _Application:
             self._columns.append(
                 replace(part, shot=int(shot), kind=change.kind),
                 identity,
-                Decision(True, f"drawn by {entry.by or 'hand'}"),
+                Decision(True, f"drawn by {_by(entry)}", by=_by(entry)),
                 change.object,
             )
 
@@ -270,3 +270,7 @@ class _Application:
         missing = missing[~self._columns.beside(index, missing)]
         nearest = np.where(missing < kept.first, 0, len(kept) - 1)
         self._columns.put(index, kept.with_boxes(missing, kept.boxes[nearest], Provenance.MANUAL))
+
+
+def _by(entry: Entry) -> str:
+    return entry.by or "hand"

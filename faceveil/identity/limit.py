@@ -41,8 +41,9 @@ def limit(analysis: Analysis, times: Sequence[FrameRange]) -> Analysis:
 
 
 def _outside(decision: Decision) -> Decision:
-    """A decision to veil stays, with its reason; a decision to keep does not hold here."""
-    if decision.veil:
+    """A decision to veil stays, with its reason; a decision to keep does not hold here, unless a
+    person made it."""
+    if decision.veil or decision.by is not None:
         return decision
     return Decision(True, "outside the times of the selection, where everyone is veiled")
 

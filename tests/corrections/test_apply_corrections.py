@@ -33,6 +33,9 @@ from faceveil.corrections.entries import (
 from faceveil.decisions import Decision
 from faceveil.errors import InputError
 from faceveil.faces import DetectionLog, FaceSequence, Kind, Provenance
+from faceveil.frame_range import FrameRange
+from faceveil.identity.select import Selection
+from faceveil.pipeline import decide_again
 from faceveil.veils.plan import VeilPlan
 from faceveil.veils.styles import VeilStyle
 
@@ -368,3 +371,30 @@ def test_what_is_drawn_covers_its_box_in_every_style():
     result = corrected(ALL_VEILED, Draw("o1", Kind.PLATE, (keyframe,)))
     drawn = result.analysis.sequences[-1]
     assert float(overlaps(drawn.boxes, np.array([keyframe.box], np.float32))[0, 0]) == 1.0
+
+
+@pytest.mark.parametrize("mode", ["all", "none", "keep"])
+def test_a_later_selection_changes_nothing_that_a_person_decided(mode):
+    """Also with --nobody, a face that was drawn stays veiled, and so does one veiled by hand."""
+    changes = (
+        Decide(Target(identity=at(0, 9)), "keep"),
+        Decide(Target(identity=at(1, 9)), "veil"),
+        Draw("o1", Kind.FACE, (BoxAt(10, (240.0, 80.0, 270.0, 110.0)),)),
+    )
+    result = corrected(ALL_VEILED, *changes).analysis
+    selection = Selection(mode, identities=(3,) if mode == "keep" else ())
+    again = decide_again(result, selection)
+    assert again.veiled.tolist() == [False, True, mode != "none", mode == "all", True]
+
+
+def test_a_time_range_of_a_selection_does_not_undo_a_decision_by_hand():
+    result = corrected(ALL_VEILED, Decide(Target(identity=at(0, 9)), "keep")).analysis
+    again = decide_again(result, Selection("none", times=(FrameRange(50, 60),)))
+    kept = [item for item, veil in zip(again.sequences, again.veiled, strict=True) if not veil]
+    assert {int(frame) for item in kept for frame in item.frames} >= set(range(40))
+
+
+def test_a_picture_of_a_person_who_is_partly_veiled_uncovers_nothing():
+    partly = replace(FIRST_KEPT, identities=np.array([0, 1, 0, 3], np.int32))
+    reference = Reference(at(0, 9), 9, (1.0, 1.0, 2.0, 2.0), (at(3, 50),))
+    assert corrected(partly, reference).analysis.veiled.tolist() == [False, True, True, True]

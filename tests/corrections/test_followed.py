@@ -138,6 +138,28 @@ def test_the_command_renders_corrections_and_its_report_names_them(clip, analysi
     assert named["digest"].startswith("sha256:")
 
 
+def test_what_was_corrected_is_verified_as_such(clip, analysis, tmp_path, capsys):
+    """`verify` needs the corrections, or the analysis that `render` writes with them."""
+    source, output = open_source(clip), tmp_path / "out.mkv"
+    corrections = drawn_once(clip, analysis)
+    write_analysis(analysis, tmp_path / "a.json")
+    write_corrections(corrections, tmp_path / "c.json")
+    render(source, analysis, open_sink(output, source), corrections=corrections, verification=None)
+
+    def verify(video, *words):
+        command = ["verify", video, *words, "--input", clip, "--recognizer", "none"]
+        return main([str(word) for word in [*command, "--detector", "mtcnn"]])
+
+    given = ("--corrections", tmp_path / "c.json")
+    assert verify(output, tmp_path / "a.json", *given) == 0
+    assert f"{FRAMES} veils compared" in capsys.readouterr().err
+    assert verify(clip, tmp_path / "a.json", *given) == 4, "the drawn veils are missing in it"
+    words = ["render", clip, tmp_path / "a.json", tmp_path / "again.mkv", *given]
+    words += ["--analysis", tmp_path / "corrected.json", "--verify-frames", "off"]
+    assert main([str(word) for word in words]) == 0
+    assert verify(output, tmp_path / "corrected.json") == 0
+
+
 def test_the_review_server_follows_what_is_drawn(clip, analysis, tmp_path):
     path = tmp_path / clip.name
     path.write_bytes(clip.read_bytes())
