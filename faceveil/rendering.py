@@ -287,7 +287,7 @@ def _report_of(
         problems=rendered.problems,
         losses=rendered.losses,
         reviewer=reviewer,
-        corrections=None if corrections is None else summary(corrections),
+        corrections=None if corrections is None else summary(corrections, rendered.unresolved),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -311,7 +311,9 @@ def _corrections(report: Report) -> str:
         )
         for entry in entries
     ]
-    return table(("When", "By whom", "What", "Where", "Why"), rows)
+    unresolved = (report.get("corrections") or {}).get("unresolved", [])
+    missing = "".join(f"<p>Could not be applied: {escape(text)}</p>" for text in unresolved)
+    return table(("When", "By whom", "What", "Where", "Why"), rows) + missing
 
 
 def _what(entry: Mapping[str, Any], report: Report) -> str:

@@ -123,8 +123,10 @@ def entry_to_dict(entry: Entry) -> dict[str, Any]:
     return data | changed
 
 
-def summary(corrections: Corrections) -> dict[str, Any]:
+def summary(corrections: Corrections, unresolved: Sequence[str] = ()) -> dict[str, Any]:
     """Return the corrections that hold as plain data for the report, with the document's digest.
+
+    `unresolved` tells which of them could not be applied, and why.
 
     What was only looked at, and the boxes that following made, are left out.
     """
@@ -133,7 +135,7 @@ def summary(corrections: Corrections) -> dict[str, Any]:
     for row in rows:
         row.pop("tracked", None)
     digest = hashlib.sha256(to_json(corrections)).hexdigest()
-    return {"digest": f"sha256:{digest}", "entries": rows}
+    return {"digest": f"sha256:{digest}", "entries": rows, "unresolved": list(unresolved)}
 
 
 def to_json(corrections: Corrections) -> bytes:

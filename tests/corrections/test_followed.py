@@ -13,7 +13,7 @@ from faceveil.boxes import iou
 from faceveil.cli.main import main
 from faceveil.corrections.apply import apply_corrections
 from faceveil.corrections.document import Corrections, write_corrections
-from faceveil.corrections.entries import BoxAt, Draw, Shape, Target
+from faceveil.corrections.entries import BoxAt, Decide, Draw, Shape, Target
 from faceveil.corrections.follow import follow_change
 from faceveil.decisions import Decision
 from faceveil.faces import DetectionLog, FaceSequence, Kind
@@ -136,6 +136,18 @@ def test_the_command_renders_corrections_and_its_report_names_them(clip, analysi
     assert (entry["op"], entry["by"], entry["object"]) == ("draw", "ann", "o1")
     assert "tracked" not in entry
     assert named["digest"].startswith("sha256:")
+    assert named["unresolved"] == []
+
+
+def test_a_report_names_what_could_not_be_applied(clip, analysis, tmp_path):
+    nowhere = Decide(Target(identity=BoxAt(3, (1.0, 1.0, 9.0, 9.0))), "keep")
+    corrections = Corrections.of(analysis.source).with_change(nowhere, by="ann")
+    source, page = open_source(clip), tmp_path / "report.html"
+    sink = open_sink(tmp_path / "out.mkv", source)
+    done = render(source, analysis, sink, corrections=corrections, report=page, verification=None)
+    (unresolved,) = done.unresolved
+    assert "frame 3" in unresolved
+    assert unresolved in page.read_text().replace("&#x27;", "'")
 
 
 def test_what_was_corrected_is_verified_as_such(clip, analysis, tmp_path, capsys):
