@@ -14,7 +14,7 @@ from faceveil.media.open import open_sink
 from faceveil.paths import with_ending
 from faceveil.rendering import Rendered, render
 from faceveil.review.answers import AnswerError
-from faceveil.review.session import Review, Version
+from faceveil.review.session import Review
 from faceveil.review.tasks import Task
 from faceveil.veils.keyframes import to_keyframes
 from faceveil.veils.styles import VeilStyle
@@ -44,7 +44,7 @@ class Outputs:
         self._files: dict[str, Path] = {}
 
     def start(self, style: str | None, matte: bool) -> dict[str, Any]:
-        """Begin to render the corrections as they are now; returns the task.
+        """Begin to render the corrections, once all that was drawn is followed; returns the task.
 
         Raises
         ------
@@ -58,8 +58,7 @@ class Outputs:
                 raise AnswerError(409, "busy", "The video is being rendered already.")
             if style is not None:
                 review.style = VeilStyle(name=style, margin=review.style.margin)
-            version = review.version
-            task = review.tasks.start("render", lambda task: self._render(version, matte, task))
+            task = review.tasks.start("render", lambda task: self._render(matte, task))
         return task.describe()
 
     def describe(self) -> dict[str, Any] | None:
@@ -91,8 +90,10 @@ class Outputs:
         """Return the keyframes of all veils, for editing programs."""
         return to_keyframes(self._review.version.table.analysis, self._review.style)
 
-    def _render(self, version: Version, matte: bool, task: Task) -> None:
+    def _render(self, matte: bool, task: Task) -> None:
         review = self._review
+        review.tasks.wait_for_following(task)
+        version = review.version
         target = self._free(self._target)
         report = self._free(with_ending(target, ".report.json"))
         matte_path = self._free(target.with_name(f"{target.stem}.matte.mov")) if matte else None

@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from faceveil.analysis import Analysis
@@ -24,7 +25,7 @@ from faceveil.corrections.entries import (
     Undo,
 )
 from faceveil.corrections.follow import follow_change
-from faceveil.errors import FaceveilError
+from faceveil.errors import FaceveilError, InputError
 from faceveil.faces import Kind
 from faceveil.media.frames import FrameSource
 from faceveil.media.seeking import open_reader
@@ -95,6 +96,7 @@ class Review:
         self._store = store
         self._lock = threading.RLock()
         self._looked: list[tuple[int, int]] = []
+        self._followed: set[str] = set()
         self._is_closing = False
         self._saver = threading.Timer(0, lambda: None)
         self._checker = ThreadPoolExecutor(1, thread_name_prefix="faceveil-digest")
@@ -104,6 +106,7 @@ class Review:
         for span in self.version.corrected.looked:
             self.timeline.looked[span.first : span.end] = True
         self.timeline.renew(self.version.table.analysis, None)
+        self._follow_drawn()
 
     def close(self) -> None:
         """Stop all work, write what is not written yet and close the file of frames."""
@@ -192,13 +195,11 @@ class Review:
             change = change_of(body, version.table, object_id)
             entry = self._append(change, why)
             revision = self.version.number
-        task = None
-        if isinstance(change, Draw | Shape):
-            task = self.tasks.start("follow", lambda task: self._follow(entry, change, task))
+        tasks = self._follow_drawn()
         return {
             "revision": revision,
             "entry": entry.id,
-            "task": None if task is None else task.describe(),
+            "task": tasks[-1].describe() if tasks else None,
         }
 
     def undo(self, revision: int) -> int:
@@ -219,7 +220,9 @@ class Review:
             if undone is None:
                 raise AnswerError(409, "redo", "There is nothing to do again.", **self._revision())
             self._append(Redo(undone), None)
-            return self.version.number
+            revision = self.version.number
+        self._follow_drawn()
+        return revision
 
     def look(self, first: int, last: int) -> None:
         """Note that a person looked at frames first to last; written a little later."""
@@ -246,19 +249,41 @@ class Review:
 
     # Inside
 
-    def _follow(self, entry: Entry, change: Draw | Shape, task: Task) -> None:
-        """Follow what was drawn by its pixels, and fill the entry in with the boxes found."""
+    def _follow_drawn(self) -> list[Task]:
+        """Begin to follow all that was drawn and is not followed yet; returns the tasks.
+
+        What a review was ended in the middle of is followed by the next one.
+        """
+        with self._lock:
+            waiting = {
+                entry.id: entry.change
+                for entry in self.version.corrections.active
+                if isinstance(entry.change, Draw | Shape)
+                and entry.change.tracked is None
+                and entry.id not in self._followed
+            }
+            self._followed |= waiting.keys()
+        return [
+            self.tasks.start("follow", partial(self._follow, entry_id, change))
+            for entry_id, change in waiting.items()
+        ]
+
+    def _follow(self, entry_id: str, change: Draw | Shape, task: Task) -> None:
+        """Follow what was drawn by its pixels, and fill its entry in with the boxes found."""
         track = follow_change(self.source, self.analysis, change, task)
         with self._lock:
             corrections = self._with_looked()
-            followed = tuple(
-                replace(item, change=replace(change, tracked=track))
-                if item.id == entry.id
-                else item
-                for item in corrections.entries
+            filled = replace(change, tracked=track)
+            entries = tuple(
+                replace(entry, change=filled) if entry.change is change else entry
+                for entry in corrections.entries
             )
-            grown = replace(corrections, entries=followed)
-            self._write(self._version_of(self.version.number + 1, grown))
+            grown = replace(corrections, entries=entries)
+            try:
+                self._write(self._version_of(self.version.number + 1, grown))
+            except AnswerError as error:
+                self._followed.discard(entry_id)
+                raise InputError(str(error)) from error
 
     def _check_source(self) -> None:
         self.analysis.check_source(self.source.digest())

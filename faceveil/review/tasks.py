@@ -15,6 +15,7 @@ TaskKind = Literal["follow", "render", "verify"]
 TaskState = Literal["running", "done", "failed", "cancelled"]
 _TOLD_EVERY = 0.25
 _KEPT = 20
+_LOOKS_AGAIN = 0.05
 
 
 class CancelledTaskError(Exception):
@@ -141,6 +142,15 @@ class Tasks:
         return [
             item for item in tasks if item.state == "running" and (not kind or item.kind in kinds)
         ]
+
+    def wait_for_following(self, task: Task) -> None:
+        """Wait until nothing is being followed: what was drawn is veiled in all frames only then.
+
+        Raises CancelledTaskError where the task that waits is cancelled.
+        """
+        while self.running("follow"):
+            task.check()
+            time.sleep(_LOOKS_AGAIN)
 
     def describe(self) -> list[dict[str, Any]]:
         """Return all tasks as the API answers them."""

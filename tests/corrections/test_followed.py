@@ -16,6 +16,7 @@ from faceveil.corrections.document import Corrections, write_corrections
 from faceveil.corrections.entries import BoxAt, Decide, Draw, Shape, Target
 from faceveil.corrections.follow import follow_change
 from faceveil.decisions import Decision
+from faceveil.errors import InputError
 from faceveil.faces import DetectionLog, FaceSequence, Kind
 from faceveil.media.open import open_sink, open_source
 from faceveil.rendering import render
@@ -194,3 +195,52 @@ def test_the_review_server_follows_what_is_drawn(clip, analysis, tmp_path):
             if name == "o1"
         ]
         assert iou(np.array(drawn, np.float32), missed(5)[None])[0] > 0.6
+
+
+def drawn_by(review):
+    """The track of the object that a review has drawn, None while it is not followed."""
+    (entry,) = [item for item in review.version.corrections.active if item.op == "draw"]
+    return entry.change.tracked
+
+
+def test_rendering_waits_until_what_was_drawn_is_followed(clip, analysis, tmp_path, monkeypatch):
+    """Else the output would show the person in all frames but the one in which she was drawn."""
+    path = tmp_path / clip.name
+    path.write_bytes(clip.read_bytes())
+
+    def slowly(*arguments):
+        time.sleep(1)
+        return follow_change(*arguments)
+
+    monkeypatch.setattr("faceveil.review.session.follow_change", slowly)
+    used = []
+
+    def rendered(source, analysis, sink, style, *, corrections, **_):
+        used.append(corrections)
+        raise InputError("seen enough")
+
+    monkeypatch.setattr("faceveil.review.output.render", rendered)
+    review, outputs = made_review(path, analysis)
+    box = {"frame": 30, "box": missed(30).tolist()}
+    review.correct(1, {"op": "draw", "kind": "face", "keyframes": [box]})
+    outputs.start(None, False)
+    deadline = time.monotonic() + 60
+    while not used and time.monotonic() < deadline:
+        time.sleep(0.05)
+    review.close()
+    ((entry,),) = [item.active for item in used]
+    assert len(entry.change.tracked.frames) == FRAMES - 1
+
+
+def test_what_a_killed_review_had_not_followed_is_followed_by_the_next(clip, analysis, tmp_path):
+    path = tmp_path / clip.name
+    path.write_bytes(clip.read_bytes())
+    drawn = Draw("o1", Kind.FACE, (box_at(30),))
+    corrections = Corrections.of(analysis.source).with_change(drawn, by="ann")
+    write_corrections(corrections, tmp_path / "corrections.json")
+    review, _ = made_review(path, analysis)
+    deadline = time.monotonic() + 60
+    while drawn_by(review) is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(drawn_by(review).frames) == FRAMES - 1
+    review.close()
