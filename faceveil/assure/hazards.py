@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,7 +164,7 @@ class Rows:
         return np.append(0, np.cumsum(counts))
 
 
-def _joined(columns: list[NDArray], empty: NDArray) -> NDArray:  # type: ignore[type-arg]
+def _joined(columns: list[NDArray[Any]], empty: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate(columns) if columns else empty
 
 

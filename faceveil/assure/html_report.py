@@ -256,7 +256,7 @@ def _checks(report: Report) -> str:
         ),
         (
             "Verification of the output",
-            "Switched off, or nobody is veiled."
+            "Switched off, or no one is veiled."
             if found is None
             else f"{found['veils']:,} veils compared with the input by pixels, "
             f"{found['looked_at']:,} of {found['frames']:,} frames searched for faces"
