@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from faceveil.errors import FaceveilError
     from faceveil.evaluation.judging import evaluate
     from faceveil.faces import FaceSequence, FrameFaces
+    from faceveil.finding import Found, analyse, follow
     from faceveil.identity.request import SelectionRequest
     from faceveil.identity.select import Selection
     from faceveil.media.open import open_sink, open_source
-    from faceveil.pipeline import Found, analyse, decide, decide_again, follow, veil
+    from faceveil.pipeline import decide, decide_again, veil
     from faceveil.rendering import Rendered, VerifyOptions, render
     from faceveil.veils.styles import VeilStyle
 
@@ -36,10 +37,11 @@ _HOMES = {
     "errors": ("FaceveilError",),
     "evaluation.judging": ("evaluate",),
     "faces": ("FaceSequence", "FrameFaces"),
+    "finding": ("Found", "analyse", "follow"),
     "identity.request": ("SelectionRequest",),
     "identity.select": ("Selection",),
     "media.open": ("open_sink", "open_source"),
-    "pipeline": ("Found", "analyse", "decide", "decide_again", "follow", "veil"),
+    "pipeline": ("decide", "decide_again", "veil"),
     "rendering": ("Rendered", "VerifyOptions", "render"),
     "veils.styles": ("VeilStyle",),
 }

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Picture
 
-from faceveil import pipeline
+from faceveil import finding
 from faceveil.aws.s3 import S3Location
 from faceveil.faces import FrameError, FrameFaces, Image, Models
 from faceveil.jobs.detections.answers import UnknownFrames
@@ -26,7 +26,7 @@ from faceveil.jobs.steps.analyse import decide_selection
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
 from faceveil.media.pictures import hidden_parts
-from faceveil.rendering import render_frames
+from faceveil.veiling import render_frames
 
 WIDTH, HEIGHT, FRAMES = 160, 96, 24
 MODELS = Models("made", "made", f"sha256:{'1' * 64}", 0.5)
@@ -177,7 +177,7 @@ class MadeJob:
             (number, unknown if number in missing else faces_at(number))
             for number in range(frame_count)
         )
-        found = pipeline.follow(faces, job.sequences, size=(WIDTH, HEIGHT))
+        found = finding.follow(faces, job.sequences, size=(WIDTH, HEIGHT))
         analysis = decide_selection(job, found, source, None, UnknownFrames())
         output = self.folder / f"veiled-{len(list(self.folder.iterdir()))}"
         with FolderSink(output, source) as sink:

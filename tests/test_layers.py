@@ -18,7 +18,7 @@ LAYERS = (
     "parallel schemas aws weights",
     "media detect shots sampling tracking sequence identity veils",
     "corrections assure evaluation",
-    "rendering pipeline",
+    "finding veiling rendering pipeline",
     "jobs rekognition local_transform review live",
     "cli __main__",
 )

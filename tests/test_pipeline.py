@@ -8,12 +8,13 @@ import pytest
 
 from faceveil.errors import CoverageError, InputError
 from faceveil.faces import FrameError, FrameFaces, Models
+from faceveil.finding import analyse, follow
 from faceveil.identity.select import Selection
 from faceveil.media.frames import Planes
 from faceveil.parallel import ordered_map
-from faceveil.pipeline import analyse, decide, follow
-from faceveil.rendering import render_frames
+from faceveil.pipeline import decide
 from faceveil.sequence.options import SequenceOptions
+from faceveil.veiling import render_frames
 
 MODELS = Models("fake", "fake", "sha256:" + "0" * 64, 0.5)
 WIDTH, HEIGHT = 160, 120

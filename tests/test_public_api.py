@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 import faceveil
-from faceveil import rendering
+from faceveil import veiling
 from faceveil.analysis import parse_analysis, to_json
 from faceveil.decisions import Point, SelectionRecord
 from faceveil.errors import UsageError, VerificationError
@@ -104,7 +104,7 @@ def test_veil_follows_by_pixels_and_verifies_unless_told_otherwise(video, tmp_pa
 
 
 def test_an_output_that_shows_a_face_is_not_published(video, tmp_path, monkeypatch):
-    monkeypatch.setattr(rendering, "veil_frame_of", lambda *_: False)
+    monkeypatch.setattr(veiling, "veil_frame_of", lambda *_: False)
     with pytest.raises(VerificationError, match="shows what must be veiled"):
         faceveil.veil(video, tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
@@ -113,7 +113,7 @@ def test_an_output_that_shows_a_face_is_not_published(video, tmp_path, monkeypat
 
 def test_render_verifies_by_default_too(source, found, tmp_path, monkeypatch):
     analysis = faceveil.decide(found, source)
-    monkeypatch.setattr(rendering, "veil_frame_of", lambda *_: False)
+    monkeypatch.setattr(veiling, "veil_frame_of", lambda *_: False)
     sink = faceveil.open_sink(tmp_path / "out.mp4", source)
     with pytest.raises(VerificationError):
         faceveil.render(source, analysis, sink)

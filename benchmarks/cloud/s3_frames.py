@@ -38,7 +38,7 @@ from faceveil.media.folder_sink import FolderSink
 from faceveil.media.s3_frames import S3Frames
 from faceveil.media.s3_keys import list_frames
 from faceveil.media.s3_sink import S3FrameSink
-from faceveil.rendering import render_frames
+from faceveil.veiling import render_frames
 from testkit.servers.faulty_s3 import FaultyS3
 from testkit.servers.processes import WEED, client, seaweedfs
 from testkit.veil_removal import analysis_of

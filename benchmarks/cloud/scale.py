@@ -38,7 +38,7 @@ def analysed(frames: int) -> dict[str, float]:
 
     from benchmarks.cloud.scale_scene import HEIGHT, WIDTH, scene
     from benchmarks.timing import clocked
-    from faceveil import pipeline
+    from faceveil import finding
     from faceveil.faces import FrameFaces
     from faceveil.sequence.follow.build import SequenceBuilder
     from faceveil.shots.transitions import TransitionDetector
@@ -68,11 +68,11 @@ def analysed(frames: int) -> dict[str, float]:
             ("shots", TransitionDetector, "push"),
             ("matching", SequenceBuilder, "push"),
             ("matching", SequenceBuilder, "finish"),
-            ("finishing", pipeline, "finish_sequences"),
+            ("finishing", finding, "finish_sequences"),
         ):
             stack.enter_context(clocked(spent, label, owner, name))
         start = process_time()
-        found = pipeline.follow(read(), size=(WIDTH, HEIGHT))
+        found = finding.follow(read(), size=(WIDTH, HEIGHT))
         all_of_it = process_time() - start - spent.pop("making")
     return {
         **spent,

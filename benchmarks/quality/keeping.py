@@ -13,10 +13,10 @@ from benchmarks.quality.variants import output_of_sequences
 from faceveil.detect.analyzer import FaceAnalyzer, build_analyzer
 from faceveil.evaluation.judging import Share, evaluate
 from faceveil.evaluation.truth import Truth
+from faceveil.finding import Found
 from faceveil.identity.cluster import cluster
 from faceveil.identity.references import References, load_references
 from faceveil.identity.select import Selection, decide_sequences
-from faceveil.pipeline import Found
 from testkit import SHARED_DATA
 from testkit.portraits import PORTRAITS, portrait_path
 

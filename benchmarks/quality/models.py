@@ -22,7 +22,7 @@ from faceveil.evaluation.measures import measure_area, measure_jitter
 from faceveil.evaluation.output import Output
 from faceveil.evaluation.truth import Truth
 from faceveil.faces import FrameFaces
-from faceveil.pipeline import follow
+from faceveil.finding import follow
 from faceveil.sequence.options import SequenceOptions
 
 MODELS = {

@@ -23,7 +23,8 @@ from faceveil.evaluation.judging import judge_coverage
 from faceveil.evaluation.output import output_of_analysis
 from faceveil.evaluation.truth import Truth
 from faceveil.faces import FrameFaces
-from faceveil.pipeline import analyse, decide
+from faceveil.finding import analyse
+from faceveil.pipeline import decide
 from faceveil.tracking.track import TrackOptions
 
 Frames = NDArray[np.bool_]

@@ -42,7 +42,7 @@ class HeldFrame:
 
 
 class HeldSource:
-    """Footage held in memory, as pipeline.analyse takes it."""
+    """Footage held in memory, as finding.analyse takes it."""
 
     kind: SourceKind = "video"
     rate: Fraction | None = Fraction(25)

@@ -19,7 +19,7 @@ import av
 import numpy as np
 
 from benchmarks.report import machine, publish, table
-from faceveil import pipeline
+from faceveil import finding, pipeline
 from faceveil.analysis import Analysis
 from faceveil.detect.analyzer import FaceAnalyzer, build_analyzer
 from faceveil.evaluation.output import planned_boxes
@@ -27,7 +27,7 @@ from faceveil.faces import Image
 from faceveil.identity.references import load_references
 from faceveil.identity.select import Selection
 from faceveil.media.open import open_sink, open_source
-from faceveil.rendering import render_frames
+from faceveil.veiling import render_frames
 from faceveil.veils.styles import VeilStyle
 from testkit.clips import make_clip, write_video
 from testkit.portraits import PORTRAITS, portrait_path
@@ -87,7 +87,7 @@ def outcomes(
 ) -> Iterator[tuple[Outcome, Analysis]]:
     """Everyone veiled, then each person kept, each with its analysis."""
     source = open_source(video)
-    found = pipeline.analyse(source, analyzer)
+    found = finding.analyse(source, analyzer)
     for person in (None, *truth.people):
         selection = Selection()
         if person is not None:

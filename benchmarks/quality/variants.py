@@ -14,8 +14,8 @@ from benchmarks.quality.detections import Detections
 from benchmarks.quality.source import HeldSource, KnownShots
 from faceveil.evaluation.output import Output, output_of_boxes, planned_boxes
 from faceveil.faces import FaceSequence, FrameFaces, Ints
+from faceveil.finding import Found, analyse
 from faceveil.identity.cluster import cluster
-from faceveil.pipeline import Found, analyse
 from faceveil.sampling.adaptive import SamplingOptions
 from faceveil.sequence import finish as finishing
 from faceveil.sequence.options import THESIS, SequenceOptions

@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from benchmarks.timing import clocked
-from faceveil import pipeline
+from faceveil import finding, pipeline, veiling
 from faceveil.detect import analyzer as analyzer_module
 from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 from faceveil.detect.arcface import ArcFace
@@ -26,8 +26,8 @@ from faceveil.faces import FrameFaces
 from faceveil.media.frames import EncodeOptions
 from faceveil.media.video import DecodedFrame, VideoSource
 from faceveil.media.video_sink import VideoSink
-from faceveil.rendering import render_frames
 from faceveil.shots.transitions import TransitionDetector
+from faceveil.veiling import render_frames
 
 STAGES = (
     ("to RGB", DecodedFrame, "rgb"),
@@ -38,12 +38,12 @@ STAGES = (
     ("recognise: align", analyzer_module, "aligned"),
     ("recognise: ArcFace", ArcFace, "features"),
     ("follow: shots", TransitionDetector, "push"),
-    ("follow: match", pipeline.SequenceBuilder, "push"),
-    ("follow: join, fill, extend, smooth", pipeline, "finish_sequences"),
+    ("follow: match", finding.SequenceBuilder, "push"),
+    ("follow: join, fill, extend, smooth", finding, "finish_sequences"),
     ("decide who is who", pipeline, "cluster"),
-    ("decide who is who", pipeline, "decide_each"),
+    ("decide who is who", pipeline, "decide_sequences"),
     ("copy the frame to write to", DecodedFrame, "planes"),
-    ("veil", pipeline, "veil_frame"),
+    ("veil", veiling, "veil_frame_of"),
     ("encode", VideoSink, "_encode"),
 )
 
@@ -78,7 +78,7 @@ def stages(clip: Path, target: Path) -> dict[str, float]:
         for label, owner, name in STAGES:
             stack.enter_context(clocked(spent, label, owner, name))
         start = process_time()
-        found = pipeline.follow(faces(), size=(source.width, source.height))
+        found = finding.follow(faces(), size=(source.width, source.height))
         analysis = pipeline.decide(found, source)
         with VideoSink(target, source, EncodeOptions(threads=1)) as sink:
             render_frames(source, analysis, sink)

@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.report import machine, publish, table
 from benchmarks.speed.whole_command import make_street
 from benchmarks.timing import Run, in_own_process, least, run_command
-from faceveil import pipeline
+from faceveil import finding, pipeline
 from faceveil.analysis import Analysis
 from faceveil.assure.verification import Verification
 from faceveil.assure.verify import verify
@@ -75,9 +75,7 @@ def subjects(folder: Path, analyzer: FaceAnalyzer) -> Iterator[Subject]:
         paths.append(path)
     for path in paths:
         source = open_source(path)
-        yield Subject(
-            path.stem, source, pipeline.decide(pipeline.analyse(source, analyzer), source)
-        )
+        yield Subject(path.stem, source, pipeline.decide(finding.analyse(source, analyzer), source))
 
 
 def output_of(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from faceveil import pipeline
+from faceveil import finding, pipeline
 from faceveil.analysis import Analysis
 from faceveil.aws.clients import S3Uri
 from faceveil.aws.s3 import S3Location
@@ -161,7 +161,7 @@ def sequences_of(
         track=None if tracker is None else partial(tracker, analysed=every),
     )
     digest = hashlib.sha256(version.encode()).hexdigest()
-    found = pipeline.Found(
+    found = finding.Found(
         frame_count=frame_count,
         analysed_frames=len(np.unique(detections.frames)),
         models=Models("rekognition-video", "rekognition-video", f"sha256:{digest}", 0.0),

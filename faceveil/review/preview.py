@@ -8,8 +8,8 @@ import numpy as np
 
 from faceveil.analysis import Analysis
 from faceveil.media.frames import Frame
-from faceveil.rendering import veil_frame_of
 from faceveil.review.columns import SequenceTable
+from faceveil.veiling import veil_frame_of
 from faceveil.veils.plan import PlannedBoxes, seed_of, tells_of_faces
 from faceveil.veils.styles import VeilStyle
 

@@ -16,10 +16,11 @@ from faceveil.decisions import Decision, SelectionRecord
 from faceveil.detect.analyzer import build_analyzer
 from faceveil.errors import CoverageError, InputError, UsageError, VerificationError
 from faceveil.faces import FaceSequence, FrameFaces, Provenance
+from faceveil.finding import analyse
 from faceveil.frame_range import FrameRange
 from faceveil.media.frames import BT709, EncodeOptions, Planes
 from faceveil.media.open import open_sink, open_source
-from faceveil.pipeline import analyse, decide
+from faceveil.pipeline import decide
 from faceveil.veils.region import core
 from faceveil.veils.styles import STYLE_NAMES, VeilStyle
 from testkit.clips import make_clip, write_video

@@ -7,7 +7,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from faceveil import rendering
+from faceveil import veiling
 from faceveil.analysis import read_analysis
 from faceveil.cli.main import main
 from faceveil.media.frames import EncodeOptions
@@ -49,12 +49,12 @@ def analysis(video):
 @pytest.fixture
 def broken(monkeypatch):
     """A renderer that leaves some frames as they are."""
-    veil = rendering.veil_frame_of
+    veil = veiling.veil_frame_of
 
     def veil_most(frame, *rest):
         return frame.number not in BARED and veil(frame, *rest)
 
-    monkeypatch.setattr(rendering, "veil_frame_of", veil_most)
+    monkeypatch.setattr(veiling, "veil_frame_of", veil_most)
 
 
 def names(folder: Path) -> list[str]:
@@ -141,9 +141,9 @@ def test_folders_are_verified_too(stills, clip, tmp_path, monkeypatch):
     words = ["veil", tmp_path / "in", tmp_path / "out", *["--stills"][: int(stills)]]
     assert run(*words) == 0
     assert names(tmp_path) == ["in", "out"]
-    veil = rendering.veil_frame_of
+    veil = veiling.veil_frame_of
     monkeypatch.setattr(
-        rendering, "veil_frame_of", lambda frame, *rest: frame.number and veil(frame, *rest)
+        veiling, "veil_frame_of", lambda frame, *rest: frame.number and veil(frame, *rest)
     )
     words[2] = tmp_path / "bad"
     for _ in range(2):
@@ -155,9 +155,9 @@ def test_folders_are_verified_too(stills, clip, tmp_path, monkeypatch):
 def test_pictures_made_into_a_video_are_compared_with_the_pictures(clip, tmp_path, monkeypatch):
     write_frames(clip, tmp_path / "in")
     assert run("veil", tmp_path / "in", tmp_path / "o.mp4") == 0
-    veil = rendering.veil_frame_of
+    veil = veiling.veil_frame_of
     monkeypatch.setattr(
-        rendering, "veil_frame_of", lambda frame, *rest: frame.number != 7 and veil(frame, *rest)
+        veiling, "veil_frame_of", lambda frame, *rest: frame.number != 7 and veil(frame, *rest)
     )
     assert run("veil", tmp_path / "in", tmp_path / "bad.mp4") == 4
     assert names(tmp_path) == ["bad.mp4.unverified", "in", "o.mp4"]

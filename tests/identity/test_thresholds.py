@@ -12,6 +12,7 @@ from faceveil.assure.verify import verify
 from faceveil.cli import render
 from faceveil.errors import UsageError
 from faceveil.faces import DetectionLog, FrameFaces, Models
+from faceveil.finding import Found
 from faceveil.identity import thresholds as module
 from faceveil.identity.references import References
 from faceveil.identity.request import SelectionRequest
@@ -20,7 +21,6 @@ from faceveil.identity.thresholds import Thresholds, thresholds_of
 from faceveil.jobs.detections.answers import UnknownFrames
 from faceveil.jobs.job import read_job
 from faceveil.jobs.steps.analyse import decide_selection as decide_job
-from faceveil.pipeline import Found
 from faceveil.veils.styles import VeilStyle
 from faceveil.weights.manifest import load_manifest
 from testkit.made_faces import between, person, sequence

@@ -18,7 +18,7 @@ from faceveil.media.folder_sink import FolderSink
 from faceveil.media.s3_frames import S3Frames
 from faceveil.media.s3_keys import FramePart
 from faceveil.media.s3_sink import SUCCESS, S3FrameSink
-from faceveil.rendering import render_frames
+from faceveil.veiling import render_frames
 from testkit.carving import carve
 from testkit.laden_pictures import ARTIST, EXIF, LADEN, exif_with, jpeg_with, saved, segment
 from testkit.s3_media import EDIT, HEIGHT, WIDTH, encoded, picture, put_frames, wait_until, written

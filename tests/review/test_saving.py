@@ -14,9 +14,9 @@ from faceveil.analysis import write_analysis
 from faceveil.corrections.document import read_corrections
 from faceveil.errors import InputError
 from faceveil.media.open import open_source
-from faceveil.rendering import render_frames
 from faceveil.review.preview import FramePlan
 from faceveil.review.store import CorrectionsFile
+from faceveil.veiling import render_frames
 from testkit.made_review import Client, made_analysis, made_review, served
 
 

@@ -6,7 +6,7 @@ pass does, as each pass is a transform job of its own. A ManifestFile names the 
 
     coarse pass   plan_coarse(frame count, step)         -> frames
     refine pass   plan_refine(found, frame count, step)  -> frames
-    analysis      fill(found, frame count, step)         -> every frame, for pipeline.follow
+    analysis      fill(found, frame count, step)         -> every frame, for finding.follow
                   read_frames(store, …)                  -> the same, read from a job's detections
 
 `fill` compares the detections again and knows nothing of the plans: a frame counts as seen only
@@ -75,7 +75,7 @@ def plan_refine(
 def fill(
     found: Iterable[Detected], frame_count: int, step: int = STEP, *, agree: Agree | None = None
 ) -> Iterator[tuple[int, FrameFaces | None]]:
-    """Every frame in order, with its faces, for `pipeline.follow`: None for a frame that needed no
+    """Every frame in order, with its faces, for `finding.follow`: None for a frame that needed no
     detection, as the frames on both sides agree. Other frames without an answer are unknown.
 
     found: all answers of both passes, in frame order. Memory holds two of them.
@@ -124,7 +124,7 @@ def read_frames(
     size: tuple[int, int],
     unknown: UnknownFrames,
 ) -> Iterator[tuple[int, FrameFaces | None]]:
-    """Every frame with its faces, as `pipeline.follow` takes them: `fill` of both passes, or all
+    """Every frame with its faces, as `finding.follow` takes them: `fill` of both passes, or all
     frames' own where step is None.
 
     name_of: the name of a frame by its number. list_answers: the names of the frames that have

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from faceveil import pipeline
+from faceveil import finding
 from faceveil.analysis import Analysis, to_json
 from faceveil.assure.traces import TraceLog
 from faceveil.assure.verify import verify
@@ -34,8 +34,8 @@ from faceveil.media.folder_sink import FolderSink
 from faceveil.media.pictures import read_picture
 from faceveil.media.s3_keys import parse_frame_name
 from faceveil.parallel import ordered_map
-from faceveil.rendering import render_frames
 from faceveil.resources import usable_cores
+from faceveil.veiling import render_frames
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ def analyse_folder(
         size=size,
         unknown=unknown,
     )
-    found = pipeline.follow(faces, job.sequences, size=size, source=source)
+    found = finding.follow(faces, job.sequences, size=size, source=source)
     references = read_references(job, inputs, lambda: analyzer_of(job.networks))
     return decide_selection(job, found, source, references, unknown)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil import pipeline
+from faceveil import finding, pipeline
 from faceveil.analysis import Analysis, parse_analysis, to_json
 from faceveil.assure.coverage import check_coverage
 from faceveil.aws.s3_errors import LostObjectError
@@ -155,14 +155,14 @@ def _analysed(run: JobRun) -> Analysis:
         unknown=unknown,
     )
     alone = np.zeros(len(source.keys), bool)
-    found = pipeline.follow(_noting(faces, alone), job.sequences, size=size)
+    found = finding.follow(_noting(faces, alone), job.sequences, size=size)
     _store_alone(run, alone)
     return decide_selection(job, found, source, job_references(run, found.models), unknown)
 
 
 def decide_selection(
     job: Job,
-    found: pipeline.Found,
+    found: finding.Found,
     source: FrameSource,
     references: References | None,
     unknown: UnknownFrames,
@@ -182,7 +182,7 @@ def decide_selection(
     )
     parameters = _parameters(job, unknown)
     if job.regions:
-        found = pipeline.with_regions(found, job.regions, source)
+        found = finding.with_regions(found, job.regions, source)
     analysis = pipeline.decide(found, source, selection, parameters)
     rate = None if job.rate is None else str(job.rate)
     digest = job.frames_digest or analysis.source.digest

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from faceveil import pipeline
+from faceveil import finding
 from faceveil.analysis import Analysis, write_analysis
 from faceveil.errors import InputError
 from faceveil.jobs.detections.answers import DetectionFolder, DetectionFolders, UnknownFrames
@@ -47,7 +47,7 @@ def _analysed(job: Job, inputs: Path, source: FolderSource) -> Analysis:
         folders = DetectionFolders((DetectionFolder(detections),))
         return analyse_folder(job, source, folders, inputs)
     analyzer = analyzer_of(job.networks)
-    found = pipeline.analyse(source, analyzer, job.sequences)
+    found = finding.analyse(source, analyzer, job.sequences)
     references = read_references(job, inputs, lambda: analyzer)
     return decide_selection(job, found, source, references, UnknownFrames())
 

@@ -24,7 +24,7 @@ from faceveil.media.frames import Frame
 from faceveil.media.s3_frames import S3Frame, S3Frames
 from faceveil.media.s3_keys import FramePart, parse_frame_name
 from faceveil.media.s3_sink import S3FrameSink
-from faceveil.rendering import render_frames
+from faceveil.veiling import render_frames
 from faceveil.veils.styles import VeilStyle
 
 _NAMED = 5

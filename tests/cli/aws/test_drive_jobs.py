@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from faceveil import pipeline
+from faceveil import finding
 from faceveil.assure.verification import Verification, Violation
 from faceveil.aws.clients import sagemaker_client
 from faceveil.cli.aws.watch import Watcher
@@ -29,7 +29,7 @@ from faceveil.jobs.transforms.watch import SageMakerWatch
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
 from faceveil.media.video import VideoSource
-from faceveil.rendering import render_frames
+from faceveil.veiling import render_frames
 from testkit.aws_calls import asked
 from testkit.clips import make_clip, write_video
 from testkit.iam_policies import allows, statements_of
@@ -70,7 +70,7 @@ def veiled_here(frames, document, folder):
     job = read_job(json.dumps(document).encode(), "job.json")
     source = FolderSource(frames)
     faces = ((number, faces_at(number)) for number in range(FRAMES))
-    found = pipeline.follow(faces, job.sequences, size=(WIDTH, HEIGHT))
+    found = finding.follow(faces, job.sequences, size=(WIDTH, HEIGHT))
     analysis = decide_selection(job, found, source, None, UnknownFrames())
     with FolderSink(folder, source) as sink:
         render_frames(source, analysis, sink, job.style)

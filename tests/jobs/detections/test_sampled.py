@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceveil import pipeline
+from faceveil import finding
 from faceveil.aws.clients import s3_client
 from faceveil.aws.s3 import S3Location
 from faceveil.decisions import Point
@@ -84,7 +84,7 @@ class Scene:
 
 
 def follow(frames):
-    return pipeline.follow(frames, size=(WIDTH, HEIGHT), shots=TransitionDetector())
+    return finding.follow(frames, size=(WIDTH, HEIGHT), shots=TransitionDetector())
 
 
 def veils(found):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from faceveil import pipeline
+from faceveil import finding
 from faceveil.faces import FrameFaces
 from faceveil.jobs.detections.answers import DetectionFolder, DetectionFolders
 from faceveil.jobs.job import read_job
@@ -78,10 +78,10 @@ def test_faces_are_followed_by_their_pixels_as_on_a_desk(inputs):
     def analyzer(image):
         return detected(int(image[0, 0, 0]))
 
-    here = pipeline.analyse(FolderSource(inputs / "frames"), analyzer, job.sequences)
+    here = finding.analyse(FolderSource(inputs / "frames"), analyzer, job.sequences)
     assert boxes_of(analysis.sequences) == boxes_of(here.sequences)
     answers = ((number, detected(number)) for number in range(FRAMES))
-    blind = pipeline.follow(answers, job.sequences, size=(WIDTH, HEIGHT))
+    blind = finding.follow(answers, job.sequences, size=(WIDTH, HEIGHT))
     assert boxes_of(blind.sequences) != boxes_of(here.sequences)
     (sequence,) = analysis.sequences
     last = int(sequence.frames[-1])

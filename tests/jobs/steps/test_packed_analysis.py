@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceveil import pipeline
+from faceveil import finding
 from faceveil.analysis import parse_analysis, to_json
 from faceveil.errors import InputError
 from faceveil.jobs.detections.answers import UnknownFrames
@@ -18,7 +18,7 @@ def analysis(request, uploaded):
     source = FolderSource(uploaded.folder / "frames")
     shown = range(24) if request.param == "people" else range(15, 24)
     faces = ((number, faces_at(at)) for number, at in enumerate(shown))
-    found = pipeline.follow(faces, size=(WIDTH, HEIGHT))
+    found = finding.follow(faces, size=(WIDTH, HEIGHT))
     return decide_selection(uploaded.run().job, found, source, None, UnknownFrames())
 
 
