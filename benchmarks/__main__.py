@@ -36,6 +36,8 @@ MODULES = {
     "postprocessing": "cloud.postprocessing",
     "thesis": "cloud.thesis",
     "whole_command": "speed.whole_command",
+    "stages": "speed.stages",
+    "memory": "speed.memory",
 }
 """The module of each report, below benchmarks/."""
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from unittest.mock import patch
 
 Answer = TypeVar("Answer")
 
@@ -81,3 +85,62 @@ def take_precedence() -> str:
     except OSError:
         return "without priority over other work on the machine"
     return "with real-time priority"
+
+
+class StageClock:
+    """Processor time of the stages of a program, each without the stages inside it.
+
+    Measured in the thread that works, so that threads side by side do not count for each other:
+    libraries must run on the thread that calls them.
+    """
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = defaultdict(float)
+        self.calls: dict[str, int] = defaultdict(int)
+        self._inner = threading.local()
+
+    @contextmanager
+    def measured(self, label: str) -> Iterator[None]:
+        """Add the processor time of the block to a stage."""
+        outside = getattr(self._inner, "seconds", 0.0)
+        self._inner.seconds = 0.0
+        start = time.thread_time()
+        try:
+            yield
+        finally:
+            spent = time.thread_time() - start
+            self.spent[label] += spent - self._inner.seconds
+            self._inner.seconds = outside + spent
+
+    @contextmanager
+    def function(self, label: str, owner: object, name: str) -> Iterator[None]:
+        """Measure the calls of `owner.name` as a stage."""
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def wrapper(*arguments: object, **options: object) -> object:
+            self.calls[label] += 1
+            with self.measured(label):
+                return original(*arguments, **options)
+
+        with patch.object(owner, name, wrapper):
+            yield
+
+    @contextmanager
+    def generator(self, label: str, owner: object, name: str) -> Iterator[None]:
+        """Measure what the iterators of `owner.name` do as a stage, not what their users do."""
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def wrapper(*arguments: object, **options: object) -> Iterator[object]:
+            items = original(*arguments, **options)
+            while True:
+                with self.measured(label):
+                    item = next(items, None)
+                if item is None:
+                    return
+                self.calls[label] += 1
+                yield item
+
+        with patch.object(owner, name, wrapper):
+            yield

@@ -1,86 +1,175 @@
-"""Where the time of the default command goes, stage by stage, everything on one thread; tracking
-and verification, which read the video once more each, are not in it."""
+"""Where does the time of the whole command go, and how often is a frame decoded, a face recognised?
+
+    python -m benchmarks.speed.stages [report.md]
+
+Tracking and verification are included. Stages do not count what they call of other stages.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
+from unittest.mock import patch
 
 import cv2
-from av import VideoFrame
-from av.container import InputContainer
-from av.video.stream import VideoStream
 
-from benchmarks.timing import clocked
-from faceveil import finding, pipeline, veiling
+from benchmarks.report import machine, publish, table
+from benchmarks.speed.whole_command import make_clips
+from benchmarks.timing import StageClock, in_own_process
+from faceveil import finding, pipeline, rendering, veiling
+from faceveil.assure import verify as verify_module
+from faceveil.assure.traces import TraceLog
 from faceveil.detect import analyzer as analyzer_module
 from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 from faceveil.detect.arcface import ArcFace
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.mtcnn import MTCNN
 from faceveil.detect.pyramid import Pyramid
-from faceveil.faces import FrameFaces
+from faceveil.detect.thorough import ThoroughCenterFace
+from faceveil.media import reduced
+from faceveil.media import video as video_module
+from faceveil.media.decoded_frame import DecodedFrame
 from faceveil.media.frames import EncodeOptions
-from faceveil.media.video import DecodedFrame, VideoSource
+from faceveil.media.video import VideoSource
 from faceveil.media.video_sink import VideoSink
+from faceveil.media.writer import VideoWriter
+from faceveil.sampling import detection as detection_module
+from faceveil.sampling.adaptive import SamplingOptions
 from faceveil.shots.transitions import TransitionDetector
-from faceveil.veiling import render_frames
+from faceveil.tracking import track as track_module
 
+DECODE = "decode"
 STAGES = (
     ("to RGB", DecodedFrame, "rgb"),
+    ("thumbnails of frames", detection_module, "thumbnail"),
+    ("thumbnails of frames", reduced, "grey"),
     ("halve, thumbnail", Pyramid, "__init__"),
     ("halve, thumbnail", Pyramid, "thumbnail"),
     ("detect, MTCNN", MTCNN, "detect_in"),
     ("detect, CenterFace", CenterFace, "detect_in"),
+    ("detect, second look", ThoroughCenterFace, "_closer"),
     ("recognise: align", analyzer_module, "aligned"),
     ("recognise: ArcFace", ArcFace, "features"),
     ("follow: shots", TransitionDetector, "push"),
     ("follow: match", finding.SequenceBuilder, "push"),
     ("follow: join, fill, extend, smooth", finding, "finish_sequences"),
+    ("track by pixels", track_module, "follow_box"),
     ("decide who is who", pipeline, "cluster"),
     ("decide who is who", pipeline, "decide_sequences"),
     ("copy the frame to write to", DecodedFrame, "planes"),
     ("veil", veiling, "veil_frame_of"),
-    ("encode", VideoSink, "_encode"),
+    ("trace of veils, for verification", TraceLog, "add"),
+    ("encode", VideoWriter, "write"),
+    ("verify: compare by pixels", verify_module._FrameCheck, "_compare"),
+    ("verify: judge what is detected", verify_module._FrameCheck, "_look"),
 )
 
 
-def stages(clip: Path, target: Path) -> dict[str, float]:
-    """Processor seconds of each stage of `faceveil veil clip target`, and of all of it."""
+@dataclass(frozen=True)
+class Profile:
+    """Processor seconds of each stage, "the rest" and "all" included, and counts of work done."""
+
+    spent: Mapping[str, float]
+    frames: int
+    looked_at: int
+    decoded: int
+    recognised: int
+
+
+COUNTS: dict[str, Callable[[Profile], int]] = {
+    "frames in which faces were detected": lambda profile: profile.looked_at,
+    "frames decoded": lambda profile: profile.decoded,
+    "faces recognised": lambda profile: profile.recognised,
+}
+
+
+def stages(clip: Path, target: Path, sampling: SamplingOptions | None = None) -> Profile:
+    """The profile of `faceveil veil clip target`, with that sampling."""
     cv2.setNumThreads(1)
-    source = VideoSource(clip, threads=1)
+    clock = StageClock()
     analyzer = build_analyzer(AnalyzerOptions())
-    spent: dict[str, float] = defaultdict(float)
+    recognised = 0
+    features = ArcFace.features
 
-    # Decoding is a generator: the time between asking for a frame and having it.
-    decode = source._decode
-
-    def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-        frames = decode(container, stream)
-        while True:
-            start = process_time()
-            frame = next(frames, None)
-            spent["decode, twice"] += process_time() - start
-            if frame is None:
-                return
-            yield frame
-
-    source._decode = decoded  # type: ignore[method-assign]
-
-    def faces() -> Iterator[tuple[int, FrameFaces]]:
-        for frame in source:
-            yield frame.number, analyzer(frame.rgb())
+    def counted(self: ArcFace, crops: analyzer_module.Image) -> analyzer_module.Floats:
+        nonlocal recognised
+        recognised += len(crops)
+        return features(self, crops)
 
     with ExitStack() as stack:
+        stack.enter_context(patch.object(ArcFace, "features", counted))
+        stack.enter_context(patch.object(video_module, "automatic_threads", lambda: 1))
+        stack.enter_context(clock.generator(DECODE, VideoSource, "_decode"))
         for label, owner, name in STAGES:
-            stack.enter_context(clocked(spent, label, owner, name))
+            stack.enter_context(clock.function(label, owner, name))
         start = process_time()
-        found = finding.follow(faces(), size=(source.width, source.height))
+        source = VideoSource(clip)
+        found = finding.analyse(source, analyzer, sampling=sampling, workers=1)
         analysis = pipeline.decide(found, source)
-        with VideoSink(target, source, EncodeOptions(threads=1)) as sink:
-            render_frames(source, analysis, sink)
+        sink = VideoSink(target, source, EncodeOptions(threads=1))
+        rendering.render(source, analysis, sink, analyzer=analyzer, workers=1)
         total = process_time() - start
-    return {**spent, "the rest": total - sum(spent.values()), "all": total}
+    spent = {label: clock.spent[label] for label in (DECODE, *(label for label, *_ in STAGES))}
+    spent["the rest"] = total - sum(spent.values())
+    return Profile(
+        {**spent, "all": total},
+        found.frame_count,
+        found.analysed_frames,
+        clock.calls[DECODE],
+        recognised,
+    )
+
+
+def report() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        profiles = {
+            f"{title}, {way}": in_own_process(stages, clip, scratch / "out.mp4", sampling)
+            for title, clip in make_clips(scratch).items()
+            for way, sampling in (("every frame", None), ("adaptive", SamplingOptions()))
+        }
+    return "\n".join(
+        [
+            "# Where the time of the whole command goes",
+            "",
+            "`python -m benchmarks.speed.stages`: processor milliseconds per frame of the default "
+            "command, verification included, with one worker and one thread for each library (the "
+            "command itself analyses as many frames at once as there are cores). Starting Python "
+            "and loading libraries and networks comes on top, once.",
+            "",
+            machine(),
+            "",
+            *table(("stage", *profiles), _time_rows(profiles)),
+            "",
+            *table(("per frame of the video", *profiles), _count_rows(profiles)),
+            "",
+        ]
+    )
+
+
+def _time_rows(profiles: Mapping[str, Profile]) -> list[tuple[str, ...]]:
+    return [
+        (
+            stage,
+            *(
+                f"{p.spent[stage] / p.frames * 1e3:.1f} ({p.spent[stage] / p.spent['all']:.0%})"
+                for p in profiles.values()
+            ),
+        )
+        for stage in next(iter(profiles.values())).spent
+    ]
+
+
+def _count_rows(profiles: Mapping[str, Profile]) -> list[tuple[str, ...]]:
+    return [
+        (label, *(f"{count(profile) / profile.frames:.2f}" for profile in profiles.values()))
+        for label, count in COUNTS.items()
+    ]
+
+
+if __name__ == "__main__":
+    publish(report)

@@ -7,7 +7,8 @@ included), and `faceveil veil` in each profile of the detector, with adaptive sa
 that is fast, on a real clip of 640x360 and on a 1080p clip of walking people
 (street.py), one after the other on the same two cores, with real-time priority where the system
 grants it, so that other work on the machine does not count. deface runs in an environment of its
-own with onnxruntime, which is its faster backend, made once in the user's cache folder.
+own with onnxruntime, which is its faster backend, made once in the user's cache folder; it keeps
+the sound, as faceveil does.
 """
 
 from __future__ import annotations
@@ -39,22 +40,22 @@ WAYS = {
         *("--preset", "ultrafast"),
     ),
 }
-DEFACE_WAYS = {"deface": (), "deface --keep-audio": ("--keep-audio",)}
 STREET_REPEATED = 2
-TIMES_AS_LONG = 20
+PEER = "deface --keep-audio"
+
+
+def make_clips(scratch: Path) -> dict[str, Path]:
+    """The clips by their titles; the libraries for making one are loaded in another process."""
+    street = scratch / "street.mp4"
+    in_own_process(make_street, street, STREET_REPEATED)
+    return {"hamilton, 640x360": HAMILTON, "street, 1920x1080": street}
 
 
 def make_street(path: Path, repeat: int = 1) -> None:
-    """Write the clip of walking people; the libraries for it are loaded only here."""
+    """Write the clip of walking people."""
     from benchmarks.speed.street import write_street
 
     write_street(path, repeat)
-
-
-def measure_stages(clip: Path, target: Path) -> dict[str, float]:
-    from benchmarks.speed.stages import stages
-
-    return stages(clip, target)
 
 
 def commands(source: Path, target: Path) -> dict[str, list[str | Path]]:
@@ -70,8 +71,7 @@ def commands(source: Path, target: Path) -> dict[str, list[str | Path]]:
         "--overwrite",
     )
     lines = {name: [*ours, *words] for name, words in WAYS.items()}
-    for name, words in DEFACE_WAYS.items():
-        lines[name] = [deface, source, *words, "-o", target]
+    lines[PEER] = [deface, source, "--keep-audio", "-o", target]
     return lines
 
 
@@ -118,7 +118,7 @@ def comparison(title: str, clip: Path, scratch: Path) -> list[str]:
     """The table of one clip."""
     frames = frame_count(clip)
     runs, wrote = compare(clip, scratch)
-    peer = runs["deface"]
+    peer = runs[PEER]
     lines = [
         f"## {title}",
         "",
@@ -142,66 +142,11 @@ def comparison(title: str, clip: Path, scratch: Path) -> list[str]:
     return [*lines, ""]
 
 
-def memory(scratch: Path) -> list[str]:
-    """The peak on a clip 20 times as long, beside that on the clip itself.
-
-    With MTCNN alone, as the longer run would take many minutes otherwise; what could grow with
-    the length (decoding, following, veiling, encoding) is the same.
-    """
-    street, long = scratch / "once.mp4", scratch / "long.mp4"
-    in_own_process(make_street, street)
-    in_own_process(make_street, long, TIMES_AS_LONG)
-    command = [sys.executable, "-m", "faceveil", "veil", "--overwrite", "--detector", "mtcnn"]
-    peaks = {
-        clip: run_command([*command, clip, scratch / "out.mp4"]).peak for clip in (street, long)
-    }
-    growth = peaks[long] / peaks[street] - 1
-    return [
-        "## Memory of a long clip",
-        "",
-        f"1080p, `--detector mtcnn` (for time): {contents(street)}: peak {peaks[street]:.0f} MB; "
-        f"{TIMES_AS_LONG} times as long ({contents(long)}): peak {peaks[long]:.0f} MB, "
-        f"{growth:+.1%}.",
-        "",
-    ]
-
-
-def where_time_goes(clips: dict[str, Path], scratch: Path) -> list[str]:
-    """The stages of the default command on each clip, milliseconds a frame."""
-    columns = {
-        title: in_own_process(measure_stages, clip, scratch / "stages.mp4")
-        for title, clip in clips.items()
-    }
-    counts = {title: frame_count(clip) for title, clip in clips.items()}
-    lines = [
-        "## Where faceveil's time goes",
-        "",
-        "Processor milliseconds per frame, everything on one thread (the command itself analyses "
-        "as many frames at once as there are cores). Starting Python and loading libraries and "
-        "networks comes on top, once.",
-        "",
-    ]
-    rows = [
-        (
-            stage,
-            *(
-                f"{spent[stage] / counts[title] * 1e3:.1f} ({spent[stage] / spent['all']:.0%})"
-                for title, spent in columns.items()
-            ),
-        )
-        for stage in next(iter(columns.values()))
-    ]
-    return [*lines, *table(("stage", *columns), rows), ""]
-
-
 def report() -> str:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     priority = take_precedence()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        street = scratch / "street.mp4"
-        in_own_process(make_street, street, STREET_REPEATED)
-        clips = {"hamilton, 640x360": HAMILTON, "street, 1920x1080": street}
         lines = [
             "# The whole command beside deface",
             "",
@@ -214,10 +159,8 @@ def report() -> str:
             f"deface's environment: {', '.join(DEFACE)}, with the FFmpeg of imageio-ffmpeg.",
             "",
         ]
-        for title, clip in clips.items():
+        for title, clip in make_clips(scratch).items():
             lines += comparison(title, clip, scratch)
-        lines += where_time_goes(clips, scratch)
-        lines += memory(scratch)
     return "\n".join(lines)
 
 
