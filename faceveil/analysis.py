@@ -6,13 +6,15 @@ way each decision went and why. It holds no features. Its JSON Schema is analysi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import numpy as np
 import orjson
+from msgspec import ValidationError
 from numpy.typing import NDArray
 
 from faceveil import __version__
@@ -21,11 +23,24 @@ from faceveil.errors import InputError, UsageError
 from faceveil.faces import DetectionLog, FaceSequence, Floats, Ints, Kind, Models, Provenance
 from faceveil.files import replace_file
 from faceveil.frame_range import FrameRange
+from faceveil.json_columns import (
+    Part,
+    fields_of,
+    items_of,
+    number_rows,
+    numbers,
+    value_of,
+    whole_numbers,
+    words_of,
+)
 
 Value = TypeVar("Value")
 
 FORMAT = "faceveil-analysis"
 VERSION = 1
+_SELECTION_FIELDS = ("selection", "parameters")
+_KINDS = {kind.word: kind for kind in Kind}
+_PROVENANCES = {item.name.lower(): item.value for item in Provenance}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +150,8 @@ def read_analysis(path: Path) -> Analysis:
     """
     try:
         content = path.read_bytes()
-    except OSError as problem:
-        raise InputError(f"{path}: cannot be read ({problem.strerror})") from problem
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     return parse_analysis(content, str(path))
 
 
@@ -146,40 +161,39 @@ def parse_analysis(content: bytes, where: str) -> Analysis:
     Raises InputError as `read_analysis` does.
     """
     try:
-        return from_document(orjson.loads(content))
-    except orjson.JSONDecodeError as problem:
-        raise InputError(f"{where}: is not JSON ({problem})") from problem
-    except _FieldError as problem:
-        raise InputError(f"{where}: {problem}") from problem
+        return _analysis(_object(content, "the document"))
+    except _FieldError as error:
+        raise InputError(f"{where}: {error}") from error
 
 
 class _FieldError(ValueError):
     """A field of the document that cannot be used."""
 
 
-def from_document(document: object) -> Analysis:
-    """The analysis held by plain data read from JSON."""
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+def _analysis(document: dict[str, Part]) -> Analysis:
+    if _plain(document, "format") != FORMAT:
         raise _FieldError(f'is not a faceveil analysis ("format" is not "{FORMAT}")')
-    if document.get("version") != VERSION:
-        raise _FieldError(f"version {document.get('version')!r} is not {VERSION}: analyse again")
+    if (version := _plain(document, "version")) != VERSION:
+        raise _FieldError(f"version {version!r} is not {VERSION}: analyse again")
     source = _source(_get(document, "source", dict))
     rows = [
-        _sequence(item, f"sequences[{index}]", source.frame_count)
-        for index, item in enumerate(_get(document, "sequences", list))
+        _sequence(_object(item, f"sequences[{index}]"), f"sequences[{index}]", source.frame_count)
+        for index, item in enumerate(_column(document, "sequences", "sequences", items_of))
     ]
-    models = _get(document, "models", dict) if document.get("models") is not None else None
+    models = _plain(document, "models")
     return Analysis(
         source=source,
-        models=_models(models) if models else None,
+        models=_models(_get(document, "models", dict)) if models is not None else None,
         parameters=_get(document, "parameters", dict),
         shot_starts=_ints(document, "shot_starts", "shot_starts"),
         unknown_frames=_ints(document, "unknown_frames", "unknown_frames"),
         sequences=[sequence for sequence, _, _ in rows],
         identities=np.array([identity for _, identity, _ in rows], np.int32),
         decisions=[decision for _, _, decision in rows],
-        detections=_detections(_get(document, "detections", dict), len(rows)),
-        selection=read_selection(document),
+        detections=_detections(_column(document, "detections", "detections", fields_of), len(rows)),
+        selection=read_selection(
+            {name: _plain(document, name) for name in _SELECTION_FIELDS if name in document}
+        ),
     )
 
 
@@ -234,8 +248,38 @@ def _stored_selection(document: dict[str, Any]) -> dict[str, Any]:
     return selection if isinstance(selection, dict) else {}
 
 
-def _get(document: dict[str, Any], field: str, kind: type[Value], where: str = "") -> Value:
+def _object(text: bytes | Part, where: str) -> dict[str, Part]:
+    try:
+        return fields_of(text)
+    except ValidationError as error:
+        raise _FieldError(f"{where} must be an object ({error})") from error
+    except ValueError as error:
+        raise _FieldError(f"is not JSON ({error})") from error
+
+
+def _column(
+    document: dict[str, Part], field: str, where: str, read: Callable[[Part], Value]
+) -> Value:
+    """A field that may be long, read by one of the functions for columns."""
+    if field not in document:
+        raise _FieldError(f"{where} is missing")
+    try:
+        return read(document[field])
+    except OverflowError as error:
+        raise _FieldError(f"{where} holds a number that is too large") from error
+    except ValueError as error:
+        raise _FieldError(f"{where} cannot be used ({error})") from error
+
+
+def _plain(document: dict[str, Part], field: str) -> object:
+    """A short field as plain data; None where it is missing."""
+    return _column(document, field, field, value_of) if field in document else None
+
+
+def _get(document: Mapping[str, Any], field: str, kind: type[Value], where: str = "") -> Value:
     value = document.get(field)
+    if isinstance(value, Part):
+        value = _plain(dict(document), field)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         name = f"{where}.{field}" if where else field
         raise _FieldError(f"{name} must be of type {kind.__name__}, found {value!r:.60}")
@@ -258,25 +302,23 @@ def _source(data: dict[str, Any]) -> SourceInfo:
 def _models(data: dict[str, Any]) -> Models:
     try:
         return Models.from_dict(data)
-    except (KeyError, TypeError, ValueError) as problem:
-        raise _FieldError(f"models: {problem!r}") from problem
+    except (KeyError, TypeError, ValueError) as error:
+        raise _FieldError(f"models: {error!r}") from error
 
 
-def _sequence(item: object, where: str, frame_count: int) -> tuple[FaceSequence, int, Decision]:
-    if not isinstance(item, dict):
-        raise _FieldError(f"{where} must be an object")
+def _sequence(
+    item: dict[str, Part], where: str, frame_count: int
+) -> tuple[FaceSequence, int, Decision]:
     frames = _ints(item, "frames", f"{where}.frames")
     if len(frames) == 0 or frames[0] < 0 or (np.diff(frames) <= 0).any():
         raise _FieldError(f"{where}.frames must be rising frame numbers from 0 on")
     if frames[-1] >= frame_count:
         raise _FieldError(f"{where}.frames: frame {frames[-1]} of a video of {frame_count} frames")
-    boxes = _boxes(item, f"{where}.boxes", len(frames))
-    scores = _numbers(item, "scores", f"{where}.scores", (len(frames),))
     sequence = FaceSequence(
         frames=frames,
-        boxes=boxes,
-        scores=scores,
-        provenance=_provenance(item, where, len(frames)),
+        boxes=_boxes(item, f"{where}.boxes", len(frames)),
+        scores=_scores(item, f"{where}.scores", len(frames)),
+        provenance=_provenance(item, f"{where}.provenance", len(frames)),
         shot=_get(item, "shot", int, where),
         kind=_kind(item, where),
     )
@@ -302,28 +344,29 @@ def _decision(data: dict[str, Any], where: str) -> Decision:
     )
 
 
-def _kind(item: dict[str, Any], where: str) -> Kind:
+def _kind(item: dict[str, Part], where: str) -> Kind:
     """Older files name no kind: they hold faces alone."""
-    kinds = {kind.word: kind for kind in Kind}
-    word = item.get("kind", Kind.FACE.word)
-    if word not in kinds:
-        raise _FieldError(f"{where}.kind must be one of {', '.join(kinds)}; found {word!r:.60}")
-    return kinds[word]
+    if "kind" not in item:
+        return Kind.FACE
+    word = _get(item, "kind", str, where)
+    if word not in _KINDS:
+        raise _FieldError(f"{where}.kind must be one of {', '.join(_KINDS)}; found {word!r:.60}")
+    return _KINDS[word]
 
 
-def _provenance(item: dict[str, Any], where: str, count: int) -> NDArray[np.uint8]:
-    names = _get(item, "provenance", list, where)
-    codes = {entry.name.lower(): entry.value for entry in Provenance}
-    unknown = [name for name in names if name not in codes]
-    if unknown or len(names) != count:
-        raise _FieldError(
-            f"{where}.provenance must hold {count} of {', '.join(codes)}; found {len(names)}"
-            + (f", among them {unknown[0]!r}" if unknown else "")
-        )
-    return np.array([codes[name] for name in names], np.uint8)
+def _provenance(item: dict[str, Part], where: str, count: int) -> NDArray[np.uint8]:
+    words = _column(item, "provenance", where, words_of)
+    try:
+        codes = np.fromiter(map(_PROVENANCES.__getitem__, words), np.uint8, len(words))
+    except KeyError as error:
+        known = ", ".join(_PROVENANCES)
+        raise _FieldError(f"{where} must hold {known}; found {error.args[0]!r:.60}") from error
+    if len(codes) != count:
+        raise _FieldError(f"{where} must hold {count} words, found {len(codes)}")
+    return codes
 
 
-def _detections(data: dict[str, Any], sequence_count: int) -> DetectionLog:
+def _detections(data: dict[str, Part], sequence_count: int) -> DetectionLog:
     frames = _ints(data, "frames", "detections.frames")
     sequence = _ints(data, "sequence", "detections.sequence")
     if len(sequence) != len(frames):
@@ -333,29 +376,21 @@ def _detections(data: dict[str, Any], sequence_count: int) -> DetectionLog:
     return DetectionLog(frames, _boxes(data, "detections.boxes", len(frames)), sequence)
 
 
-def _ints(document: dict[str, Any], field: str, where: str) -> Ints:
-    values = document.get(field)
-    if not isinstance(values, list) or not all(type(value) is int for value in values):
-        raise _FieldError(f"{where} must be a list of whole numbers")
-    if any(abs(value) > 2**31 - 1 for value in values):
-        raise _FieldError(f"{where} holds a number that is too large")
-    return np.array(values, np.int32)
+def _ints(document: dict[str, Part], field: str, where: str) -> Ints:
+    return _column(document, field, where, whole_numbers)
 
 
-def _numbers(document: dict[str, Any], field: str, where: str, shape: tuple[int, ...]) -> Floats:
-    try:
-        values = np.array(document.get(field), np.float32)
-    except (TypeError, ValueError) as problem:
-        raise _FieldError(f"{where} must be numbers ({problem})") from problem
-    if values.size == 0 and 0 in shape:
-        return np.zeros(shape, np.float32)
-    if values.shape != shape or not np.isfinite(values).all():
-        raise _FieldError(f"{where} must be finite numbers of shape {shape}, found {values.shape}")
-    return values
+def _scores(item: dict[str, Part], where: str, count: int) -> Floats:
+    scores = _column(item, "scores", where, numbers)
+    if len(scores) != count or not np.isfinite(scores).all():
+        raise _FieldError(f"{where} must be {count} finite numbers, found {len(scores)}")
+    return scores
 
 
-def _boxes(document: dict[str, Any], where: str, count: int) -> Floats:
-    boxes = _numbers(document, "boxes", where, (count, 4))
+def _boxes(document: dict[str, Part], where: str, count: int) -> Floats:
+    boxes = _column(document, "boxes", where, partial(number_rows, width=4))
+    if len(boxes) != count or not np.isfinite(boxes).all():
+        raise _FieldError(f"{where} must be {count} boxes of finite numbers, found {len(boxes)}")
     wrong = np.flatnonzero((boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1]))
     if len(wrong):
         raise _FieldError(f"{where}[{wrong[0]}] is empty: a box is x1, y1, x2, y2 with x1 < x2")
