@@ -8,7 +8,7 @@ sequence crosses a shot transition, and no two faces of one frame become one per
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,6 +38,9 @@ from faceveil.errors import InputError
 from faceveil.faces import FaceSequence, Provenance
 from faceveil.frame_range import LAST_FRAME, FrameRange
 from faceveil.identity.overlap import overlapping_pairs
+
+RECENT, SPARSE = 16, 32
+"""Which states of a review are kept, so that a change or its undoing is applied at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,19 +85,59 @@ def apply_corrections(analysis: Analysis, corrections: Corrections) -> Corrected
     InputError
         Where the corrections are of another input.
     """
-    if corrections.digest != analysis.source.digest:
-        raise InputError(
-            f"the corrections are of another input ({corrections.name}, "
-            f"{corrections.digest[:19]}…), the analysis is of {analysis.source.name}, "
-            f"{analysis.source.digest[:19]}…: give the corrections made of this one"
-        )
-    state = _Application(Columns(analysis))
-    for entry in corrections.active:
-        try:
+    return Applier(analysis).apply(corrections)
+
+
+class Applier:
+    """Applies the corrections of one analysis again and again, while a person makes them.
+
+    The result is that of `apply_corrections`. What the corrections share with those applied last
+    is not applied again, as far as the states in between are kept: the last `RECENT`, and of the
+    older ones every `SPARSE`-th.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    """
+
+    def __init__(self, analysis: Analysis) -> None:
+        self._source = analysis.source
+        self._applied: tuple[Entry, ...] = ()
+        self._states = {0: _Application(Columns(analysis))}
+        """By how many of `_applied` they hold."""
+
+    def apply(self, corrections: Corrections) -> Corrected:
+        """Apply the corrections that hold; see `apply_corrections`."""
+        if corrections.digest != self._source.digest:
+            raise InputError(
+                f"the corrections are of another input ({corrections.name}, "
+                f"{corrections.digest[:19]}…), the analysis is of {self._source.name}, "
+                f"{self._source.digest[:19]}…: give the corrections made of this one"
+            )
+        active = corrections.active
+        shared = _shared(self._applied, active)
+        self._states = {count: item for count, item in self._states.items() if count <= shared}
+        self._applied = active
+        done = max(self._states)
+        state = self._states[done]
+        for count, entry in enumerate(active[done:], done + 1):
+            if count - 1 in self._states:
+                state = state.copy()
             state.apply(entry)
-        except UnresolvedError as error:
-            state.unresolved.append((entry, str(error)))
-    return state.result()
+            if count % SPARSE == 0 or count > len(active) - RECENT:
+                self._states[count] = state
+        self._states = {
+            count: item
+            for count, item in self._states.items()
+            if count % SPARSE == 0 or count > len(active) - RECENT
+        }
+        return state.result()
+
+
+def _shared(ones: Sequence[Entry], others: Sequence[Entry]) -> int:
+    """How many entries both begin with."""
+    pairs = enumerate(zip(ones, others, strict=False))
+    return next((n for n, (a, b) in pairs if a is not b), min(len(ones), len(others)))
 
 
 class _Application:
@@ -104,16 +147,30 @@ class _Application:
         self._columns = columns
         self._names: dict[int, str] = {}
         self._looked: list[FrameRange] = []
-        self.unresolved: list[tuple[Entry, str]] = []
+        self._unresolved: list[tuple[Entry, str]] = []
+
+    def copy(self) -> _Application:
+        """Return a state that goes on apart from this one."""
+        twin = _Application(self._columns.copy())
+        twin._names, twin._looked = self._names.copy(), self._looked.copy()
+        twin._unresolved = self._unresolved.copy()
+        return twin
 
     def result(self) -> Corrected:
         analysis, objects = self._columns.result()
         return Corrected(
-            analysis, self._names, objects, tuple(self._looked), tuple(self.unresolved)
+            analysis, self._names.copy(), objects, tuple(self._looked), tuple(self._unresolved)
         )
 
     def apply(self, entry: Entry) -> None:
-        """Apply one entry. Raises UnresolvedError where it finds nothing to apply to."""
+        """Apply one entry, or note why it cannot be applied."""
+        try:
+            self._change(entry)
+        except UnresolvedError as error:
+            self._unresolved.append((entry, str(error)))
+
+    def _change(self, entry: Entry) -> None:
+        """Raises UnresolvedError where the entry finds nothing to apply to."""
         match entry.change:
             case Decide(target, decision, first, last):
                 self._decide(self._columns.pieces(target, first, last), decision == "keep", entry)
@@ -195,7 +252,7 @@ class _Application:
             try:
                 self._check_apart([index], others)
             except UnresolvedError as error:
-                self.unresolved.append((entry, str(error)))
+                self._unresolved.append((entry, str(error)))
                 continue
             self._columns.identities[index] = identity
             if kept:
@@ -258,9 +315,9 @@ class _Application:
     def _extend(self, index: int, first: int, last: int) -> None:
         """Set both ends. Frames with a detected face stay; new ones hold the nearest box."""
         self._columns.own_detections(index)
-        sequence, log = self._columns.sequences[index], self._columns.detections
+        sequence = self._columns.sequences[index]
         stays = (sequence.frames >= first) & (sequence.frames <= last)
-        stays |= np.isin(sequence.frames, log.frames[log.sequence == index])
+        stays |= np.isin(sequence.frames, self._columns.detected_frames(index))
         if not stays.any():
             raise UnresolvedError(f"nothing of it lies in frames {first}-{last}")
         kept = rows_of(sequence, np.flatnonzero(stays))

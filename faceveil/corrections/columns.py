@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from faceveil.analysis import Analysis
 from faceveil.boxes import iou
 from faceveil.corrections.entries import BoxAt, Target
+from faceveil.corrections.owners import NONE, Owners
 from faceveil.decisions import Decision
 from faceveil.faces import DetectionLog, FaceSequence, Floats, Ints
 from faceveil.frame_range import LAST_FRAME, FrameRange
@@ -36,7 +37,6 @@ class Columns:
     decisions : list of Decision
     objects : list of (str or None)
         The object drawn by hand that each is.
-    detections : DetectionLog
     """
 
     def __init__(self, analysis: Analysis) -> None:
@@ -45,21 +45,32 @@ class Columns:
         self.identities: list[int] = analysis.identities.tolist()
         self.decisions = list(analysis.decisions)
         self.objects: list[str | None] = [None] * len(self.sequences)
-        self.detections = analysis.detections
-        self._bounds: tuple[Ints, Ints] | None = None
+        self._owners = Owners(analysis.detections)
+        self._firsts = [item.first for item in self.sequences]
+        self._lasts = [item.last for item in self.sequences]
+
+    def copy(self) -> Columns:
+        """Return columns that change apart from these; what is not changed is shared."""
+        twin = Columns.__new__(Columns)
+        twin._analysis, twin._owners = self._analysis, self._owners.copy()
+        twin.sequences, twin.identities = self.sequences.copy(), self.identities.copy()
+        twin.decisions, twin.objects = self.decisions.copy(), self.objects.copy()
+        twin._firsts, twin._lasts = self._firsts.copy(), self._lasts.copy()
+        return twin
 
     def result(self) -> tuple[Analysis, tuple[str | None, ...]]:
         """Return the analysis without what was removed, and the objects of its sequences."""
-        present = [index for index, item in enumerate(self.sequences) if len(item)]
-        number = np.full(len(self.sequences) + 1, -1, np.int32)
-        number[present] = np.arange(len(present))
-        log = self.detections
+        present = [index for index, last in enumerate(self._lasts) if last >= 0]
+        numbers = None
+        if len(present) < len(self.sequences):
+            numbers = np.full(len(self.sequences) + 1, NONE, np.int32)
+            numbers[present] = np.arange(len(present))
         analysis = replace(
             self._analysis,
             sequences=[self.sequences[index] for index in present],
             identities=np.array([self.identities[index] for index in present], np.int32),
             decisions=[self.decisions[index] for index in present],
-            detections=replace(log, sequence=number[log.sequence]),
+            detections=self._owners.log_of(numbers),
         )
         return analysis, tuple(self.objects[index] for index in present)
 
@@ -109,14 +120,14 @@ class Columns:
             self.append(part, self.identities[index], self.decisions[index], self.objects[index])
             for part in parts.sequences[1:]
         ]
-        log, owner = self.detections, self.detections.sequence.copy()
-        rows = np.flatnonzero(owner == index)
+        rows = self._owners.rows_of(index)
+        frames = self._owners.log.frames[rows]
         starts = np.array([part.first for part in parts.sequences])
-        part = (np.searchsorted(starts, log.frames[rows], side="right") - 1).clip(min=0)
+        part = (np.searchsorted(starts, frames, side="right") - 1).clip(min=0)
         # A detection beyond the border of its part is of none, and so always veiled.
-        inside = (log.frames[rows] >= first) & (log.frames[rows] <= last)
-        owner[rows] = np.where(inside == parts.within[part], np.array(numbers)[part], -1)
-        self.detections = replace(log, sequence=owner)
+        inside = (frames >= first) & (frames <= last)
+        owners = np.where(inside == parts.within[part], np.array(numbers)[part], NONE)
+        self._owners.give(rows, index, owners)
         within = np.flatnonzero(parts.within)
         return numbers[int(within[0])] if len(within) else None
 
@@ -128,20 +139,23 @@ class Columns:
         self.identities.append(identity)
         self.decisions.append(decision)
         self.objects.append(name)
-        self._bounds = None
+        self._firsts.append(sequence.first)
+        self._lasts.append(sequence.last)
         return len(self.sequences) - 1
 
     def put(self, index: int, sequence: FaceSequence) -> None:
         """Put a sequence in the place of one."""
         self.sequences[index] = sequence
-        self._bounds = None
+        is_empty = not len(sequence)
+        self._firsts[index] = LAST_FRAME if is_empty else sequence.first
+        self._lasts[index] = -1 if is_empty else sequence.last
 
     def of_identity(self, number: int) -> list[int]:
         """The sequences of an identity."""
         return [
             index
             for index, item in enumerate(self.identities)
-            if item == number and len(self.sequences[index])
+            if item == number and self._lasts[index] >= 0
         ]
 
     def beside(self, index: int, frames: Ints) -> NDArray[np.bool_]:
@@ -156,11 +170,7 @@ class Columns:
 
     def sequence(self, place: BoxAt) -> int:
         """The sequence whose box overlaps a place most. Raises UnresolvedError without any."""
-        if self._bounds is None:
-            firsts = [item.first if len(item) else LAST_FRAME for item in self.sequences]
-            lasts = [item.last if len(item) else -1 for item in self.sequences]
-            self._bounds = np.array(firsts, np.int32), np.array(lasts, np.int32)
-        first, last = self._bounds
+        first, last = np.array(self._firsts, np.int32), np.array(self._lasts, np.int32)
         box = np.array(place.box, np.float32)
         best, found = SAME_FACE_OVERLAP, None
         for index in np.flatnonzero((first <= place.frame) & (last >= place.frame)).tolist():
@@ -178,25 +188,29 @@ class Columns:
     def own_detections(self, index: int) -> None:
         """Give a sequence that is shown the detections of no sequence in its place, which would
         have to be veiled."""
-        sequence, log = self.sequences[index], self.detections
-        free = (log.sequence < 0) & (log.frames >= sequence.first) & (log.frames <= sequence.last)
-        rows = np.flatnonzero(free)
+        rows = self._owners.rows_between(NONE, self._firsts[index], self._lasts[index])
+        if not len(rows):
+            return
+        sequence, log = self.sequences[index], self._owners.log
         place = np.searchsorted(sequence.frames, log.frames[rows]).clip(max=len(sequence) - 1)
         same = sequence.frames[place] == log.frames[rows]
         same &= iou(sequence.boxes[place], log.boxes[rows]) >= SAME_FACE_OVERLAP
-        owner = log.sequence.copy()
-        owner[rows[same]] = index
-        self.detections = replace(log, sequence=owner)
+        rows = rows[same]
+        self._owners.give(rows, NONE, np.full(len(rows), index, np.int32))
 
     def covering(self, index: int, drawn: FaceSequence) -> Floats:
         """The drawn boxes [n, 4], grown to hold what was detected of a sequence in their frames."""
-        log, grown = self.detections, drawn.boxes.copy()
-        rows = np.flatnonzero(log.sequence == index)
+        log, grown = self._owners.log, drawn.boxes.copy()
+        rows = self._owners.rows_between(index, drawn.first, drawn.last)
         place = np.searchsorted(drawn.frames, log.frames[rows]).clip(max=len(drawn) - 1)
         hit = drawn.frames[place] == log.frames[rows]
         np.minimum.at(grown[:, :2], place[hit], log.boxes[rows[hit], :2])
         np.maximum.at(grown[:, 2:], place[hit], log.boxes[rows[hit], 2:])
         return grown
+
+    def detected_frames(self, index: int) -> Ints:
+        """The frames in which a sequence was detected."""
+        return self._owners.log.frames[self._owners.rows_of(index)]
 
     @property
     def end(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 from faceveil.analysis import Analysis
 from faceveil.assure.verification import Verification
-from faceveil.corrections.apply import Corrected, apply_corrections
+from faceveil.corrections.apply import Applier, Corrected
 from faceveil.corrections.document import Corrections, to_json
 from faceveil.corrections.entries import (
     Change,
@@ -94,6 +94,7 @@ class Review:
         self.timeline = Timeline(self.frame_count, lambda: self.events.emit("looked", {}))
         self.verification: Verification | None = None
         self._store = store
+        self._applier = Applier(analysis)
         self._lock = threading.RLock()
         self._looked: list[tuple[int, int]] = []
         self._followed: set[str] = set()
@@ -337,7 +338,7 @@ class Review:
         self.events.emit("revision", {"revision": version.number, "by": by})
 
     def _version_of(self, number: int, corrections: Corrections) -> Version:
-        corrected = apply_corrections(self.analysis, corrections)
+        corrected = self._applier.apply(corrections)
         objects = {row: name for row, name in enumerate(corrected.objects) if name is not None}
         table = SequenceTable(corrected.analysis, corrected.names, objects)
         return Version(number, corrections, corrected, table)
