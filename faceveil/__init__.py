@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from faceveil.analysis import Analysis, read_analysis, write_analysis
     from faceveil.assure.verify import verify
+    from faceveil.corrections.apply import Corrected, apply_corrections
+    from faceveil.corrections.document import Corrections, read_corrections, write_corrections
     from faceveil.decisions import Decision, Point
     from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
     from faceveil.errors import FaceveilError
@@ -32,6 +34,8 @@ __version__ = "0.2.0"
 _HOMES = {
     "analysis": ("Analysis", "read_analysis", "write_analysis"),
     "assure.verify": ("verify",),
+    "corrections.apply": ("Corrected", "apply_corrections"),
+    "corrections.document": ("Corrections", "read_corrections", "write_corrections"),
     "decisions": ("Decision", "Point"),
     "detect.analyzer": ("AnalyzerOptions", "build_analyzer"),
     "errors": ("FaceveilError",),
@@ -50,6 +54,8 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Analysis",
     "AnalyzerOptions",
+    "Corrected",
+    "Corrections",
     "Decision",
     "FaceSequence",
     "FaceveilError",
@@ -62,6 +68,7 @@ __all__ = [
     "VeilStyle",
     "VerifyOptions",
     "analyse",
+    "apply_corrections",
     "build_analyzer",
     "decide",
     "decide_again",
@@ -70,10 +77,12 @@ __all__ = [
     "open_sink",
     "open_source",
     "read_analysis",
+    "read_corrections",
     "render",
     "veil",
     "verify",
     "write_analysis",
+    "write_corrections",
 ]
 
 

@@ -200,7 +200,7 @@ def render(
     if corrections is not None:
         corrected = apply_corrections(analysis, corrections)
         analysis = corrected.analysis
-        unresolved = tuple(f"{entry.id}, {entry.op}: {why}" for entry, why in corrected.unresolved)
+        unresolved = corrected.unapplied
     sheet = None if contact_sheet is None else _contact_sheet(analysis)
     step = None
     if verification is not None and not boxes_only and _veils_anyone(analysis):

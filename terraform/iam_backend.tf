@@ -6,7 +6,7 @@ locals {
       Sid      = "BringJobs"
       Effect   = "Allow"
       Action   = ["s3:AbortMultipartUpload", "s3:PutObject"]
-      Resource = ["${local.frames_arn}*", "${local.jobs_arn}*/job.json", "${local.jobs_arn}*/references/*", "${local.jobs_arn}*/source/*"]
+      Resource = ["${local.frames_arn}*", "${local.jobs_arn}*/job.json", "${local.jobs_arn}*/corrections*", "${local.jobs_arn}*/references/*", "${local.jobs_arn}*/source/*"]
     },
     {
       Sid      = "ReadResults"

@@ -11,6 +11,7 @@ import pytest
 import faceveil
 from faceveil import veiling
 from faceveil.analysis import parse_analysis, to_json
+from faceveil.corrections.entries import BoxAt, Decide, Target
 from faceveil.decisions import Point, SelectionRecord
 from faceveil.errors import UsageError, VerificationError
 from faceveil.frame_range import FrameRange
@@ -20,6 +21,8 @@ from testkit.clips import make_clip, write_video
 NAMES = [
     "Analysis",
     "AnalyzerOptions",
+    "Corrected",
+    "Corrections",
     "Decision",
     "FaceSequence",
     "FaceveilError",
@@ -32,6 +35,7 @@ NAMES = [
     "VeilStyle",
     "VerifyOptions",
     "analyse",
+    "apply_corrections",
     "build_analyzer",
     "decide",
     "decide_again",
@@ -40,10 +44,12 @@ NAMES = [
     "open_sink",
     "open_source",
     "read_analysis",
+    "read_corrections",
     "render",
     "veil",
     "verify",
     "write_analysis",
+    "write_corrections",
 ]
 FRAME_COUNT = 16
 
@@ -76,6 +82,26 @@ def test_the_list_of_public_names_is_stable():
         assert getattr(faceveil, name).__doc__, name
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = faceveil.nonsense
+
+
+def test_corrections_are_applied_by_a_public_function(source, found, tmp_path):
+    """What a backend does with the document of a review: read it, apply it, render the result."""
+    analysis = faceveil.decide(found, source)
+    longest = max(analysis.sequences, key=len)
+    at = BoxAt(longest.first, tuple(longest.boxes[0].tolist()))
+    made = faceveil.Corrections.of(analysis.source)
+    made = made.with_change(Decide(Target(sequence=at), "keep"), by="Ada")
+    faceveil.write_corrections(made, tmp_path / "corrections.json")
+    read = faceveil.read_corrections(tmp_path / "corrections.json")
+    corrected = faceveil.apply_corrections(analysis, read)
+    assert isinstance(corrected, faceveil.Corrected)
+    assert corrected.unapplied == ()
+    assert (corrected.analysis.veiled != analysis.veiled).sum() == 1
+    assert analysis.veiled.all(), "the analysis itself stays as it was"
+    with pytest.raises(faceveil.FaceveilError, match="another input"):
+        faceveil.apply_corrections(analysis, replace(read, digest="sha256:0"))
+    with pytest.raises(faceveil.FaceveilError, match="are of 3 frames"):
+        faceveil.apply_corrections(analysis, replace(read, frame_count=3))
 
 
 def test_importing_it_opens_nothing():

@@ -34,7 +34,6 @@ from faceveil.corrections.entries import (
     Target,
 )
 from faceveil.decisions import Decision
-from faceveil.errors import InputError
 from faceveil.faces import FaceSequence, Provenance
 from faceveil.frame_range import LAST_FRAME, FrameRange
 from faceveil.identity.overlap import overlapping_pairs
@@ -65,6 +64,11 @@ class Corrected:
     objects: tuple[str | None, ...]
     looked: tuple[FrameRange, ...]
     unresolved: tuple[tuple[Entry, str], ...]
+
+    @property
+    def unapplied(self) -> tuple[str, ...]:
+        """The entries that could not be applied and why, as texts for people."""
+        return tuple(f"{entry.id}, {entry.op}: {reason}" for entry, reason in self.unresolved)
 
 
 def apply_corrections(analysis: Analysis, corrections: Corrections) -> Corrected:
@@ -108,12 +112,8 @@ class Applier:
 
     def apply(self, corrections: Corrections) -> Corrected:
         """Apply the corrections that hold; see `apply_corrections`."""
-        if corrections.digest != self._source.digest:
-            raise InputError(
-                f"the corrections are of another input ({corrections.name}, "
-                f"{corrections.digest[:19]}…), the analysis is of {self._source.name}, "
-                f"{self._source.digest[:19]}…: give the corrections made of this one"
-            )
+        source = self._source
+        corrections.check_input(source.digest, source.name, source.frame_count)
         active = corrections.active
         shared = _shared(self._applied, active)
         self._states = {count: item for count, item in self._states.items() if count <= shared}

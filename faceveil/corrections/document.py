@@ -64,6 +64,32 @@ class Corrections:
         """Return a document without entries for an input."""
         return cls(source.digest, source.name, source.frame_count)
 
+    def check_input(self, digest: str, name: str, frame_count: int) -> None:
+        """Check that these are corrections of an input.
+
+        Parameters
+        ----------
+        digest, name : str
+            Of the input.
+        frame_count : int
+            How many frames it has.
+
+        Raises
+        ------
+        InputError
+            Where they are of another input.
+        """
+        if self.digest != digest:
+            raise InputError(
+                f"the corrections are of another input ({self.name}, {self.digest[:19]}…), not of "
+                f"{name}, {digest[:19]}…: give the corrections made of this one"
+            )
+        if self.frame_count != frame_count:
+            raise InputError(
+                f"the corrections are of {self.frame_count} frames, but {name} has {frame_count}: "
+                "give the corrections made of this input"
+            )
+
     @property
     def active(self) -> tuple[Entry, ...]:
         """The entries that hold: neither undone nor about undoing."""

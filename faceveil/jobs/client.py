@@ -4,6 +4,7 @@
     client.submit({"version": 1, "id": "talk-1", "frames": {"prefix": "frames/talk-1/"}})
     client.wait("talk-1", progress=print)
     client.render_again("talk-1", "talk-1-ann", {"mode": "keep", "identities": [2]})
+    client.render_again("talk-1", "talk-1-corrected", corrections=read_corrections(path))
 
 It uses S3 only, with the rights of the policy for a backend (docs/guides/backend.md), and
 needs the extra `aws`.
@@ -21,6 +22,7 @@ import numpy as np
 import orjson
 
 from faceveil.analysis import Analysis, parse_analysis
+from faceveil.corrections.document import Corrections, to_json
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import Provenance
 
@@ -28,6 +30,7 @@ try:
     from faceveil.aws.clients import presigning_client
     from faceveil.aws.s3 import S3Location
     from faceveil.aws.s3_errors import LostObjectError
+    from faceveil.jobs.corrections import JobCorrections, corrections_key
     from faceveil.jobs.failure import failure_of
     from faceveil.jobs.job import Job, job_prefix, read_job
     from faceveil.jobs.job_folder import (
@@ -40,6 +43,7 @@ try:
         load_job,
     )
     from faceveil.jobs.status import JobFailure, State, Status, read_status
+    from faceveil.media.s3_keys import list_frames
 except ModuleNotFoundError as error:
     raise UsageError("faceveil.jobs.client needs boto3: pip install 'faceveil[aws]'") from error
 
@@ -158,10 +162,23 @@ class JobClient:
         return load_job(self.bucket, job_id)
 
     def analysis(self, job_id: str) -> Analysis:
-        """Who is where, veiled or not, and why. Raises InputError before the job is analysed."""
-        self.job(job_id)
+        """Who is where, veiled or not, and why, with the job's corrections applied.
+
+        Raises InputError before the job is analysed.
+        """
+        corrections = JobCorrections.of(self.bucket, self.job(job_id))
+        analysis = self.uncorrected(job_id)
+        return analysis if corrections is None else corrections.apply(analysis).analysis
+
+    def uncorrected(self, job_id: str) -> Analysis:
+        """As `analysis`, without the corrections: what jobs/<id>/analysis.json holds."""
         content = self._read(job_id, ANALYSIS)
         return parse_analysis(content, str(self._folder(job_id).uri(ANALYSIS)))
+
+    def corrections(self, job_id: str) -> Corrections | None:
+        """The corrections that a job renders with; None where it has none."""
+        corrections = JobCorrections.of(self.bucket, self.job(job_id))
+        return None if corrections is None else corrections.document
 
     def identities(self, job_id: str) -> tuple[Identity, ...]:
         """The people of a job, those in most frames first; there once it is analysed."""
@@ -192,17 +209,54 @@ class JobClient:
             "get_object", Params={"Bucket": self.bucket.bucket, "Key": key}, ExpiresIn=seconds
         )
 
-    def render_again(self, job_id: str, new_id: str, selection: Mapping[str, Any]) -> Job:
-        """Submit a job with another selection over the detections of a job: nothing is detected.
+    def render_again(
+        self,
+        job_id: str,
+        new_id: str,
+        selection: Mapping[str, Any] | None = None,
+        *,
+        corrections: Corrections | None = None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> Job:
+        """Submit a job over the detections of a job: nothing is detected.
 
-        selection: as in job.json; photos lie under jobs/<new_id>/. The rest stays as it is, and
-        what lay under jobs/<job_id>/ is written under jobs/<new_id>/. Raises as `submit` does, and
-        InputError when the detections are not all there yet, or deleted.
+        selection: as in job.json, photos lie under jobs/<new_id>/; None keeps the job's own.
+        corrections: in place of the job's own, which hold otherwise. changes: further fields of
+        job.json to replace, such as `veil`. The rest stays as it is, and what lay under
+        jobs/<job_id>/ is written under jobs/<new_id>/. Raises as `submit` does, and InputError when
+        the detections are not all there yet, or deleted, and for corrections of other frames.
         """
         job = self.job(job_id)
         self._require_detections(job)
-        document = orjson.loads(self._read(job_id, JOB))
-        return self.submit(chosen_again(document, job, new_id, selection))
+        corrections = corrections or self.corrections(job_id)
+        document = again(orjson.loads(self._read(job_id, JOB)), job, new_id, selection)
+        document |= changes or {}
+        if corrections is not None:
+            document["corrections"] = corrections_key(new_id, corrections)
+        new = read_job(_to_json(document), JOB)
+        if corrections is not None:
+            place = self.bucket.folder(new.frames_prefix)
+            frames = list_frames(place)
+            digest = new.frames_digest or frames.digest()
+            corrections.check_input(digest, str(place.uri()), len(frames))
+            self.bring_corrections(new_id, corrections)
+        if selection is None:
+            self._copy_photos(job, new)
+        return self.submit(document)
+
+    def bring_corrections(self, job_id: str, corrections: Corrections) -> None:
+        """Store corrections for a job at their key (`jobs.corrections.corrections_key`)."""
+        self.bucket.put_if_absent(corrections_key(job_id, corrections), to_json(corrections))
+
+    def _copy_photos(self, job: Job, new: Job) -> None:
+        """Copy the photos of a job's selection to where those of the new one are looked for."""
+        for (_, old), (_, place) in zip(
+            job.selection.references, new.selection.references, strict=True
+        ):
+            source, target = self.bucket.folder(old), self.bucket.folder(place)
+            for page in source.pages(recursive=True):
+                for listed in page:
+                    target.copy(source, listed)
 
     def _is_there(self, job: Job) -> bool:
         try:
@@ -256,12 +310,23 @@ def identities_of(analysis: Analysis) -> tuple[Identity, ...]:
     return tuple(sorted(found, key=lambda identity: -identity.frames))
 
 
-def chosen_again(
-    document: Mapping[str, Any], job: Job, new_id: str, selection: Mapping[str, Any]
+def again(
+    document: Mapping[str, Any], job: Job, new_id: str, selection: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """job.json of a job that selects others. document: the job.json that `job` was read from."""
+    """job.json of a job over the detections of another, with its selection or a new one.
+
+    document: the job.json that `job` was read from.
+    """
     new = {name: value for name, value in document.items() if name != "transform"}
-    new |= {"id": new_id, "selection": dict(selection)}
+    new["id"] = new_id
+    if selection is not None:
+        new["selection"] = dict(selection)
+    elif job.selection.references:
+        people = {
+            name: job_prefix(new_id) + prefix.removeprefix(job.prefix)
+            for name, prefix in job.selection.references
+        }
+        new["selection"] = {**document["selection"], "references": people}
     new["detections"] = {"prefix": job.detections_prefix}
     if "output" in document:
         new["output"] = _moved(document["output"], job.prefix, job_prefix(new_id))

@@ -104,7 +104,7 @@ class Job:
 
     coarse_step: detect in every coarse_step-th frame first, then only where neighbours disagree;
     None: in every frame. processing: what Processing jobs run on, None where a transform job
-    detects.
+    detects. corrections: the key of what people changed, as corrections.json.
     """
 
     id: str
@@ -126,6 +126,7 @@ class Job:
     verification: OnViolation = "fail"
     delete_features: bool = False
     regions: tuple[FixedRegion, ...] = ()
+    corrections: str | None = None
 
     @property
     def prefix(self) -> str:
@@ -247,6 +248,7 @@ def _job(document: dict[str, Any]) -> Job:
             _region(item, f"regions[{index}]", rate)
             for index, item in enumerate(document.get("regions", ()))
         ),
+        corrections=document.get("corrections"),
     )
 
 
@@ -413,6 +415,8 @@ def _check_places(job: Job, where: str) -> None:
         raise _FieldError("frames.prefix", f"lies in detections.prefix {job.detections_prefix!r}")
     if job.source_video is not None and job.source_video.startswith(job.output_prefix):
         raise _FieldError("source_video", f"{job.source_video!r} lies in output.prefix")
+    if job.corrections is not None and job.corrections.startswith(job.output_prefix):
+        raise _FieldError("corrections", f"{job.corrections!r} lies in output.prefix")
 
 
 def _check_video(job: Job, video: VideoSpec) -> None:

@@ -9,6 +9,8 @@ from faceveil.jobs.job import Job, job_prefix, read_job
 
 JOB = "job.json"
 ANALYSIS = "analysis.json"
+CORRECTIONS = "corrections.json"
+"""What is changed in a review of the job. A job renders with the copy that its job.json names."""
 REPORT = "report.json"
 MANIFEST = "manifest.json"
 SUCCESS = "_SUCCESS"

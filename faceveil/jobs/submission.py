@@ -24,6 +24,7 @@ from faceveil.aws.s3_errors import LostObjectError
 from faceveil.aws.sagemaker import TRANSFORM, CapacityError
 from faceveil.errors import FaceveilError, InputError
 from faceveil.jobs import events
+from faceveil.jobs.corrections import check_corrections
 from faceveil.jobs.ended import mark_open
 from faceveil.jobs.failure import clear_failure, fail_job, failure_of
 from faceveil.jobs.job import Job, job_prefix, read_job
@@ -72,6 +73,8 @@ def start_job(submission: Submission, job_id: str) -> SubmissionOutcome:
             return "failed before"
         job = read_job(content, str(folder.uri(JOB)))
         is_started = _is_started(folder, job, digest)
+        if not is_started:
+            check_corrections(submission.bucket, job)
         first = None
         if not is_started and _begins_in_sagemaker(job):
             try:

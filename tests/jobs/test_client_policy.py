@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from faceveil.corrections.document import Corrections
 from faceveil.jobs import state_machine
 from faceveil.jobs.client import JobClient
 from testkit.aws_calls import asked
@@ -38,6 +39,9 @@ def calls(made, s3_url):
     client.wait(JOB_ID)
     client.results(JOB_ID)
     client.render_again(JOB_ID, "talk-again", {"mode": "only", "identities": [0]})
+    corrections = Corrections.of(client.analysis(JOB_ID).source)
+    client.render_again(JOB_ID, "talk-corrected", corrections=corrections)
+    client.corrections("talk-corrected")
     return made_calls
 
 

@@ -3,11 +3,14 @@
 import json
 import re
 import threading
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from faceveil.aws.s3 import S3Location
+from faceveil.corrections.document import Corrections, write_corrections
+from faceveil.corrections.entries import BoxAt, Decide, Target
 from faceveil.jobs import state_machine
 from faceveil.jobs.client import JobClient
 from faceveil.jobs.job import own_detections, read_job
@@ -96,16 +99,26 @@ def deployment(bucket, s3_url, tmp_path, monkeypatch):
     deployment.join()
 
 
+def reviewed(bucket):
+    """What a review of the first job saves: one person is kept."""
+    analysis = JobClient(bucket).analysis("talk-1")
+    at = BoxAt(analysis.sequences[0].first, tuple(analysis.sequences[0].boxes[0].tolist()))
+    change = Decide(Target(identity=at), "keep")
+    return Corrections.of(analysis.source).with_change(change, by="Ada")
+
+
 def test_the_python_runs_as_it_stands(deployment, bucket, capsys):
     known = {}
     for block in blocks("python"):
+        if "read_corrections" in block:
+            write_corrections(reviewed(bucket), Path("talk-1.corrections.json"))
         exec(compile(block, GUIDE_PATH.name, "exec"), known)
     said = capsys.readouterr().out
     assert "completed" in said
     assert f"{FRAMES} objects, the frames under jobs/talk-1/veiled/" in said
     assert "there is no such job" in said
     client = JobClient(bucket)
-    for job_id, kept in (("talk-1-by-click", 1), ("talk-1-only", 1)):
+    for job_id, kept in (("talk-1-by-click", 1), ("talk-1-only", 1), ("talk-1-corrected", 1)):
         assert client.wait(job_id, timeout=60, pause=0.1).state == "completed"
         shown = [row for row in client.identities(job_id) if not row.veiled_sequences]
         assert len(shown) == kept

@@ -242,7 +242,13 @@ def test_roles_may_do_nothing_else(roles, role, action, resource, context):
 @pytest.mark.slow
 def test_a_backend_brings_jobs_and_sees_no_features(module_test):
     backend = statements_of(module_test.states["defaults"]["outputs"]["backend_policy"]["value"])
-    for key in ("jobs/1/job.json", "jobs/1/references/anna/1.jpg", "frames/1/img0000001.png"):
+    for key in (
+        "jobs/1/job.json",
+        "jobs/1/corrections.json",
+        "jobs/1/corrections/0123456789abcdef.json",
+        "jobs/1/references/anna/1.jpg",
+        "frames/1/img0000001.png",
+    ):
         assert allows(backend, "s3:PutObject", f"{BUCKET}/{key}")
     assert allows(backend, "s3:GetObject", f"{BUCKET}/jobs/1/veiled/img0000001.png")
     for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"):

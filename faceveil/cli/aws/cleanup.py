@@ -74,7 +74,11 @@ def add_cleanup_parser(verbs: Commands) -> None:
     for name, what in (
         ("features", "detections/<id>/, which hold biometric data"),
         ("frames", "frames/<id>/"),
-        ("results", "all of jobs/<id>/ but job.json: photos, veiled frames, report"),
+        (
+            "results",
+            "all of jobs/<id>/ but job.json and a review's corrections.json: photos, veiled "
+            "frames, report",
+        ),
     ):
         parser.add_argument(f"--{name}", action="store_true", help=f"delete {what}")
     parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -114,7 +118,7 @@ def run_cleanup(options: argparse.Namespace) -> int:
 def _parts(client: JobClient, job_id: str, options: argparse.Namespace) -> Iterator[_Part]:
     """What is deleted, in this order."""
     from faceveil.jobs.job import job_prefix, own_detections
-    from faceveil.jobs.job_folder import JOB, STARTED, SUBMIT_ANNOUNCED
+    from faceveil.jobs.job_folder import CORRECTIONS, JOB, STARTED, SUBMIT_ANNOUNCED
 
     if options.features:
         place = client.bucket.folder(own_detections(job_id))
@@ -123,7 +127,7 @@ def _parts(client: JobClient, job_id: str, options: argparse.Namespace) -> Itera
         yield _Part("frames", client.bucket.folder(own_frames(job_id)))
     if options.results:
         place = client.bucket.folder(job_prefix(job_id))
-        kept = (JOB, STARTED, SUBMIT_ANNOUNCED)
+        kept = (JOB, CORRECTIONS, STARTED, SUBMIT_ANNOUNCED)
         yield _Part("photos, veiled frames and reports; job.json stays", place, kept)
 
 

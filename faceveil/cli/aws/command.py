@@ -14,6 +14,7 @@ from faceveil.cli.aws.download import add_download_parser
 from faceveil.cli.aws.estimate import add_estimate_parser
 from faceveil.cli.aws.face_search import add_face_search_parser
 from faceveil.cli.aws.redrive import add_redrive_parser
+from faceveil.cli.aws.render_again import add_render_again_parser
 from faceveil.cli.aws.retry import add_retry_parser
 from faceveil.cli.aws.smoke import add_smoke_parser
 from faceveil.cli.aws.stop import add_stop_parser
@@ -30,6 +31,7 @@ Veil videos in AWS: upload them, start jobs, watch them, and download the result
   faceveil aws watch talk-1                               until it has ended
   faceveil aws stop talk-1                                end it now, and pay no more for it
   faceveil aws retry talk-1                               try it again after a failure
+  faceveil aws render-again talk-1 talk-2 --corrections talk-1.corrections.json
   faceveil aws download talk-1 talk-1/                    veiled frames, report, video
   faceveil aws assemble talk-1/veiled/ out.mp4 --source talk.mp4
   faceveil aws costs talk-1                               what it was billed, by its tag
@@ -64,6 +66,7 @@ def add_aws_parser(commands: Commands) -> None:
     add_watch_parser(verbs)
     add_stop_parser(verbs)
     add_retry_parser(verbs)
+    add_render_again_parser(verbs)
     add_download_parser(verbs)
     add_assemble_parser(verbs)
     add_costs_parser(verbs)

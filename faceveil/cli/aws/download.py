@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from faceveil.jobs.client import JobClient, Results
 
 DESCRIPTION = """\
-Download the results of a completed job: DEST/veiled/, analysis.json, report.json and the video.
+Download the results of a completed job: DEST/veiled/, analysis.json, report.json, the video, and
+the corrections.json that it was rendered with, if any.
 
 Every frame is checked against its SHA-256 in the job's manifest. Files that are already there and
 intact are not downloaded again, so repeat the command after an interruption.
@@ -55,8 +56,9 @@ def add_download_parser(verbs: Commands) -> None:
 
 def run_download(options: argparse.Namespace) -> int:
     """`faceveil aws download`: download what is not there already."""
+    from faceveil.jobs.corrections import JobCorrections
     from faceveil.jobs.job import job_prefix
-    from faceveil.jobs.job_folder import ANALYSIS, MANIFEST, REPORT
+    from faceveil.jobs.job_folder import ANALYSIS, CORRECTIONS, MANIFEST, REPORT
 
     names = (REPORT, ANALYSIS, MANIFEST)
     client = client_of(options)
@@ -72,6 +74,9 @@ def run_download(options: argparse.Namespace) -> int:
         )
         return 0
     documents = {options.destination / name: folder.read(name) for name in names}
+    corrections = JobCorrections.of(client.bucket, client.job(options.job))
+    if corrections is not None:
+        documents[options.destination / CORRECTIONS] = corrections.content
     if not options.overwrite:
         _check_kept(documents, results, places)
     check_room(options.destination, _needed(client, results, places), "the download")

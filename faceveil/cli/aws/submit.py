@@ -31,6 +31,7 @@ from faceveil.cli.aws.deployment import (
 from faceveil.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from faceveil.corrections.document import Corrections
     from faceveil.jobs.client import JobClient
     from faceveil.jobs.upload_note import UploadNote
 
@@ -42,6 +43,7 @@ Write job.json, which starts the job whose frames were uploaded under this id.
   faceveil aws submit talk-1 --only photos/witness/           uploads photos of this machine
   faceveil aws submit talk-1 --keep-at 1500:640,300 --video talk.mp4
   faceveil aws submit talk-1 --frames archive/talk-1/ --rate 25     frames not sent by `upload`
+  faceveil aws submit talk-1 --corrections talk.corrections.json    with what a person changed
   faceveil aws submit talk-1 --as processing --instance-count 4     in Processing jobs alone
 
 Submitting the same job again changes nothing; a different job under the same id is refused.
@@ -88,6 +90,14 @@ def add_submit_parser(verbs: Commands) -> None:
         "second transform job those between, where they disagree",
     )
     add_selection(parser)
+    parser.add_argument(
+        "--corrections",
+        type=parsing.path,
+        metavar="JSON",
+        help="what a person changed in these frames, as `faceveil review` saves it: it is uploaded "
+        "with the job, and wins over every choice (over detections that exist already: "
+        "`faceveil aws render-again`)",
+    )
     group = parser.add_argument_group("output")
     add_style(group)
     group.add_argument("--video", metavar="NAME", help="also make a video, jobs/<id>/NAME.mp4")
@@ -142,6 +152,7 @@ def _add_networks(parser: argparse.ArgumentParser) -> None:
 
 def run_submit(options: argparse.Namespace) -> int:
     """`faceveil aws submit`: write job.json, unless something in it does not fit."""
+    from faceveil.jobs.corrections import corrections_key
     from faceveil.jobs.job import job_prefix, read_job
     from faceveil.jobs.job_folder import JOB
 
@@ -152,6 +163,9 @@ def run_submit(options: argparse.Namespace) -> int:
     brought = _brought(client, job_id, options)
     photos = _photos(brought, job_id, options)
     document = job_document(options, job_id, brought, photos)
+    corrections = _corrections(options, brought)
+    if corrections is not None:
+        document["corrections"] = corrections_key(job_id, corrections)
     if instances or options.kind == "processing":
         document[options.kind] = instances
     content = json.dumps(document, indent=2, ensure_ascii=False).encode()
@@ -164,10 +178,23 @@ def run_submit(options: argparse.Namespace) -> int:
     for name, paths in photos.items():
         for path in paths if is_new else ():
             folder.upload(f"references/{name}/{path.name}", path)
+    if corrections is not None:
+        client.bring_corrections(job_id, corrections)
     client.submit(content)
     print(f"{folder.uri(JOB)} starts the job, {brought.frames} frames")
     print(f"next: faceveil aws watch {job_id}")
     return 0
+
+
+def _corrections(options: argparse.Namespace, brought: UploadNote) -> Corrections | None:
+    """Read the corrections. Raises InputError where they are of other frames."""
+    from faceveil.corrections.document import read_corrections
+
+    if options.corrections is None:
+        return None
+    corrections = read_corrections(options.corrections)
+    corrections.check_input(brought.digest, brought.frames_prefix, brought.frames)
+    return corrections
 
 
 def check_instance_type(instance_type: str | None, kind: str) -> None:

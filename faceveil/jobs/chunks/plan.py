@@ -85,26 +85,34 @@ def plan_name(digest: str) -> str:
     return f"{CHUNKS}{digest}/plan.json"
 
 
+def basis_of(analysis_json: bytes, corrections_json: bytes | None = None) -> str:
+    """Hex digits that stand for what is rendered: an analysis, and the corrections of it."""
+    digest = hashlib.sha256(analysis_json)
+    if corrections_json is not None:
+        digest.update(corrections_json)
+    return digest.hexdigest()
+
+
 def plan_chunks(
-    job: Job, analysis_json: bytes, first_name: str, frame_count: int, size: int | None = None
+    job: Job, basis: str, first_name: str, frame_count: int, size: int | None = None
 ) -> ChunkPlan:
     """Share out the frames of an analysis: at least two chunks where there are two frames, at most
-    10,000. size: frames of a chunk, None to choose.
+    10,000. basis: see `basis_of`. size: frames of a chunk, None to choose.
     """
     size = size or min(CHUNK_FRAMES, -(-frame_count // 2))
     return ChunkPlan(
-        digest=results_digest(job, analysis_json),
+        digest=results_digest(job, basis),
         first_name=first_name,
         frame_count=frame_count,
         size=max(size, -(-frame_count // MOST_CHUNKS)),
     )
 
 
-def results_digest(job: Job, analysis_json: bytes) -> str:
-    """Hex digits that change with whatever changes the results."""
+def results_digest(job: Job, basis: str) -> str:
+    """Hex digits that change with whatever changes the results. basis: see `basis_of`."""
     inputs: dict[str, Any] = {
         "version": _RESULTS_VERSION,
-        "analysis": hashlib.sha256(analysis_json).hexdigest(),
+        "analysis": basis,
         "frames": job.frames_prefix,
         "style": asdict(job.style),
         "output": job.output_prefix,

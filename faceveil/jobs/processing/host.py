@@ -3,7 +3,7 @@
 /opt/ml/config/resourceconfig.json     the names of the hosts, and this one's
 /opt/ml/processing/input/job/job.json
                         input/frames/  all frames, or those that this host detects in
-                        input/references/   input/detections/   where there are any
+                        input/references/   input/corrections/   input/detections/   if any
 /opt/ml/processing/output/detections/  uploaded while the job runs: they are kept where it fails
                         output/job/    uploaded at its end: what jobs/<id>/ will hold
 /opt/ml/output/message                 why the container failed

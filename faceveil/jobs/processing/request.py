@@ -16,6 +16,7 @@ from faceveil.aws.processing_limits import (
 )
 from faceveil.aws.s3 import S3Location
 from faceveil.errors import InputError, UsageError
+from faceveil.jobs.corrections import FOLDER
 from faceveil.jobs.job import Job
 from faceveil.jobs.job_folder import JOB
 from faceveil.jobs.processing.host import Step
@@ -142,7 +143,7 @@ def processing_requests(
 
 
 def _inputs(job: Job, bucket: S3Location, step: Step, count: int) -> list[dict[str, Any]]:
-    """job.json, frames, photos, and the detections that there are already.
+    """job.json, frames, photos, corrections, and the detections that there are already.
 
     SageMaker fails a job over a prefix that holds nothing. Which frames come to which host makes a
     difference only where each renders a range of them: that needs all.
@@ -161,6 +162,8 @@ def _inputs(job: Job, bucket: S3Location, step: Step, count: int) -> list[dict[s
                     "a Processing job reads"
                 )
         inputs.append(_input("references", bucket, photos))
+    if step != "detect" and job.corrections is not None:
+        inputs.append(_input(FOLDER, bucket, job.corrections))
     if any(bucket.folder(job.detections_prefix).pages()):
         inputs.append(_input("detections", bucket, job.detections_prefix))
     return inputs

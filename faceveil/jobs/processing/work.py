@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from faceveil import finding
@@ -19,14 +19,15 @@ from faceveil.faces import FrameFaces
 from faceveil.files import file_digest, replace_file
 from faceveil.identity.references import PHOTO_SUFFIXES, References, describe
 from faceveil.jobs.chunks.plan import ChunkPlan, plan_chunks
+from faceveil.jobs.corrections import JobCorrections
 from faceveil.jobs.detections.answers import SUFFIX, DetectionFolders, UnknownFrames
 from faceveil.jobs.detections.sampled import read_frames
 from faceveil.jobs.job import Job
 from faceveil.jobs.job_folder import ANALYSIS
 from faceveil.jobs.processing.host import Host, Step, write_result
 from faceveil.jobs.settings import analyzer_of
-from faceveil.jobs.steps.analyse import columns_name, decide_selection
-from faceveil.jobs.steps.packed_analysis import pack, without_features
+from faceveil.jobs.steps.analyse import basis_with, correct, decide_selection
+from faceveil.jobs.steps.packed_analysis import without_features
 from faceveil.jobs.steps.render import ChunkResult, refuse_problems
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_part import FolderPart
@@ -100,18 +101,21 @@ def render_part(host: Host, job: Job) -> None:
     Every host makes the same analysis; the first one leaves it among the results.
     """
     source = FolderSource(host.frames)
+    corrections = mounted_corrections(host.inputs, job, source)
     analysis = analyse_folder(job, source, host.detections(), host.inputs)
-    content = to_json(analysis)
+    content, corrected = to_json(analysis), correct(analysis, corrections)
+    basis = basis_with(content, corrections)
     frame_count = len(source.pictures)
     size = -(-frame_count // host.count)
-    plan = plan_chunks(job, content, source.pictures[0].name, frame_count, size)
+    plan = plan_chunks(job, basis, source.pictures[0].name, frame_count, size)
     if host.number == 0:
-        plain = without_features(analysis)
+        plain = replace(corrected, analysis=without_features(corrected.analysis))
         write_result(host.results, ANALYSIS, content)
-        write_result(host.results, columns_name(content), pack(plain))
+        for name, stored in plain.files(basis):
+            write_result(host.results, name, stored)
         write_result(host.results, plan.name, plan.to_json())
     if host.number < plan.count:
-        result = _rendered(host, job, source, analysis, plan)
+        result = _rendered(host, job, source, corrected.analysis, plan)
         refuse_problems(job, result)
         write_result(host.results, plan.result(host.number), result.to_json())
 
@@ -138,6 +142,18 @@ def analyse_folder(
     found = finding.follow(faces, job.sequences, size=size, source=source)
     references = read_references(job, inputs, lambda: analyzer_of(job.networks))
     return decide_selection(job, found, source, references, unknown)
+
+
+def mounted_corrections(inputs: Path, job: Job, source: FolderSource) -> JobCorrections | None:
+    """The job's corrections, under inputs/corrections/; None where it has none.
+
+    Raises InputError where they are broken, or of other frames.
+    """
+    corrections = JobCorrections.mounted(inputs, job)
+    if corrections is not None:
+        digest = job.frames_digest or source.digest()
+        corrections.check_frames(digest, str(source.path), len(source.pictures))
+    return corrections
 
 
 def read_references(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from faceveil import finding, pipeline
@@ -20,7 +20,14 @@ from faceveil.faces import FrameFaces
 from faceveil.identity.references import References
 from faceveil.identity.select import Selection
 from faceveil.jobs import events
-from faceveil.jobs.chunks.plan import ChunkPlan, plan_chunks, plan_name, results_digest
+from faceveil.jobs.chunks.plan import (
+    ChunkPlan,
+    basis_of,
+    plan_chunks,
+    plan_name,
+    results_digest,
+)
+from faceveil.jobs.corrections import JobCorrections
 from faceveil.jobs.detections.answers import UnknownFrames
 from faceveil.jobs.detections.sampled import answered, read_frames
 from faceveil.jobs.job import Job
@@ -43,6 +50,8 @@ class Analysed:
     plan: ChunkPlan
     alone: NDArray[np.bool_] | None = None
     """By frame: whether its file is known to hold its picture and nothing else. None: not known."""
+    corrections: dict[str, Any] | None = None
+    """What the report says of the corrections, which are applied; None without any."""
 
 
 def analyse_job(run: JobRun, chunk_frames: int | None = None) -> Analysed:
@@ -50,29 +59,33 @@ def analyse_job(run: JobRun, chunk_frames: int | None = None) -> Analysed:
 
     A second call finds what is there: analysis.json may have been edited in between. The event that
     the job is analysed is sent before the plan is written, so that it is never left out.
-    chunk_frames: of a chunk, None to choose. Raises InputError for frames, detections, photos and
-    a selection that cannot be used, CoverageError when a face would stay visible.
+    chunk_frames: of a chunk, None to choose. Raises InputError for frames, detections, photos, a
+    selection and corrections that cannot be used, CoverageError when a face would stay visible.
     """
+    corrections = JobCorrections.of(run.bucket, run.job)
     content = _stored(run, ANALYSIS)
     if content is None:
-        analysis = _analysed(run)
+        found = _analysed(run, corrections)
+        content = to_json(found)
+        corrected = correct(found, corrections)
         if run.job.verification != "off":
-            keep_templates(run, analysis)
-        content = to_json(analysis)
+            keep_templates(run, corrected.analysis)
         run.folder.write(ANALYSIS, content)
-        analysis = without_features(analysis)
+        corrected = replace(corrected, analysis=without_features(corrected.analysis))
     else:
-        analysis = _read(run, content)
-    plan = _find_plan(run, content)
+        corrected = _read(run, content, corrections)
+    analysis, basis = corrected.analysis, basis_with(content, corrections)
+    plan = _find_plan(run, basis)
     if plan is None:
         _check(run, analysis)
-        run.folder.write(columns_name(content), pack(analysis))
+        for name, stored in corrected.files(basis):
+            run.folder.write(name, stored)
         first_name = list_frames(run.bucket.folder(run.job.frames_prefix)).first_name
         frame_count = analysis.source.frame_count
-        plan = plan_chunks(run.job, content, first_name, frame_count, chunk_frames)
+        plan = plan_chunks(run.job, basis, first_name, frame_count, chunk_frames)
         run.announce(analysed_event(run, analysis, plan))
         run.folder.write(plan.name, plan.to_json())
-    return Analysed(analysis, plan, _load_alone(run))
+    return Analysed(analysis, plan, _load_alone(run), corrected.corrections)
 
 
 def load_analysed(run: JobRun) -> Analysed:
@@ -80,22 +93,57 @@ def load_analysed(run: JobRun) -> Analysed:
     content = _stored(run, ANALYSIS)
     if content is None:
         raise InputError(f"{run.folder.uri(ANALYSIS)}: there is none: analyse the job first")
-    plan = _find_plan(run, content)
+    corrections = JobCorrections.of(run.bucket, run.job)
+    plan = _find_plan(run, basis_with(content, corrections))
     if plan is None:
+        changed = "it or its corrections were" if corrections else "was"
         raise InputError(
-            f"{run.folder.uri(ANALYSIS)}: was changed since its frames were shared out: run the "
-            "job again"
+            f"{run.folder.uri(ANALYSIS)}: {changed} changed since its frames were shared out: run "
+            "the job again"
         )
-    return Analysed(_read(run, content), plan, _load_alone(run))
+    corrected = _read(run, content, corrections)
+    return Analysed(corrected.analysis, plan, _load_alone(run), corrected.corrections)
 
 
-def _read(run: JobRun, content: bytes) -> Analysis:
-    """The analysis of analysis.json, from its columns where these exist for this content."""
-    name = columns_name(content)
+@dataclass(frozen=True, slots=True, eq=False)
+class CorrectedAnalysis:
+    """What is rendered, and what the report says of the corrections that were applied to it."""
+
+    analysis: Analysis
+    corrections: dict[str, Any] | None = None
+
+    def files(self, basis: str) -> Iterator[tuple[str, bytes]]:
+        """Name and content of what each chunk reads it from, in the order in which they are
+        written."""
+        if self.corrections is not None:
+            yield _summary_name(basis), orjson.dumps(self.corrections)
+        yield _columns_name(basis), pack(self.analysis)
+
+
+def correct(analysis: Analysis, corrections: JobCorrections | None) -> CorrectedAnalysis:
+    """Apply a job's corrections, if it has any. Raises InputError where they are of others."""
+    if corrections is None:
+        return CorrectedAnalysis(analysis)
+    applied = corrections.apply(analysis)
+    return CorrectedAnalysis(applied.analysis, corrections.summary(applied))
+
+
+def basis_with(content: bytes, corrections: JobCorrections | None) -> str:
+    """See `plan.basis_of`. content: of analysis.json."""
+    return basis_of(content, None if corrections is None else corrections.content)
+
+
+def _read(run: JobRun, content: bytes, corrections: JobCorrections | None) -> CorrectedAnalysis:
+    """What is rendered of analysis.json, from its columns where these exist for this content."""
+    basis = basis_with(content, corrections)
+    name = _columns_name(basis)
     columns = _stored(run, name)
-    if columns is not None:
-        return unpack(columns, str(run.folder.uri(name)))
-    return parse_analysis(content, str(run.folder.uri(ANALYSIS)))
+    if columns is None:
+        return correct(parse_analysis(content, str(run.folder.uri(ANALYSIS))), corrections)
+    analysis = unpack(columns, str(run.folder.uri(name)))
+    if corrections is None:
+        return CorrectedAnalysis(analysis)
+    return CorrectedAnalysis(analysis, orjson.loads(run.folder.read(_summary_name(basis))))
 
 
 def _load_alone(run: JobRun) -> NDArray[np.bool_] | None:
@@ -121,14 +169,19 @@ def _noting(
         yield number, faces
 
 
-def columns_name(content: bytes) -> str:
-    """The name of the columns of an analysis.json with this content."""
-    return f"{CHUNKS}analysis-{hashlib.sha256(content).hexdigest()[:16]}.npz"
+def _columns_name(basis: str) -> str:
+    """The name of the columns of what is rendered."""
+    return f"{CHUNKS}analysis-{basis[:16]}.npz"
 
 
-def _find_plan(run: JobRun, content: bytes) -> ChunkPlan | None:
-    """The plan made for this analysis.json; None when there is none yet."""
-    stored = _stored(run, plan_name(results_digest(run.job, content)))
+def _summary_name(basis: str) -> str:
+    """The name of what the report says of the corrections."""
+    return f"{CHUNKS}corrections-{basis[:16]}.json"
+
+
+def _find_plan(run: JobRun, basis: str) -> ChunkPlan | None:
+    """The plan made for what is rendered; None when there is none yet."""
+    stored = _stored(run, plan_name(results_digest(run.job, basis)))
     return None if stored is None else ChunkPlan.from_json(stored)
 
 
@@ -139,9 +192,11 @@ def _stored(run: JobRun, name: str) -> bytes | None:
         return None
 
 
-def _analysed(run: JobRun) -> Analysis:
+def _analysed(run: JobRun, corrections: JobCorrections | None) -> Analysis:
     job = run.job
     source = S3Frames(run.bucket.folder(job.frames_prefix))
+    if corrections is not None:
+        corrections.check(job, source.keys, str(source.location.uri()))
     unknown = UnknownFrames()
     size = source.width, source.height
     store = run.bucket.folder(job.detections_prefix)

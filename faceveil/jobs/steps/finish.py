@@ -203,6 +203,7 @@ def _report(run: JobRun, analysed: Analysed, whole: _Whole, manifest: bytes) -> 
         seconds={},
         problems=whole.problems,
         losses=whole.losses,
+        corrections=analysed.corrections,
     )
     return orjson.dumps(report, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_INDENT_2)
 

@@ -3,6 +3,7 @@
 input/job/job.json          input/frames/            input/detections/   (made here where absent)
 input/references/ann/…      of the prefix jobs/<id>/references/ann/
 input/source/talk.mp4       the source video, where its audio is wanted
+input/corrections/…         the object that job.json names as corrections, under its own name
 output/veiled/ analysis.json report.json, and the video under its own name
 """
 
@@ -13,10 +14,11 @@ from pathlib import Path, PurePosixPath
 from faceveil import finding
 from faceveil.analysis import Analysis, write_analysis
 from faceveil.errors import InputError
+from faceveil.jobs.corrections import JobCorrections
 from faceveil.jobs.detections.answers import DetectionFolder, DetectionFolders, UnknownFrames
 from faceveil.jobs.job import Job
 from faceveil.jobs.processing.host import read_job_file
-from faceveil.jobs.processing.work import analyse_folder, read_references
+from faceveil.jobs.processing.work import analyse_folder, mounted_corrections, read_references
 from faceveil.jobs.settings import analyzer_of
 from faceveil.jobs.steps.analyse import decide_selection
 from faceveil.jobs.steps.assemble import assemble_pictures
@@ -32,10 +34,11 @@ def process(inputs: Path, output: Path) -> str:
     """
     job = read_job_file(inputs)
     source = FolderSource(inputs / "frames")
+    corrections = mounted_corrections(inputs, job, source)
     analysis = _analysed(job, inputs, source)
     output.mkdir(parents=True, exist_ok=True)
     write_analysis(analysis, output / "analysis.json")
-    _render(job, source, analysis, output)
+    _render(job, source, analysis, corrections, output)
     if job.video is not None:
         _assemble(job, inputs, output)
     return "completed"
@@ -52,7 +55,13 @@ def _analysed(job: Job, inputs: Path, source: FolderSource) -> Analysis:
     return decide_selection(job, found, source, references, UnknownFrames())
 
 
-def _render(job: Job, source: FolderSource, analysis: Analysis, output: Path) -> None:
+def _render(
+    job: Job,
+    source: FolderSource,
+    analysis: Analysis,
+    corrections: JobCorrections | None,
+    output: Path,
+) -> None:
     sink = FolderSink(output / "veiled", source)
     is_verified = job.verification != "off"
     options = VerifyOptions(publish_violations=job.verification == "report")
@@ -61,6 +70,7 @@ def _render(job: Job, source: FolderSource, analysis: Analysis, output: Path) ->
         analysis,
         sink,
         job.style,
+        corrections=None if corrections is None else corrections.document,
         verification=options if is_verified else None,
         analyzer=analyzer_of(job.networks) if is_verified else None,
         report=output / "report.json",

@@ -6,6 +6,7 @@ left out (made_job.NoFaces), and SageMaker is this machine's (local_cloud).
 
 import json
 import time
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -17,6 +18,9 @@ from faceveil import finding
 from faceveil.assure.verification import Verification, Violation
 from faceveil.aws.clients import sagemaker_client
 from faceveil.cli.aws.watch import Watcher
+from faceveil.cli.main import main
+from faceveil.corrections.document import Corrections, write_corrections
+from faceveil.corrections.entries import BoxAt, Decide, Target
 from faceveil.errors import InputError, OutputError, UsageError, VerificationError
 from faceveil.jobs import state_machine
 from faceveil.jobs.client import JobClient
@@ -99,6 +103,40 @@ def test_the_whole_way_gives_what_this_machine_gives(
     assert contents(destination / "veiled") == expected
     assert contents(frames) != expected
     assert json.loads((destination / "report.json").read_bytes())["format"] == "faceveil-report"
+
+
+def test_a_job_is_rendered_again_with_corrections(aws, place, uploaded, frames, tmp_path, capsys):
+    """From the desk to the cloud and back: the same bytes as `faceveil render --corrections`."""
+    document, again = tmp_path / "c.json", f"{uploaded}-again"
+    source = FolderSource(frames)
+    ann = Target(sequence=BoxAt(2, tuple(faces_at(2).boxes[0].tolist())))
+    corrections = Corrections(source.digest(), "talk", FRAMES)
+    corrections = corrections.with_change(Decide(ann, "keep"), by="Ada")
+    write_corrections(replace(corrections, frame_count=7), document)
+    assert aws("submit", uploaded, "--corrections", document) == InputError.exit_code
+    assert "are of 7 frames" in capsys.readouterr().err
+    assert aws("submit", uploaded) == 0
+    deploy(place, uploaded, tmp_path)
+    words = (uploaded, again, "--corrections", document, "--veil", "solid")
+    assert aws("render-again", *words) == InputError.exit_code
+    write_corrections(corrections, document)
+    assert aws("render-again", *words, "--dry-run") == 0
+    assert names(place, f"jobs/{again}/") == set()
+    assert aws("render-again", *words) == 0
+    deploy(place, again, tmp_path)
+    destination = tmp_path / "talk 2"
+    assert aws("download", again, destination) == 0
+    assert (destination / "corrections.json").read_bytes() == document.read_bytes()
+    here = [frames, destination / "analysis.json", tmp_path / "here", "--corrections", document]
+    options = ["--veil", "solid", "--verify-frames", "off", "--quiet"]
+    assert main([str(word) for word in ["render", *here, *options]]) == 0
+    assert contents(destination / "veiled") == contents(tmp_path / "here")
+    verified = [destination / "veiled", destination / "analysis.json", "--corrections", document]
+    words = ["verify", *verified, "--input", frames, "--veil", "solid", "--quiet"]
+    assert main([str(word) for word in words]) == 0
+    place.write(f"jobs/{again}/corrections.json", document.read_bytes())
+    assert aws("cleanup", again, "--results", "--yes") == 0
+    assert names(place, f"jobs/{again}/") == {"job.json", "corrections.json"}
 
 
 def test_watching_tells_how_far_how_long_and_how_dear(

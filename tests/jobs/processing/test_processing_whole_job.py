@@ -7,11 +7,16 @@ Real: S3 (SeaweedFS), the program of the image, all networks. Simulated: SageMak
 
 import json
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
 from faceveil import VeilStyle, veil
 from faceveil.cli.main import main
+from faceveil.corrections.document import Corrections, write_corrections
+from faceveil.corrections.entries import BoxAt, Draw, Track
+from faceveil.faces import Kind
+from faceveil.media.folder import FolderSource
 from faceveil.schemas import load_schema
 from testkit.clips import make_clip, write_frames
 from testkit.portraits import portrait_path
@@ -65,3 +70,30 @@ def test_any_number_of_hosts_veils_as_the_command_does(deployment, submit, veile
     Draft202012Validator(load_schema("report")).validate(report)
     Draft202012Validator(load_schema("analysis")).validate(json.loads(results["analysis.json"]))
     assert report["verification"]["looked_at"] > 0
+
+
+@pytest.mark.slow
+def test_hosts_render_with_corrections_as_the_command_does(deployment, submit, clip, tmp_path):
+    source = FolderSource(clip)
+    boxes = np.tile(np.array([200, 8, 240, 48], np.float32), (5, 1))
+    track = Track(np.arange(4, 9, dtype=np.int32), boxes)
+    drawn = Draw("o1", Kind.FACE, (BoxAt(6, (200.0, 8.0, 240.0, 48.0)),), track)
+    corrections = Corrections(source.digest(), "frames", FRAMES).with_change(drawn, by="Ada")
+    document = tmp_path / "corrections.json"
+    write_corrections(corrections, document)
+    assert submit("--nobody", "--corrections", str(document), "--instance-count", "2") == 0
+    assert deployment.start() == "submitted"
+    assert deployment.run() == "completed", deployment.hosts.told
+    results = deployment.objects("jobs/talk/")
+    (tmp_path / "analysis.json").write_bytes(results["analysis.json"])
+    words = ["render", clip, tmp_path / "analysis.json", tmp_path / "here", "--corrections"]
+    words += [document, "--verify-frames", "off", "--quiet"]
+    assert main([str(word) for word in words]) == 0
+    here = {path.name: path.read_bytes() for path in sorted((tmp_path / "here").iterdir())}
+    assert deployment.objects("jobs/talk/veiled/") == here
+    before = [path.read_bytes() for path in sorted(clip.iterdir())]
+    changed = [number for number, after in enumerate(here.values()) if after != before[number]]
+    assert changed == [4, 5, 6, 7, 8]
+    report = json.loads(results["report.json"])
+    assert report["verification"]["violations"] == []
+    assert [row["op"] for row in report["corrections"]["entries"]] == ["draw"]

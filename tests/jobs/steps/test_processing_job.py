@@ -1,12 +1,17 @@
 """The same job between two folders, as a SageMaker Processing Job mounts them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from faceveil.cli.postprocess import main
+from faceveil.corrections.document import Corrections, to_json
+from faceveil.corrections.entries import BoxAt, Decide, Target
 from faceveil.errors import InputError
+from faceveil.jobs import state_machine
 from faceveil.jobs.steps import processing_job as processing
+from faceveil.media.folder import FolderSource
 from testkit.made_job import NoFaces, document, faces_at, write_frames
 
 SAMPLED = {"sampling": {"mode": "adaptive"}}
@@ -35,6 +40,35 @@ def test_it_gives_the_frames_that_s3_would_hold(inputs, made, tmp_path):
     report = json.loads((output / "report.json").read_text())
     assert report["verification"]["veils"] > 0
     assert (output / "analysis.json").is_file()
+
+
+def test_it_renders_with_the_corrections_that_are_mounted(inputs, made, tmp_path):
+    source = FolderSource(inputs / "frames")
+    ann = BoxAt(5, tuple(faces_at(5).boxes[0].tolist()))
+    corrections = Corrections(source.digest(), "frames", source.frame_count).with_change(
+        Decide(Target(sequence=ann), "keep"), by="Ada"
+    )
+    key = "jobs/talk/corrections/review.json"
+    (inputs / "job" / "job.json").write_text(json.dumps(document(corrections=key)))
+    with pytest.raises(InputError, match=f"mount {key} there"):
+        processing.process(inputs, tmp_path / "output")
+    (inputs / "corrections").mkdir()
+    (inputs / "corrections" / "review.json").write_bytes(to_json(corrections))
+    assert processing.process(inputs, tmp_path / "output") == "completed"
+    report = json.loads((tmp_path / "output" / "report.json").read_text())
+    assert [row["op"] for row in report["corrections"]["entries"]] == ["decide"]
+
+    made.upload(corrections=key)
+    made.bucket.write(key, to_json(corrections))
+    state_machine.run_whole_job(made.run())
+    veiled = {path.name: path.read_bytes() for path in (tmp_path / "output" / "veiled").iterdir()}
+    assert veiled == made.objects("veiled/")
+
+    other = replace(corrections, digest=f"sha256:{'9' * 64}")
+    (inputs / "corrections" / "review.json").write_bytes(to_json(other))
+    with pytest.raises(InputError, match="another input"):
+        processing.process(inputs, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(("fields", "unknown"), [(SAMPLED, []), ({}, [1, 2, 14, 15, 16, 17])])
