@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceveil.detect.analyzer import build_analyzer
 from faceveil.errors import InputError
@@ -40,6 +42,17 @@ class Found:
     unknown_frames: Ints
     sequences: Sequence[FaceSequence]
     detections: DetectionLog
+
+
+class Tracker(Protocol):
+    """Follows faces by their pixels, as `tracking.pixel_tracker.PixelTracker` does."""
+
+    def __call__(
+        self, sequences: Sequence[FaceSequence], shot_starts: Ints, analysed: NDArray[np.bool_]
+    ) -> list[FaceSequence]:
+        """Return the sequences with more boxes; `analysed` bool [n] says in which frames faces
+        were detected."""
+        ...
 
 
 def analyse(
@@ -98,7 +111,7 @@ def analyse(
     if tracking is not None and not stills:
         tracker = PixelTracker(source, tracking, workers, progress)
     size = (source.width, source.height)
-    return _connect(frames, options or SequenceOptions(), size, tracker, source.problems)
+    return connect(frames, options or SequenceOptions(), size, tracker, source.problems)
 
 
 def follow(
@@ -146,16 +159,37 @@ def follow(
     tracker = None
     if source is not None and tracking is not None:
         tracker = PixelTracker(source, tracking, workers or usable_cores(), QuietProgress())
-    return _connect(marked, options or SequenceOptions(), size, tracker)
+    return connect(marked, options or SequenceOptions(), size, tracker)
 
 
-def _connect(
+def connect(
     frames: Iterable[SampledFrame[int]],
     options: SequenceOptions,
     size: tuple[int, int],
-    tracker: PixelTracker | None,
+    tracker: Tracker | None = None,
     problems: Sequence[Problem] = (),
 ) -> Found:
+    """Build finished sequences from frames whose shots are known.
+
+    Parameters
+    ----------
+    frames
+        Frame numbers from 0, in order, with the faces of those that were analysed. The first frame
+        of a shot must be one of them.
+    options
+        How detections become sequences.
+    size
+        Width and height of the upright frame.
+    tracker
+        Follows faces by their pixels; without it boxes are only computed.
+    problems
+        What the source could not read, to be named where no frame is left.
+
+    Raises
+    ------
+    InputError
+        Where there is no frame.
+    """
     builders = {Kind.FACE: SequenceBuilder(options)}
     models, unknown, seen = None, [], bytearray()
     shot_starts: list[int] = []

@@ -13,6 +13,7 @@ from faceveil.cli.aws.command import add_aws_parser
 from faceveil.cli.completion import add_completion_parser, complete
 from faceveil.cli.doctor import add_doctor_parser
 from faceveil.cli.evaluate import add_evaluate_parser
+from faceveil.cli.live import add_live_parser
 from faceveil.cli.program import EXIT_CODES, run_program
 from faceveil.cli.render import add_render_parser
 from faceveil.cli.review import add_review_parser
@@ -37,6 +38,7 @@ Veil the right faces in video, without missing one.
   faceveil review talk.mp4                                look, choose and correct in the browser
   faceveil verify out.mp4 analysis.json --input talk.mp4  search the output for visible faces
   faceveil watch incoming/ veiled/                        veil what arrives in a folder
+  faceveil live 0 rtmp://server/app/key                   veil a stream as it happens
   faceveil doctor                                         check this machine
   faceveil evaluate truth.json analysis.json              compare what is veiled with the truth
   faceveil aws upload talk.mp4 --job talk-1               the same in AWS: `faceveil aws --help`
@@ -78,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_weights_parser(commands)
     add_doctor_parser(commands)
     add_watch_parser(commands)
+    add_live_parser(commands)
     add_completion_parser(commands)
     add_aws_parser(commands)
     return parser

@@ -125,6 +125,14 @@ def size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def address(text: str) -> tuple[int, str]:
+    """[HOST:]PORT as the port and the host."""
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise ArgumentTypeError(f"{text!r} is not [HOST:]PORT, such as 9100 or 0.0.0.0:9100")
+    return int(port), host or "127.0.0.1"
+
+
 def person(text: str) -> tuple[str, Path]:
     """NAME=PHOTOS."""
     name, equals, photos = text.partition("=")

@@ -107,6 +107,20 @@ class TransitionDetector:
         self._decide(self._count)
         return self._answers(self._count)
 
+    def so_far(self) -> list[int]:
+        """Return the frames after the last decision that start a new shot, as far as is known.
+
+        For a stream, whose frames cannot wait for the decision. Later frames may still tell a fade
+        from two cuts; doubtful dissolves and wipes are not among them.
+        """
+        clear = [
+            middle
+            for middle, change in self._gradual
+            if change.is_clear
+            and all(abs(start - middle) > SAME_TRANSITION for start in self._starts)
+        ]
+        return sorted((*self._starts, *clear))
+
     def _frame(self, number: int) -> Image:
         frame: Image = self._frames[min(max(number, 0), self._count - 1) % _HELD]
         return frame

@@ -26,6 +26,9 @@ TOGETHER_IOU = 0.3
 Pictures = Callable[[NDArray[np.bool_]], Iterable[tuple[int, Image]]]
 """Frame numbers and grey pictures uint8 [H, W], in order, of the frames of a mask bool [n]."""
 
+Follow = Callable[[Sequence[Image], Floats], Floats]
+"""Grey pictures and a box float32 [4] of the first in; the boxes [k, 4] in those after it out."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrackOptions:
@@ -87,6 +90,7 @@ def track_sequences(
     rate: Fraction | float | None = None,
     analysed: NDArray[np.bool_] | None = None,
     workers: int = 2,
+    follow: Follow = follow_box,
 ) -> list[FaceSequence]:
     """Add boxes to sequences where their pixels can be followed.
 
@@ -110,6 +114,8 @@ def track_sequences(
         was analysed there is no gap.
     workers : int
         Number of threads.
+    follow : callable
+        Follows one box; a live stream remembers what it followed before.
 
     Returns
     -------
@@ -132,7 +138,7 @@ def track_sequences(
 
     def run(work: tuple[_Job, list[Image]]) -> tuple[_Job, Floats]:
         job, seen = work
-        return job, _follow(sequences[job.sequence], job, seen, size)
+        return job, _follow(sequences[job.sequence], job, seen, size, follow)
 
     for job, boxes in ordered_map(run, ready, workers):
         found[job.sequence, job.frame, job.direction] = boxes
@@ -192,14 +198,18 @@ def _with_pictures(
 
 
 def _follow(
-    sequence: FaceSequence, job: _Job, pictures: list[Image], size: tuple[int, int]
+    sequence: FaceSequence,
+    job: _Job,
+    pictures: list[Image],
+    size: tuple[int, int],
+    follow: Follow,
 ) -> Floats:
     box = sequence.box_at(job.frame)
     if box is None or not pictures:
         return np.zeros((0, 4), np.float32)
     height, width = pictures[0].shape
     scale = np.array([width / size[0], height / size[1]] * 2, np.float32)
-    return np.asarray(follow_box(pictures, box * scale) / scale, np.float32)
+    return np.asarray(follow(pictures, box * scale) / scale, np.float32)
 
 
 def _added(

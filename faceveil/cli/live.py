@@ -1,0 +1,237 @@
+"""`faceveil live`: veil a stream as it happens."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faceveil.cli import parsing
+from faceveil.cli.arguments import (
+    Commands,
+    add_command,
+    add_networks,
+    add_overwrite,
+    add_photos,
+    add_progress,
+    add_style,
+)
+from faceveil.errors import UsageError
+
+if TYPE_CHECKING:
+    from faceveil.detect.analyzer import AnalyzerOptions
+    from faceveil.identity.select import Selection
+
+DESCRIPTION = """\
+Veil a stream as it happens: each frame leaves after a short delay, veiled, or it does not leave.
+
+  faceveil live 0 rtmp://server/app/key                 the first camera to a streaming server
+  faceveil live rtsp://camera/stream out.mp4            an IP camera, recorded
+  faceveil live rtsp://camera/stream out.mp4 --keep photos/anchor/
+  faceveil live talk.mp4 hls/ --keep-foreground         a file at its own pace, as an HLS folder
+  faceveil live rtmp://0.0.0.0/live/key out.mkv --listen   what OBS sends here
+  faceveil live 0 virtual-camera                        for OBS, Zoom and Teams
+
+Everyone is veiled, unless --keep or --keep-foreground leaves someone visible. Within the delay a
+face that is found late is still veiled in the frames before. A frame that is not ready when it is
+due is replaced by the last one that was veiled (--on-overload freeze) or by a black one (blank).
+While the detector hangs or restarts, the picture is black. The networks run once on each picture
+(--profile fast, unless another is named); what gives way on a slow machine is told every second.
+
+Stop with Ctrl-C or SIGTERM: the output is then completed, and the exit code is 0.
+"""
+
+
+def add_live_parser(commands: Commands) -> None:
+    """Add `live` to the commands."""
+    parser = add_command(
+        commands, "live", "SOURCE SINK", "veil a stream as it happens", DESCRIPTION
+    )
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a camera (0, camera:NAME), an address (rtsp, rtmp, srt, http(s) for HLS, udp, tcp) "
+        "or a file",
+    )
+    parser.add_argument(
+        "sink",
+        metavar="SINK",
+        help="an address (rtmp, rtsp, srt, udp, tcp), a file (.mp4, .mov, .mkv, .ts) that survives "
+        "a crash, a folder with a slash at its end (HLS), or virtual-camera",
+    )
+    _add_stream(parser)
+    _add_people(parser)
+    add_style(parser.add_argument_group("veils"))
+    add_networks(parser)
+    add_progress(parser)
+    parser.set_defaults(func=run_live, profile=None)
+
+
+def _add_stream(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("stream")
+    group.add_argument(
+        "--delay",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="seconds from when a frame comes to when it leaves (1), 0.3 to 10",
+    )
+    group.add_argument(
+        "--on-overload",
+        choices=("freeze", "blank"),
+        default="freeze",
+        help="what takes the place of a frame that is not ready: the last veiled one (default), or "
+        "a black one",
+    )
+    group.add_argument(
+        "--listen",
+        action="store_true",
+        help="wait at the address until a sender connects (RTMP, RTSP, TCP)",
+    )
+    group.add_argument("--loop", action="store_true", help="begin a file again at its end")
+    group.add_argument(
+        "--audio", choices=("keep", "drop"), default="keep", help="keep (default) or drop the sound"
+    )
+    group.add_argument(
+        "--bitrate",
+        type=parsing.positive,
+        metavar="KBIT",
+        help="kilobits per second of the pictures; by default their quality decides",
+    )
+    group.add_argument("--preset", help="x264's: faster encoding or a better picture (superfast)")
+    add_overwrite(group)
+    group.add_argument(
+        "--metrics",
+        type=parsing.address,
+        metavar="[HOST:]PORT",
+        help="answer Prometheus at /metrics on this port of the loopback interface, or of HOST",
+    )
+
+
+def _add_people(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("people", "Everyone is veiled, unless someone is kept.")
+    add_photos(group, "keep", "leave {} visible")
+    group.add_argument(
+        "--keep-foreground",
+        action="store_true",
+        help="leave those visible who stand in the foreground: large, near the centre, steady and "
+        "there for two seconds; whoever is uncertain is veiled",
+    )
+    group.add_argument(
+        "--accept",
+        type=float,
+        metavar="COSINE",
+        help="similarity from which a face matches",
+    )
+    group.add_argument(
+        "--uncertain", type=float, metavar="COSINE", help="similarity from which a face may match"
+    )
+    group.add_argument(
+        "--forget",
+        type=float,
+        default=600.0,
+        metavar="S",
+        help="seconds out of sight after which a person is forgotten (600)",
+    )
+
+
+def run_live(options: argparse.Namespace) -> int:
+    """`faceveil live`. Returns 0 at the end of a file, and when it is stopped."""
+    from faceveil.cli.options import given, style_of
+    from faceveil.detect.analyzer import build_analyzer
+    from faceveil.live.metrics import Metrics, MetricsServer
+    from faceveil.live.options import LiveOptions
+    from faceveil.live.run import LiveRun
+    from faceveil.live.sinks import SinkOptions, open_sink
+    from faceveil.live.sources import LiveSource, SourceOptions
+
+    _check_apart(options.source, options.sink)
+    networks = _networks_of(options)
+    live = LiveOptions(
+        delay=options.delay,
+        on_overload=options.on_overload,
+        forget=options.forget,
+        keep_foreground=options.keep_foreground,
+        workers=options.workers,
+        style=style_of(options),
+    )
+    hears = options.audio == "keep"
+    source = LiveSource(options.source, SourceOptions(options.loop, options.listen, hears))
+    encoding = SinkOptions(overwrite=options.overwrite, **given(options, "bitrate", "preset"))
+    sink = open_sink(options.sink, encoding)
+    metrics = Metrics()
+    run = LiveRun(
+        source,
+        sink,
+        partial(build_analyzer, networks),
+        live,
+        _selection_of(options, networks),
+        metrics=metrics,
+        tell=_teller(options),
+    )
+    server = MetricsServer(metrics, *options.metrics) if options.metrics else None
+    try:
+        run.run()
+    except KeyboardInterrupt:
+        pass  # the way to end a stream
+    finally:
+        if server is not None:
+            server.close()
+    if not options.quiet and options.progress != "json":
+        print(f"\nfaceveil: {sink.name}: {summary(metrics.values())}", file=sys.stderr)
+    return 0
+
+
+def _check_apart(source: str, sink: str) -> None:
+    """Raise UsageError where a file would be written over itself."""
+    if Path(source).exists() and Path(source).resolve() == Path(sink).resolve():
+        raise UsageError(f"{sink}: is the source; name another file")
+
+
+def _networks_of(options: argparse.Namespace) -> AnalyzerOptions:
+    """The networks; the union runs each of its two once, unless another profile is named."""
+    from faceveil.cli.options import analyzer_options_of
+    from faceveil.detect.analyzer import DEFAULT, FAST, UNION
+
+    if options.profile is None:
+        options.profile = FAST if options.detector == UNION else DEFAULT
+    return analyzer_options_of(options)
+
+
+def _selection_of(options: argparse.Namespace, networks: AnalyzerOptions) -> Selection:
+    """Who stays visible; the photos are read here, before the stream is opened."""
+    from faceveil.detect.analyzer import build_analyzer
+    from faceveil.identity.request import SelectionRequest
+
+    request = SelectionRequest(
+        keep=tuple(options.keep), accept=options.accept, uncertain=options.uncertain
+    )
+    return request.resolve(build_analyzer(networks) if request.photos else None, None)
+
+
+def _teller(options: argparse.Namespace) -> Callable[[Mapping[str, float]], None]:
+    """What shows the state every second: a line on a terminal, or JSON."""
+    if options.quiet or options.progress == "none":
+        return lambda values: None
+    if options.progress == "json":
+        return lambda values: print(json.dumps(dict(values)), file=sys.stderr, flush=True)
+    end = "\r" if sys.stderr.isatty() else "\n"
+    return lambda values: print(f"{summary(values):<100}", end=end, file=sys.stderr, flush=True)
+
+
+def summary(values: Mapping[str, float]) -> str:
+    """Return the state of a run in one line."""
+    state = "BLIND, " if values["blind"] else ""
+    return (
+        f"{state}{values['frames_per_second']:.1f} frames/s, "
+        f"delay {values['delay_seconds']:.2f} s, "
+        f"detected in {values['looks']:.0f} of {values['frames_in']:.0f}"
+        f" (1 in {values['look_stride']:.0f} at {values['look_scale']:.0%}), "
+        f"veiled {values['veiled']:.0f}, kept {values['kept']:.0f}, "
+        f"dropped {values['frames_dropped']:.0f}, frozen {values['frames_frozen']:.0f}, "
+        f"blanked {values['frames_blanked']:.0f}"
+    )
