@@ -1,4 +1,4 @@
-# Both images. Targets: `server`, what a SageMaker transform job runs (`docker run IMAGE serve`;
+# All images. Targets: `server`, what a SageMaker transform job runs (`docker run IMAGE serve`;
 # handler/README.md has its environment variables), and `postprocess`, one image for Lambda (CMD is
 # a handler), AWS Batch and SageMaker Processing (CMD is that of faceveil-postprocess).
 #
@@ -109,6 +109,12 @@ WORKDIR /tmp
 USER ${USER}
 ENTRYPOINT ["/opt/faceveil/venv/bin/python", "-m", "postprocess_lambda"]
 CMD ["postprocess_lambda.app.handler"]
+
+# `docker run faceveil-live SOURCE SINK`: faceveil live, with the same networks.
+FROM postprocess AS live
+LABEL org.opencontainers.image.title="faceveil live"
+ENTRYPOINT ["/opt/faceveil/venv/bin/python", "-m", "faceveil", "live"]
+CMD ["--help"]
 
 # The Java part of the server, and a Java runtime with only the modules it uses.
 FROM server-packages AS java

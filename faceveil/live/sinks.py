@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,6 +26,7 @@ SOUND_RATE = 48_000
 KEYFRAME_SECONDS = 2
 _TIME_BASE = Fraction(1, 90_000)
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_RTMP = re.compile(r"rtmp://(?:[^@/]*@)?([^:/]+)(?::(\d+))?", re.IGNORECASE)
 _FORMATS = {"rtmp": "flv", "rtmps": "flv", "rtsp": "rtsp", "srt": "mpegts"}
 _FORMATS |= {"udp": "mpegts", "tcp": "mpegts"}
 _FILES = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".ts": "mpegts"}
@@ -198,6 +200,7 @@ class ContainerSink:
             "flush_packets": "1",
             **self._settings,
         }
+        self._reach()
         try:
             self._prepare()
             self._output = av.open(
@@ -249,6 +252,19 @@ class ContainerSink:
                         output.mux(stream.encode(None))
             output.close()
         except (FFmpegError, OSError) as error:
+            raise self._failed(error) from error
+
+    def _reach(self) -> None:
+        """Raise OutputError where an RTMP server does not answer: FFmpeg would wait for it in a way
+        that stops every thread of the program."""
+        match = _RTMP.match(self._place)
+        if match is None:
+            return
+        try:
+            socket.create_connection(
+                (match.group(1), int(match.group(2) or 1935)), _TIMEOUT[0]
+            ).close()
+        except OSError as error:
             raise self._failed(error) from error
 
     def _since_first(self, seconds: float) -> float:
