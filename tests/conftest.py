@@ -9,7 +9,12 @@ from hypothesis import settings
 
 from testkit import SHARED_DATA, THESIS_TABLES
 
-pytest_plugins = ("testkit.servers.fixtures", "testkit.terraform_fixtures", "testkit.job_fixtures")
+pytest_plugins = (
+    "testkit.servers.fixtures",
+    "testkit.terraform_fixtures",
+    "testkit.job_fixtures",
+    "testkit.browser_fixtures",
+)
 
 # No test asserts a time: machines are busy, and hypothesis would by default.
 settings.register_profile("faceveil", deadline=None)

@@ -1,4 +1,4 @@
-"""Who may ask the review server: every request is checked before any route sees it.
+"""Who may ask a server of pages: every request is checked before any route sees it.
 
 A page of another site in the same browser can send requests to a server of this machine, also under
 a name of its own that resolves to it (DNS rebinding). So besides the token, the Host must be one
@@ -23,7 +23,6 @@ POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -46,12 +45,21 @@ class Guard:
         The values of the Host header that are answered, such as 127.0.0.1:8000.
     secure
         Whether pages come over HTTPS, for a backend that stands behind it.
+    policy
+        The Content-Security-Policy of all answers.
     """
 
     def __init__(
-        self, app: ASGIApp, token: str, hosts: Collection[str], *, secure: bool = False
+        self,
+        app: ASGIApp,
+        token: str,
+        hosts: Collection[str],
+        *,
+        secure: bool = False,
+        policy: str = POLICY,
     ) -> None:
         self._app = app
+        self._headers = {"Content-Security-Policy": policy, **HEADERS}
         self._token = token
         self._hosts = frozenset(host.lower() for host in hosts)
         self._scheme = "https" if secure else "http"
@@ -66,7 +74,7 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers[name] = value
             await send(message)
 
@@ -85,7 +93,7 @@ class Guard:
         if "token" in query and scope["path"].rstrip("/") == scope.get("root_path", ""):
             return self._first_visit(query, scope, host)
         if not self._has_token(headers, host):
-            text = "Open the address that `faceveil review` printed: it holds the token."
+            text = "Open the address that faceveil printed: it holds the token."
             if "/api/" in scope["path"]:
                 return error_answer(403, "token", text)
             return PlainTextResponse(text, 403)
@@ -93,7 +101,7 @@ class Guard:
 
     def _first_visit(self, query: dict[str, list[str]], scope: Scope, host: str) -> Response:
         if not self._is_token(query["token"][-1]):
-            return PlainTextResponse("This token is not the one of this review.", 403)
+            return PlainTextResponse("This token is not the one of this page.", 403)
         rest = {name: values[-1] for name, values in query.items() if name != "token"}
         root = scope.get("root_path", "") + "/"
         answer = RedirectResponse(root + (f"?{urlencode(rest)}" if rest else ""), 303)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-import socket
 import threading
 import webbrowser
 from collections.abc import Callable
@@ -14,10 +12,10 @@ import uvicorn
 
 from faceveil.errors import UsageError
 from faceveil.review.app import review_app
+from faceveil.review.listening import LOOPBACK, listen
 from faceveil.review.output import Outputs
 from faceveil.review.session import Review
 
-LOOPBACK = "127.0.0.1"
 _LEAVE_SECONDS = 5
 
 
@@ -51,18 +49,11 @@ def serve(
         Where the address cannot be listened on.
     """
     try:
-        listener = _listen(host, port)
+        place = listen(host, port)
     except UsageError:
         review.close()
         raise
-    port = listener.getsockname()[1]
-    token = secrets.token_urlsafe(32)
-    shown = f"[{host}]" if ":" in host else host
-    hosts = {f"{shown}:{port}"}
-    if host in (LOOPBACK, "::1", "localhost"):
-        hosts |= {f"{name}:{port}" for name in (LOOPBACK, "localhost", "[::1]")}
-    address = f"http://{shown}:{port}/?token={token}"
-    app = review_app(review, outputs, token=token, hosts=hosts)
+    app = review_app(review, outputs, token=place.token, hosts=place.hosts)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -72,16 +63,16 @@ def serve(
         lifespan="on",
     )
     server = _Server(config, review)
-    say(f"Review at {address}")
+    say(f"Review at {place.address}")
     say("It ends with Ctrl-C; every change is saved as it is made.")
     if browser:
-        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        threading.Thread(target=webbrowser.open, args=(place.address,), daemon=True).start()
     try:
-        asyncio.run(server.serve(sockets=[listener]))
+        asyncio.run(server.serve(sockets=[place.listener]))
     except KeyboardInterrupt:
         pass  # uvicorn has ended in order, and passes the signal on
     finally:
-        listener.close()
+        place.listener.close()
         review.close()
     say(f"Saved in {review.place}")
 
@@ -96,18 +87,3 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._review.events.close()
         super().handle_exit(sig, frame)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen()
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise UsageError(
-            f"{host}:{port}: cannot be listened on ({error}); choose another --port"
-        ) from error
-    return listener

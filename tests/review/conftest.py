@@ -1,61 +1,22 @@
-"""Fixtures of the review page's tests: a browser, and pages that are watched while they run."""
-
-import os
-from pathlib import Path
+"""Fixtures of the review page's tests."""
 
 import pytest
 
 from testkit import PROJECT
 from testkit.servers.stub_review_server import STATIC, StubReview, stub_review_server
 
-CHROMIUM = Path(os.environ.get("FACEVEIL_CHROMIUM", "/usr/bin/chromium"))
 SCREENSHOTS = PROJECT / "build" / "screenshots"
 
 
-@pytest.fixture(scope="session")
-def browser():
-    """Debian's Chromium, driven by Playwright; skips where there is none."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"needs a browser: {CHROMIUM} is missing (apt install chromium)")
-    assert (STATIC / "index.html").is_file(), "the review page is not built: run make page"
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM)
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def open_page(browser):
-    """Opens a page; fails at the end if it asked another host, broke its CSP or threw an error."""
-    contexts, faults = [], []
+def open_page(open_watched):
+    """Opens the review page, watched."""
+    assert (STATIC / "index.html").is_file(), "the review page is not built: run make page"
 
     def open_at(url, width=1366, height=768):
-        context = browser.new_context(viewport={"width": width, "height": height})
-        contexts.append(context)
-        page = context.new_page()
-        origin = "/".join(url.split("/")[:3])
+        return open_watched(url, "fv-people .person, fv-people .empty", width, height)
 
-        def watch_request(request):
-            if not request.url.startswith((origin, "blob:")):
-                faults.append(f"asked for {request.url}")
-
-        def watch_console(message):
-            if message.type == "error" and "Failed to load resource" not in message.text:
-                faults.append(message.text)
-
-        page.on("request", watch_request)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", watch_console)
-        page.goto(url)
-        page.wait_for_selector("fv-people .person, fv-people .empty")
-        return page
-
-    yield open_at
-    for context in contexts:
-        context.close()
-    assert faults == []
+    return open_at
 
 
 @pytest.fixture
