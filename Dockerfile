@@ -41,6 +41,11 @@ COPY handler/requirements.txt ./
 RUN sed "s/^onnxruntime==/${ONNXRUNTIME}==/" requirements.txt > wanted.txt \
     && if [ "${ONNXRUNTIME}" != onnxruntime ]; then sed -i 's/ *\\$//; /--hash/d' wanted.txt; fi \
     && ${PIP_INSTALL} --requirement wanted.txt
+# of OpenVINO what runs ONNX files on the processor: 100 MB of 180
+RUN cd /opt/faceveil/venv/lib/python3.11/site-packages/openvino \
+    && rm -rf include tools libs/cache.json \
+       libs/libopenvino_intel_[gn]pu_plugin.so libs/libopenvino_*auto*_plugin.so libs/libopenvino_hetero_plugin.so \
+       $(ls libs/libopenvino_*_frontend.so* | grep -v -e _ir_ -e _onnx_)
 
 FROM tools AS postprocess-packages
 ARG PIP_CERT

@@ -28,6 +28,8 @@ DETECTIONS_VERSION = 1
 KINDS_VERSION = 2
 """Of detections with objects other than faces: a reader that knows none of them refuses it."""
 MAX_FEATURE_SAMPLES = 32
+FIRST_ENGINE = "onnxruntime"
+"""What ran all networks when detections and analyses did not name it."""
 
 
 _NOT_THE_FORMAT = (KeyError, TypeError, ValueError, OverflowError, AttributeError, struct.error)
@@ -85,12 +87,16 @@ class Models:
     accept_score : float
         The score from which a face counts as detected. Below it, down to `LOW_SCORE`, a face may
         extend a sequence but never start one.
+    engine : str
+        What ran the networks and in which precision (`weights.engines`); where they ran on several
+        engines, each network with its own. It is part of the digest.
     """
 
     detector: str
     recognizer: str
     digest: str
     accept_score: float
+    engine: str = FIRST_ENGINE
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -98,6 +104,7 @@ class Models:
             "recognizer": self.recognizer,
             "digest": self.digest,
             "accept_score": self.accept_score,
+            "engine": self.engine,
         }
 
     @classmethod
@@ -107,6 +114,7 @@ class Models:
             str(data["recognizer"]),
             str(data["digest"]),
             float(data["accept_score"]),
+            str(data.get("engine", FIRST_ENGINE)),
         )
 
 

@@ -301,10 +301,11 @@ def verifier_networks(analysis: Analysis, options: VerifyOptions) -> AnalyzerOpt
 
 def _networks_of(analysis: Analysis) -> AnalyzerOptions:
     stored: dict[str, Any] = dict(analysis.parameters.get("networks") or {})
-    known = {name: stored[name] for name in AnalyzerOptions.__slots__ if name in stored}
-    for name in ("providers", "thresholds"):
-        if known.get(name) is not None:
-            known[name] = tuple(known[name])
+    # What networks run on is a matter of this machine, not of the one of the analysis.
+    names = set(AnalyzerOptions.__slots__) - {"engine"}
+    known = {name: stored[name] for name in names if name in stored}
+    if known.get("thresholds") is not None:
+        known["thresholds"] = tuple(known["thresholds"])
     known["also"] = tuple(AlsoOptions(**one) for one in known.get("also", ()))
     return AnalyzerOptions(**known)
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from faceveil.errors import UsageError
+from faceveil.weights.engine_cache import ENVIRONMENT_VARIABLE, engines_folder
 from handler.busy import FOLDER_VARIABLE
 from handler.plugin.build import server_jar
 from handler.server_options import HIGHEST_PORT, TRANSFORM_LIMIT_MB, ServerOptions
@@ -108,6 +109,7 @@ def write_configuration(options: ServerOptions, folder: Path) -> None:
 def environment(values: Mapping[str, str], options: ServerOptions, folder: Path) -> dict[str, str]:
     """What the server and its workers find in their environment."""
     threads = str(options.threads)
+    engines = engines_folder()
     paths = [str(PROJECT), *filter(None, [values.get("PYTHONPATH")])]
     return {
         **values,
@@ -118,6 +120,8 @@ def environment(values: Mapping[str, str], options: ServerOptions, folder: Path)
         "OPENBLAS_NUM_THREADS": threads,
         # onnxruntime would report to its maker, from a service that looks at people's faces
         "ORT_DISABLE_TELEMETRY": "1",
+        # the workers use what was measured before they started
+        **({ENVIRONMENT_VARIABLE: str(engines)} if engines else {}),
         FOLDER_VARIABLE: str(folder / "busy"),
     }
 

@@ -10,6 +10,7 @@ from faceveil.detect.also import AlsoOptions
 from faceveil.detect.analyzer import AnalyzerOptions
 from faceveil.errors import UsageError
 from faceveil.media.pictures import MAX_PIXELS
+from faceveil.weights.engines import ENVIRONMENT_VARIABLE, engine_named
 from handler.environment import Environment
 
 DEFAULT_MAX_PIXELS = 40_000_000
@@ -54,13 +55,24 @@ def _also(environment: Environment) -> tuple[AlsoOptions, ...]:
         raise UsageError(f"FACEVEIL_ALSO: {problem}") from problem
 
 
+def _engine(environment: Environment) -> str | None:
+    """FACEVEIL_ENGINE: what the networks run on."""
+    name = environment.text(ENVIRONMENT_VARIABLE)
+    if name is not None:
+        try:
+            engine_named(name)
+        except UsageError as problem:
+            raise UsageError(f"{ENVIRONMENT_VARIABLE}: {problem}") from problem
+    return name
+
+
 def _analyzer_options(environment: Environment) -> AnalyzerOptions:
     defaults = AnalyzerOptions()
     options = replace(
         defaults,
         detector=environment.text("FACEVEIL_DETECTOR") or defaults.detector,
         recognizer=environment.text("FACEVEIL_RECOGNIZER") or defaults.recognizer,
-        providers=environment.words("FACEVEIL_PROVIDERS"),
+        engine=_engine(environment) or defaults.engine,
         threads=environment.whole("FACEVEIL_THREADS", 1, MAX_THREADS) or defaults.threads,
         accept_licence=environment.switch("FACEVEIL_ACCEPT_LICENCE", False),
         also=_also(environment),

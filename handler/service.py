@@ -61,7 +61,7 @@ def handle(data: list[dict[str, Any]] | None, context: Context) -> list[bytes]:
 def _service() -> Service:
     options = ServiceOptions.from_environment(os.environ)
     cv2.setNumThreads(options.analyzer.threads)
-    return Service(build_analyzer(options.analyzer), options)
+    return Service(build_analyzer(options.analyzer, concurrent=1), options)
 
 
 @lru_cache(maxsize=1)

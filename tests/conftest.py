@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import os
 import signal
 import tomllib
 from pathlib import Path
@@ -19,6 +20,11 @@ pytest_plugins = (
 # No test asserts a time: machines are busy, and hypothesis would by default.
 settings.register_profile("faceveil", deadline=None)
 settings.load_profile("faceveil")
+
+
+# Results are compared with figures and between programs: the same on every machine. The tests of
+# engines name theirs.
+os.environ.setdefault("FACEVEIL_ENGINE", "onnxruntime")
 
 
 def pytest_addoption(parser):

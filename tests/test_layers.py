@@ -24,7 +24,7 @@ LAYERS = (
 )
 LEVELS = {name: level for level, layer in enumerate(LAYERS) for name in layer.split()}
 DEPLOYABLES = ("model", "handler", "postprocess_lambda")
-ENGINES = {"onnxruntime"}
+ENGINES = {"onnxruntime", "openvino"}
 BOTO = {"boto3", "botocore"}
 WEB_SERVERS = {"starlette", "fastapi", "uvicorn", "aiohttp"}
 

@@ -186,7 +186,7 @@ def stages(picture: Image) -> dict[str, float]:
 
 def defaults(picture: Image) -> list[tuple[str, float, int]]:
     """Name, least processor seconds and accepted faces of what faceveil runs by default."""
-    analyzer = build_analyzer(AnalyzerOptions(providers=("cpu",)))
+    analyzer = build_analyzer(AnalyzerOptions(engine="onnxruntime"))
     centerface = CenterFace(open_session(locate("centerface", "detector").files["model"]))
 
     def accepted(found: Detected, accept_score: float) -> int:

@@ -24,10 +24,13 @@ from benchmarks.speed.whole_command import DEFACE
 from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
 from faceveil.evaluation.output import Output, output_of_boxes
 from faceveil.faces import FrameFaces
+from faceveil.weights.engines import ONNXRUNTIME, OPENVINO
 from testkit.scenes_footage import Footage
 
 ANALYZERS = {
     "default": AnalyzerOptions(),
+    "float32": AnalyzerOptions(engine=ONNXRUNTIME),
+    "bfloat16": AnalyzerOptions(engine=OPENVINO),
     "fast": AnalyzerOptions(profile="fast"),
     "high-recall": AnalyzerOptions(profile="high-recall"),
     "mtcnn": AnalyzerOptions(detector="mtcnn"),

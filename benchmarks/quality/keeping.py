@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.quality.variants import output_of_sequences
-from faceveil.detect.analyzer import FaceAnalyzer, build_analyzer
+from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
 from faceveil.evaluation.judging import Share, evaluate
 from faceveil.evaluation.truth import Truth
 from faceveil.finding import Found
@@ -50,23 +50,25 @@ def photos(clip: str) -> dict[str, Path]:
 
 
 @cache
-def _references(photo: Path) -> References:
-    return load_references([photo], _analyzer())
+def _references(photo: Path, networks: AnalyzerOptions) -> References:
+    return load_references([photo], _analyzer(networks))
 
 
 @cache
-def _analyzer() -> FaceAnalyzer:
-    return build_analyzer()
+def _analyzer(networks: AnalyzerOptions) -> FaceAnalyzer:
+    return build_analyzer(networks)
 
 
-def keep_each(clip: str, truth: Truth, found: Found) -> Iterator[Kept]:
-    """Keep each person of a clip in turn, as far as there are photos."""
+def keep_each(
+    clip: str, truth: Truth, found: Found, networks: AnalyzerOptions = AnalyzerOptions()
+) -> Iterator[Kept]:
+    """Keep each person of a clip in turn, as far as there are photos; `networks` examine those."""
     identities = cluster(found.sequences)
     output = output_of_sequences(found.sequences, identities)
     for person, photo in photos(clip).items():
         if person not in truth.people:
             continue
-        selection = Selection(mode="keep", references=_references(photo))
+        selection = Selection(mode="keep", references=_references(photo, networks))
         decisions = decide_sequences(found.sequences, identities, selection)
         veiled = np.array([decision.veil for decision in decisions], bool)
         result = evaluate(truth, replace(output, veiled=veiled[output.sequence]), (person,))

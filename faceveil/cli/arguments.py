@@ -174,11 +174,12 @@ def add_networks(parser: argparse.ArgumentParser) -> None:
         help="use networks whose licence forbids commercial use",
     )
     group.add_argument(
-        "--provider",
-        action="append",
-        default=[],
+        "--engine",
+        default="auto",
         metavar="NAME",
-        help="onnxruntime provider: cuda, coreml, cpu (default: the fastest available)",
+        help="what the networks run on: auto (default), the fastest engine that detects as well, "
+        "measured once; or a name of `faceveil weights engines`, such as onnxruntime, "
+        "openvino-bf16 or onnxruntime-cuda",
     )
     group.add_argument(
         "--workers",

@@ -17,8 +17,8 @@ from faceveil import __version__
 from faceveil.cli.arguments import Commands, add_command
 
 DESCRIPTION = """\
-Check this machine: versions, networks and their licences, onnxruntime's providers, video encoders,
-room on the disks and, with --aws, credentials.
+Check this machine: versions, networks and their licences, the engines that run them, video
+encoders, room on the disks and, with --aws, credentials.
 
   faceveil doctor
   faceveil doctor --aws
@@ -55,7 +55,7 @@ def add_doctor_parser(commands: Commands) -> None:
 
 def run_doctor(options: argparse.Namespace) -> int:
     """`faceveil doctor`: print the findings; 1 when something is missing."""
-    findings = [*_versions(), *_networks(), *_providers(), *_encoders(), *_room()]
+    findings = [*_versions(), *_networks(), *_engines(), *_encoders(), *_room()]
     if options.aws:
         findings += _aws()
     for finding in findings:
@@ -88,15 +88,25 @@ def _networks() -> Iterator[Finding]:
             yield Finding("note", f"{text}; optional: {fetch}")
 
 
-def _providers() -> Iterator[Finding]:
-    from faceveil.weights.session import choose_providers
+def _engines() -> Iterator[Finding]:
+    from faceveil.errors import FaceveilError
+    from faceveil.weights import catalogue, engines
+    from faceveil.weights.session import Runtime
 
-    names = [name.removesuffix("ExecutionProvider") for name in choose_providers(())]
-    yield Finding("ok", f"onnxruntime runs on {', '.join(names)}")
-    if names == ["CPU"] and shutil.which("nvidia-smi"):
+    available = engines.available_engines()
+    yield Finding("ok", f"engines: {', '.join(available)}")
+    if engines.processor().has_bfloat16 and engines.OPENVINO not in available:
+        hint = "pip install 'faceveil[openvino]' runs the networks twice as fast"
+        yield Finding("note", f"this processor multiplies bfloat16 by itself: {hint}")
+    if engines.CUDA not in available and shutil.which("nvidia-smi"):
         yield Finding(
             "note", "this machine has an NVIDIA GPU: pip install onnxruntime-gpu to use it"
         )
+    try:
+        for name, choice in catalogue.default_engines(Runtime()).items():
+            yield Finding("ok", f"engine of {name}: {choice}")
+    except FaceveilError as error:
+        yield Finding("MISSING", str(error))
 
 
 def _encoders() -> Iterator[Finding]:

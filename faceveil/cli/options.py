@@ -63,7 +63,7 @@ def analyzer_options_of(options: Namespace) -> AnalyzerOptions:
         recognizer=options.recognizer,
         profile=options.profile,
         min_face_size=options.min_face_size,
-        providers=tuple(options.provider),
+        engine=options.engine,
         threads=options.threads,
         accept_licence=options.accept_licence,
         also=tuple(getattr(options, "also", ())),

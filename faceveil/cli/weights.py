@@ -1,15 +1,18 @@
-"""`faceveil weights`: networks, their licences, the cache they are fetched into, and families."""
+"""`faceveil weights`: networks, their licences, the cache they are in, engines and families."""
 
 from __future__ import annotations
 
 import argparse
 
+from faceveil.cli import parsing
 from faceveil.cli.arguments import Commands, add_command
 
 
 def add_weights_parser(commands: Commands) -> None:
     """Add `weights` and its actions to the commands."""
-    parser = add_command(commands, "weights", "ACTION", "list, fetch or verify networks")
+    parser = add_command(
+        commands, "weights", "ACTION", "list, fetch or verify networks; show their engines"
+    )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     listing = add_command(
@@ -40,6 +43,22 @@ def add_weights_parser(commands: Commands) -> None:
     verify = add_command(actions, "verify", "[NAME …]", "compare the cached files with their hash")
     verify.add_argument("names", nargs="*", metavar="NAME")
     verify.set_defaults(func=run_verify)
+
+    engines = add_command(
+        actions,
+        "engines",
+        "",
+        "show the engines of this machine, and on which one each default network runs fastest",
+    )
+    engines.add_argument(
+        "--again",
+        action="store_true",
+        help="measure again, for instance where the machine was busy the first time",
+    )
+    engines.add_argument(
+        "--threads", type=parsing.positive, default=1, metavar="N", help="threads a network uses"
+    )
+    engines.set_defaults(func=run_engines)
 
     families = add_command(
         actions,
@@ -91,6 +110,21 @@ def run_verify(options: argparse.Namespace) -> int:
         print(f"{row.network.name}: {row.state}")
     corrupt = any(row.state == "corrupt" for row in rows)
     return WeightsError.exit_code if corrupt else 0
+
+
+def run_engines(options: argparse.Namespace) -> int:
+    """`faceveil weights engines`: what `--engine auto` chooses, and what it was chosen by."""
+    from faceveil.weights import catalogue
+    from faceveil.weights.engines import available_engines, processor
+    from faceveil.weights.session import Runtime
+
+    print(f"processor  {processor().name}\nengines    {', '.join(available_engines())}")
+    runtime = Runtime(threads=options.threads)
+    for name, choice in catalogue.default_engines(runtime, options.again).items():
+        print(f"{name}  {choice}")
+        if choice.milliseconds:
+            print(f"    cosine of the results in bfloat16 and float32: {choice.agreement:.4f}")
+    return 0
 
 
 def run_families(options: argparse.Namespace) -> int:

@@ -24,9 +24,11 @@ from faceveil.detect.pyramid import Pyramid
 from faceveil.detect.thorough import ThoroughCenterFace
 from faceveil.detect.union import PyramidDetector, UnionDetector
 from faceveil.errors import UsageError
-from faceveil.faces import LOW_SCORE, Floats, FrameFaces, Image, Kind, Models
+from faceveil.faces import FIRST_ENGINE, LOW_SCORE, Floats, FrameFaces, Image, Kind, Models
 
 if TYPE_CHECKING:
+    from faceveil.weights.manifest import Network
+    from faceveil.weights.session import Session
     from faceveil.weights.store import Located
 
 UNION, REKOGNITION = "union", "rekognition"
@@ -84,6 +86,8 @@ class FaceAnalyzer:
         Digest of weights and settings; by default of the names of the two only.
     also : sequence of AlsoDetector
         What detects objects of other kinds beside the faces.
+    engine : str
+        What runs the networks, as `Models` names it.
 
     Notes
     -----
@@ -96,6 +100,7 @@ class FaceAnalyzer:
         recognizer: Recognizer,
         digest: str | None = None,
         also: Sequence[AlsoDetector] = (),
+        engine: str = FIRST_ENGINE,
     ) -> None:
         self._also = tuple(also)
         self.detector = detector
@@ -107,6 +112,7 @@ class FaceAnalyzer:
             recognizer=recognizer.name,
             digest=digest or _digest(parts),
             accept_score=detector.accept_score,
+            engine=engine,
         )
 
     def __call__(self, image: Image) -> FrameFaces:
@@ -199,8 +205,10 @@ class AnalyzerOptions:
     centerface_scale : float, optional
         Size of the picture that CenterFace processes, 1 being full size; by default it follows
         min_face_size.
-    providers : tuple of str
-        onnxruntime's execution providers.
+    engine : str
+        What the networks run on (`faceveil weights engines` lists what this machine has); "auto" is
+        the environment's FACEVEIL_ENGINE, or where that is not set the fastest engine that detects
+        as well, which is measured once and remembered.
     threads : int
         Threads that one call of a network may use.
     accept_licence : bool
@@ -221,7 +229,7 @@ class AnalyzerOptions:
     thresholds: tuple[float, float, float] | None = None
     centerface_threshold: float | None = None
     centerface_scale: float | None = None
-    providers: tuple[str, ...] = ()
+    engine: str = "auto"
     threads: int = 1
     accept_licence: bool = False
     also: tuple[AlsoOptions, ...] = ()
@@ -269,18 +277,27 @@ class AnalyzerOptions:
         return default if self.centerface_threshold is None else self.centerface_threshold
 
 
-def build_analyzer(options: AnalyzerOptions = AnalyzerOptions()) -> FaceAnalyzer:
+def build_analyzer(
+    options: AnalyzerOptions = AnalyzerOptions(), concurrent: int | None = None
+) -> FaceAnalyzer:
     """Return an analyzer; its networks are fetched where they are not cached.
+
+    Parameters
+    ----------
+    options : AnalyzerOptions
+    concurrent : int, optional
+        How many threads will call it at the same time; by default as many as keep all cores busy.
 
     Raises
     ------
     UsageError
-        For an unknown network or provider.
+        For an unknown network, or an engine that this machine lacks.
     WeightsError
         Where weights are unavailable.
     LicenceError
         Where a licence must be accepted first.
     """
+    from faceveil.weights.session import Runtime, open_networks
     from faceveil.weights.store import locate
 
     several = {UNION: ("mtcnn", "centerface"), REKOGNITION: ()}
@@ -299,45 +316,70 @@ def build_analyzer(options: AnalyzerOptions = AnalyzerOptions()) -> FaceAnalyzer
     weights = [part.digest for part in (*detectors, *recognizers)]
     if also:
         settings.append([[part.digest, one.kind, one.accept] for part, one in also])
+    located = [*detectors, *recognizers, *(part for part, _ in also)]
+    runtime = Runtime(options.engine, options.threads, concurrent)
+    opened = [_Opened(*pair) for pair in zip(located, open_networks(located, runtime), strict=True)]
+    others = opened[len(detectors) + len(recognizers) :]
+    engines = [one.engine for one in opened]
     return FaceAnalyzer(
-        _detector_of(detectors, options),
-        _recognizer(recognizers[0], options) if recognizers else NoRecognizer(),
-        _digest([_RESULTS_VERSION, weights, settings]),
-        [_also_detector(part, one, options) for part, one in also],
+        _detector_of(opened[: len(detectors)], options),
+        _recognizer(opened[len(detectors)]) if recognizers else NoRecognizer(),
+        _digest([_RESULTS_VERSION, weights, settings, engines]),
+        [_also_detector(part, one, options) for part, (_, one) in zip(others, also, strict=True)],
+        _described(opened),
     )
 
 
-def _also_detector(located: Located, one: AlsoOptions, options: AnalyzerOptions) -> AlsoDetector:
-    from faceveil.weights.session import Runtime, open_session
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A network and its sessions by the name of the file; none where it needs no engine."""
 
-    network, kind = located.network, Kind.of(one.kind)
+    located: Located
+    sessions: dict[str, Session]
+
+    @property
+    def network(self) -> Network:
+        return self.located.network
+
+    @property
+    def engine(self) -> str:
+        """The engine of its sessions."""
+        return next((session.engine for session in self.sessions.values()), "")
+
+
+def _described(opened: list[_Opened]) -> str:
+    """The engine, or each network with its own where there are several."""
+    engines = {one.network.name: one.engine for one in opened if one.engine}
+    if len(set(engines.values())) > 1:
+        return ", ".join(f"{name} {engine}" for name, engine in engines.items())
+    return next(iter(engines.values()), FIRST_ENGINE)
+
+
+def _also_detector(opened: _Opened, one: AlsoOptions, options: AnalyzerOptions) -> AlsoDetector:
+    network, kind = opened.network, Kind.of(one.kind)
     if one.accept is not None:
         network = replace(network, thresholds={**network.thresholds, "accept": one.accept})
-    session = open_session(located.files["model"], Runtime(options.providers, options.threads))
+    session = opened.sessions["model"]
     return AlsoDetector(detector_of_family(network, session, options.min_face_size, one.kind), kind)
 
 
-def _detector_of(located: list[Located], options: AnalyzerOptions) -> Detector:
+def _detector_of(opened: list[_Opened], options: AnalyzerOptions) -> Detector:
     if options.detector == REKOGNITION:
         try:
             from faceveil.detect.rekognition import RekognitionDetector
         except ModuleNotFoundError as error:
             raise UsageError("Rekognition needs boto3: pip install 'faceveil[aws]'") from error
         return RekognitionDetector()
-    detectors = [_detector(part, options) for part in located]
+    detectors = [_detector(part, options) for part in opened]
     return UnionDetector(detectors) if options.detector == UNION else detectors[0]
 
 
-def _detector(located: Located, options: AnalyzerOptions) -> PyramidDetector:
-    from faceveil.weights.session import Runtime, open_session
-
-    network = located.network
+def _detector(opened: _Opened, options: AnalyzerOptions) -> PyramidDetector:
+    network, sessions = opened.network, opened.sessions
     if network.architecture == "dlib-hog":
         from faceveil.detect.dlib_hog import DlibHOG
 
-        return DlibHOG(located.files["landmarks"], options.min_face_size)
-    runtime = Runtime(options.providers, options.threads)
-    sessions = {key: open_session(path, runtime) for key, path in located.files.items()}
+        return DlibHOG(opened.located.files["landmarks"], options.min_face_size)
     if network.architecture == "mtcnn":
         stages = (sessions["pnet"], sessions["rnet"], sessions["onet"])
         networks = MTCNNNetworks(*stages, colour_order=network.colour_order)
@@ -361,15 +403,13 @@ def _detector(located: Located, options: AnalyzerOptions) -> PyramidDetector:
     return detector_of_family(network, sessions["model"], options.min_face_size)
 
 
-def _recognizer(located: Located, options: AnalyzerOptions) -> Recognizer:
-    from faceveil.weights.session import Runtime, open_session
-
-    network = located.network
+def _recognizer(opened: _Opened) -> Recognizer:
+    network = opened.network
     if network.architecture == "dlib-resnet":
         from faceveil.detect.dlib_resnet import DlibResNet
 
-        return DlibResNet(located.files["model"], network.feature_centre)
-    session = open_session(located.files["model"], Runtime(options.providers, options.threads))
+        return DlibResNet(opened.located.files["model"], network.feature_centre)
+    session = opened.sessions["model"]
     if network.architecture == "facenet":
         return FaceNet(network.name, session, network.feature_size or 0, network.batch_size)
     return ArcFace(

@@ -15,13 +15,16 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import onnx
 import orjson
 import platformdirs
 from filelock import FileLock
 
 from faceveil.errors import WeightsError
+
+if TYPE_CHECKING:
+    import onnx
 
 ENVIRONMENT_VARIABLE = "FACEVEIL_WEIGHTS"
 INDEX = "index.json"
@@ -41,7 +44,11 @@ def writable_folder() -> Path:
 
     Only this user can write to the private folder. Raises WeightsError where there is none.
     """
-    folder = weights_folder()
+    return writable_or_private(weights_folder())
+
+
+def writable_or_private(folder: Path) -> Path:
+    """Return a folder where it can be written, or a private one as `writable_folder` does."""
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
     if os.access(folder, os.W_OK):

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from faceveil.errors import UsageError, WeightsError
 from faceveil.weights.fetch import Progress
 from faceveil.weights.installed import checked_files, installed_files
 from faceveil.weights.manifest import INSTALLED, Network, load_manifest
 from faceveil.weights.store import Located, cache_entry, locate
+
+if TYPE_CHECKING:
+    from faceveil.weights.engine_choice import Choice
+    from faceveil.weights.session import Runtime
 
 ANALYZER_NETWORKS = ("mtcnn", "centerface", "arcface-mobilefacenet")
 """The networks of the default analyzer, here and in the server."""
@@ -71,6 +76,22 @@ def verify_networks(
     known = _all(networks)
     chosen = [_named(name, known) for name in names] or list(known.values())
     return [Row(network, _verified_state(network)) for network in chosen]
+
+
+def default_engines(runtime: Runtime, again: bool = False) -> dict[str, Choice]:
+    """Return the engine of each network of the default analyzer that is cached, by its name.
+
+    Nothing is fetched. What is not remembered is measured, with `again` all of it. Raises
+    UsageError for an engine that this machine lacks.
+    """
+    from faceveil.weights.engine_choice import choose_engine
+
+    known = load_manifest()
+    cached = [known[name] for name in ANALYZER_NETWORKS if _state(known[name]) == "cached"]
+    return {
+        network.name: choose_engine(locate(network.name, network.role), runtime, again)
+        for network in cached
+    }
 
 
 def _all(networks: Mapping[str, Network] | None) -> Mapping[str, Network]:

@@ -18,9 +18,6 @@ from faceveil.weights import (
 from faceveil.weights.manifest import Network
 from faceveil.weights.prelu import rewrite_prelu
 
-CONVERSION_VERSION = 1
-"""To be raised when a converter changes, so that files of an older one are made again."""
-
 UNCHANGED_FORMATS = (
     "scrfd-onnx",
     "retinaface-onnx",

@@ -71,6 +71,9 @@ class Network:
         What a detector of objects of several classes calls them; empty where its file does not.
     class_count : int
         Columns of a raw YOLO's output that are scores of classes.
+    bfloat16 : mapping of str to tuple of int
+        Of a network whose recall in bfloat16 was measured to be that in float32: the usual shape of
+        the input of each file. Empty for others.
     """
 
     name: str
@@ -94,6 +97,7 @@ class Network:
     extra: str | None = None
     class_names: tuple[str, ...] = ()
     class_count: int = 0
+    bfloat16: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def is_pinned(self) -> bool:
@@ -168,6 +172,7 @@ def _network(name: str, entry: dict[str, Any]) -> Network:
         thresholds={key: float(value) for key, value in entry.get("thresholds", {}).items()},
         feature_centre=tuple(float(value) for value in entry.get("feature_centre", ())),
         extra=_extra(kind, entry),
+        bfloat16={file: tuple(shape) for file, shape in entry.get("bfloat16", {}).items()},
     )
 
 

@@ -1,25 +1,20 @@
-"""Running ONNX files: the one place that imports onnxruntime."""
+"""Networks opened to be run, each on the engine that is named or chosen for it."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
-from faceveil.errors import UsageError, WeightsError
+from faceveil.resources import usable_cores
+from faceveil.weights.engines import AUTO, ONNXRUNTIME, OPENVINO, engine_named
 
-# onnxruntime reports its use to its maker unless this is set before it is loaded.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-import onnxruntime
-
-CPU = "CPUExecutionProvider"
-AUTOMATIC = ("CUDAExecutionProvider", "CoreMLExecutionProvider", CPU)
-QUIET = 4
+if TYPE_CHECKING:
+    from faceveil.weights.store import Located
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,105 +23,79 @@ class Runtime:
 
     Attributes
     ----------
-    providers : tuple of str
-        Names such as "cuda", "coreml", "cpu" (or onnxruntime's own), in order of preference; empty
-        means automatic.
+    engine : str
+        A name of `weights.engines`, or "auto".
     threads : int
         Threads that one call of a network may use.
+    concurrent : int, optional
+        How many calls may run at the same time; by default as many as keep all cores busy. More
+        wait for each other.
     """
 
-    providers: tuple[str, ...] = ()
+    engine: str = AUTO
     threads: int = 1
+    concurrent: int | None = None
 
 
-class Session:
+class Session(Protocol):
     """An open network. `run` may be called from several threads at once."""
 
-    def __init__(self, name: str, inner: onnxruntime.InferenceSession) -> None:
-        self._name = name
-        self._inner = inner
-        self.inputs: dict[str, tuple[int | str | None, ...]] = {
-            value.name: tuple(value.shape) for value in inner.get_inputs()
-        }
-        self.outputs: dict[str, tuple[int | str | None, ...]] = {
-            value.name: tuple(value.shape) for value in inner.get_outputs()
-        }
-        self.types: dict[str, str] = {value.name: value.type for value in inner.get_inputs()}
-        self.metadata: dict[str, str] = dict(inner.get_modelmeta().custom_metadata_map)
-        self.providers: tuple[str, ...] = tuple(inner.get_providers())
+    engine: str
+    inputs: dict[str, tuple[int | str | None, ...]]
+    outputs: dict[str, tuple[int | str | None, ...]]
 
     def run(
         self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] = ()
     ) -> list[NDArray[Any]]:
         """Return the named outputs, or all in the order of the file.
 
-        Raises WeightsError where onnxruntime cannot run the network.
+        Raises WeightsError where the engine cannot run the network.
         """
-        try:
-            results: list[NDArray[Any]] = self._inner.run(list(outputs) or None, dict(feeds))
-        except Exception as error:  # onnxruntime's exceptions share no base class but Exception
-            raise WeightsError(f"{self._name}: onnxruntime cannot run it: {error}") from error
-        return results
+        ...
 
 
 def open_session(path: Path, runtime: Runtime = Runtime()) -> Session:
-    """Open an ONNX file.
+    """Open an ONNX file: "auto" is onnxruntime, as nothing is known of the network.
 
-    Raises UsageError for a provider this machine lacks, WeightsError for a file that onnxruntime
+    Raises UsageError for an engine this machine lacks, WeightsError for a file that the engine
     cannot load.
     """
-    providers = choose_providers(runtime.providers)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = runtime.threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = QUIET
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    # waiting threads of one network would spin on the cores that the next one needs
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # a memory plan per input size pays only where all inputs have one size
-    options.enable_mem_pattern = False
-    if providers == [CPU]:
-        _register_shared_arena()
-        options.add_session_config_entry("session.use_env_allocators", "1")
-    try:
-        inner = onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # onnxruntime's exceptions share no base class but Exception
-        raise WeightsError(f"{path.name}: onnxruntime cannot load it: {error}") from error
-    if runtime.providers and inner.get_providers()[0] != providers[0]:
-        raise UsageError(
-            f"provider {runtime.providers[0]!r} is installed but does not start on this machine; "
-            "check its driver, or name another"
-        )
-    return Session(path.name, inner)
+    engine = ONNXRUNTIME if runtime.engine == AUTO else engine_named(runtime.engine)
+    if engine == OPENVINO:
+        from faceveil.weights.openvino_engine import open_on_openvino
+
+        concurrent = runtime.concurrent or max(1, usable_cores() // runtime.threads)
+        return open_on_openvino(path, runtime.threads, concurrent)
+    from faceveil.weights.onnxruntime_engine import open_on_onnxruntime
+
+    return open_on_onnxruntime(path, engine, runtime.threads)
 
 
-def choose_providers(names: Sequence[str]) -> list[str]:
-    """Return onnxruntime's names of the providers to use, best first."""
-    available = onnxruntime.get_available_providers()
-    if not names:
-        return [provider for provider in AUTOMATIC if provider in available]
-    by_short_name = {_short(provider): provider for provider in available}
-    chosen = [by_short_name.get(_short(name)) for name in names]
-    for name, provider in zip(names, chosen, strict=True):
-        if provider is None:
-            raise UsageError(
-                f"no provider {name!r} on this machine; available: {', '.join(by_short_name)}"
-            )
-    return [provider for provider in chosen if provider]
+def open_networks(networks: Sequence[Located], runtime: Runtime) -> list[dict[str, Session]]:
+    """Open all files of several networks at the same time.
 
+    "auto" is FACEVEIL_ENGINE, or where that is not set the fastest engine that detects as well,
+    network by network (`engine_choice`).
 
-@lru_cache(maxsize=1)
-def _register_shared_arena() -> None:
-    """One memory arena for the sessions of this process, instead of one each.
+    Returns
+    -------
+    list of dict
+        For each network its sessions by the name of the file; none for one that is not ONNX.
 
-    Networks run one after the other can use the same memory: half the peak, and no slower.
+    Raises
+    ------
+    UsageError, WeightsError
+        As `open_session` does.
     """
-    memory = onnxruntime.OrtMemoryInfo(
-        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
-    )
-    # all of onnxruntime's own defaults
-    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(0, -1, -1, -1))
+    with ThreadPoolExecutor(max(len(networks), 1)) as pool:
+        return list(pool.map(lambda located: _open_network(located, runtime), networks))
 
 
-def _short(provider: str) -> str:
-    return provider.lower().removesuffix("executionprovider")
+def _open_network(located: Located, runtime: Runtime) -> dict[str, Session]:
+    from faceveil.weights.engine_choice import choose_engine
+
+    files = {name: path for name, path in located.files.items() if path.suffix == ".onnx"}
+    if not files:
+        return {}
+    chosen = Runtime(choose_engine(located, runtime).engine, runtime.threads, runtime.concurrent)
+    return {name: open_session(path, chosen) for name, path in files.items()}

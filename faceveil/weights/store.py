@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import onnx
+from typing import TYPE_CHECKING
 
 from faceveil.errors import WeightsError
 from faceveil.weights.cache import CacheEntry, weights_folder, writable_folder
@@ -16,6 +15,11 @@ from faceveil.weights.installed import checked_files
 from faceveil.weights.manifest import INSTALLED, Network, load_manifest, network_named
 from faceveil.weights.pins import pinned, trusting
 
+if TYPE_CHECKING:
+    import onnx
+
+CONVERSION_VERSION = 1
+"""To be raised when a converter changes, so that files of an older one are made again."""
 DIGITS_IN_FOLDER_NAME = 16
 
 
@@ -101,8 +105,6 @@ def _user_entry(network: Network) -> CacheEntry:
 
 
 def _recipe(network: Network) -> str:
-    from faceveil.weights.convert import CONVERSION_VERSION
-
     parts = [network.format, str(CONVERSION_VERSION)]
     parts += [f"{member.file}={member.sha256}" for member in network.members]
     parts += [f"centre={value}" for value in network.feature_centre]

@@ -147,11 +147,12 @@ def _run(name: str, data: bytes) -> bytes:
 
 def main(arguments: list[str]) -> int:
     """Run the network of a path once and print its form: what the process does."""
-    from faceveil.weights.session import Runtime, open_session
+    from faceveil.weights.engines import ONNXRUNTIME
+    from faceveil.weights.onnxruntime_engine import open_on_onnxruntime
 
     _limit_memory(MEMORY_GIB << 30)
     try:
-        session = open_session(Path(arguments[0]), Runtime(("cpu",)))
+        session = open_on_onnxruntime(Path(arguments[0]), ONNXRUNTIME, 1)
         feeds = {key: _noise(session.types[key], shape) for key, shape in session.inputs.items()}
         results = session.run(feeds)
     except MemoryError:

@@ -145,7 +145,12 @@ class Container:
 def start_container(*options: str, memory: str = "1g", **variables: str) -> Iterator[Container]:
     """The image as SageMaker starts it, with a read-only root and a memory limit."""
     port = free_port()
-    variables |= {"SAGEMAKER_BIND_TO_PORT": str(port), "FACEVEIL_BIND_ADDRESS": HOST}
+    variables = {
+        "FACEVEIL_ENGINE": os.environ.get("FACEVEIL_ENGINE", "auto"),
+        **variables,
+        "SAGEMAKER_BIND_TO_PORT": str(port),
+        "FACEVEIL_BIND_ADDRESS": HOST,
+    }
     settings = [part for item in variables.items() for part in ("--env", "=".join(item))]
     name = run("podman", "run", "--detach", "--memory", memory, "--read-only",
                "--tmpfs", "/tmp:rw,size=64m", *options, *settings, IMAGE, "serve")  # fmt: skip

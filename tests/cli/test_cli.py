@@ -246,7 +246,7 @@ def test_boxes_are_drawn_instead_of_veils(video, tmp_path):
         (("veil", "{video}", "{out}/o.mp4", "--veil", "fog"), 2, "fog"),
         (("veil", "{video}", "{out}/o.mp4", "--detector", "nobody"), 2, "nobody"),
         (("veil", "{video}", "{out}/o.mp4", "--smoothing", "butter"), 2, "butter"),
-        (("veil", "{video}", "{out}/o.mp4", "--provider", "abacus"), 2, "abacus"),
+        (("veil", "{video}", "{out}/o.mp4", "--engine", "abacus"), 2, "abacus"),
         (
             ("veil", "{video}", "{out}/o.mp4", "--keep-at", "5:1,1"),
             3,

@@ -34,6 +34,15 @@ def test_without_credentials_aws_is_missing(capsys, monkeypatch, tmp_path):
     assert "no valid credentials" in capsys.readouterr().out
 
 
+def test_doctor_and_weights_name_the_engine_of_each_network(capsys):
+    assert main(["doctor"]) == 0
+    assert "engine of centerface: onnxruntime" in capsys.readouterr().out
+    assert main(["weights", "engines"]) == 0
+    said = capsys.readouterr().out
+    assert "engines    onnxruntime" in said
+    assert "centerface  onnxruntime" in said
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_has_a_script(shell, capsys):
     assert main(["completion", shell]) == 0

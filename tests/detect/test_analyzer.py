@@ -10,7 +10,9 @@ from faceveil.boxes import overlaps
 from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
 from faceveil.detect.detector import Detected
 from faceveil.errors import InputError, UsageError
-from faceveil.faces import FrameFaces
+from faceveil.faces import FrameFaces, Models
+from faceveil.weights.engine_choice import Choice
+from faceveil.weights.engines import ONNXRUNTIME, OPENVINO, available_engines
 
 OBAMA2, BIDEN, COLLINS, OBAMA = range(4)
 
@@ -119,7 +121,7 @@ def test_the_digest_follows_what_changes_results(analyzer):
         return build_analyzer(AnalyzerOptions(**options)).models.digest
 
     assert digest() == analyzer.models.digest
-    assert digest(threads=2, providers=("cpu",)) == digest()
+    assert digest(threads=2) == digest()
     different = [
         digest(),
         digest(detector="mtcnn"),
@@ -130,6 +132,31 @@ def test_the_digest_follows_what_changes_results(analyzer):
         digest(centerface_scale=0.5),
     ]
     assert len(set(different)) == len(different)
+
+
+def test_the_models_name_the_engine_and_another_precision_has_another_digest(analyzer):
+    """Detections in float32 and in bfloat16 are never mixed in one job."""
+    assert analyzer.models.engine == ONNXRUNTIME
+    assert Models.from_dict(analyzer.models.to_dict()) == analyzer.models
+    if OPENVINO not in available_engines():
+        pytest.skip("needs the extra `openvino` and a processor that multiplies bfloat16 by itself")
+    other = build_analyzer(AnalyzerOptions(engine=OPENVINO)).models
+    assert other.engine == OPENVINO
+    assert other.digest != analyzer.models.digest
+
+
+def test_networks_on_several_engines_are_named_one_by_one(monkeypatch, tmp_path):
+    if OPENVINO not in available_engines():
+        pytest.skip("needs the extra `openvino` and a processor that multiplies bfloat16 by itself")
+    monkeypatch.delenv("FACEVEIL_ENGINE")
+    monkeypatch.setattr(
+        "faceveil.weights.engine_choice.choose_engine",
+        lambda located, runtime: Choice(OPENVINO if located.network.bfloat16 else ONNXRUNTIME, {}),
+    )
+    models = build_analyzer().models
+    assert models.engine == (
+        "mtcnn onnxruntime, centerface openvino-bf16, arcface-mobilefacenet openvino-bf16"
+    )
 
 
 @pytest.mark.parametrize(

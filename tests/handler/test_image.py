@@ -9,6 +9,7 @@ import pytest
 from faceveil.aws.ecr import DOCKER_MANIFEST
 from faceveil.faces import FrameFaces
 from faceveil.media.pictures import read_picture
+from faceveil.weights.engines import processor
 from model.build import build as build_model
 from testkit.request_pictures import bad_bodies
 from testkit.servers import container
@@ -53,6 +54,15 @@ def test_it_answers_as_the_library_does(running, analyzer, portrait):
         assert answer.status == 200
         assert FrameFaces.from_json(answer.body).error is not None
     assert running.get("/execution-parameters").status == 200
+
+
+def test_it_runs_networks_on_the_fastest_engine_that_detects_as_well(image, portrait):
+    """And names it: the image brings OpenVINO, cut down to what runs the networks."""
+    with start_container(FACEVEIL_ENGINE="auto") as started:
+        started.wait_until_ready()
+        models = FrameFaces.from_json(started.post(portrait).body).models
+    assert models is not None
+    assert ("openvino-bf16" in models.engine) == processor().has_bfloat16
 
 
 def test_sagemaker_can_take_it(image):

@@ -1,4 +1,4 @@
-"""Sessions: the provider asked for or a clear refusal, and calls from several threads."""
+"""Sessions on onnxruntime: what they are of, and calls from several threads."""
 
 import os
 import subprocess
@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from faceveil.errors import UsageError, WeightsError
-from faceveil.weights.session import Runtime, choose_providers, open_session
+from faceveil.errors import WeightsError
+from faceveil.weights.session import Runtime, open_session
 
 
 @pytest.fixture
@@ -17,23 +17,6 @@ def path(tmp_path, recognizer_bytes):
     path = tmp_path / "net.onnx"
     path.write_bytes(recognizer_bytes)
     return path
-
-
-def test_automatic_ends_with_the_processor_and_never_leaves_the_machine():
-    chosen = choose_providers(())
-    assert chosen[-1] == "CPUExecutionProvider"
-    assert "AzureExecutionProvider" not in chosen
-
-
-def test_providers_by_short_or_full_name(path):
-    for name in ("cpu", "CPU", "CPUExecutionProvider"):
-        session = open_session(path, Runtime(providers=(name,)))
-        assert session.providers == ("CPUExecutionProvider",)
-
-
-def test_an_unknown_provider_lists_those_there_are(path):
-    with pytest.raises(UsageError, match=r"'abacus'.*available: .*cpu"):
-        open_session(path, Runtime(providers=("abacus", "cpu")))
 
 
 def test_a_file_that_is_no_network(tmp_path):
@@ -68,7 +51,7 @@ class Watch:
         if name == "onnxruntime":
             seen.append(os.environ.get("ORT_DISABLE_TELEMETRY"))
 sys.meta_path.insert(0, Watch())
-import faceveil.weights.session
+import faceveil.weights.onnxruntime_engine
 assert seen == ["1"], seen
 """
     environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}

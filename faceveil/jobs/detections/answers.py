@@ -167,7 +167,7 @@ class _Alike:
         if faces.models != first.models:
             raise InputError(
                 f"the detections of {name} come from {_described(faces)}, those of {first_name} "
-                f"from {_described(first)}: detect all frames with the same networks and settings"
+                f"from {_described(first)}: {_what_to_do(faces, first)}"
             )
         size, expected = (faces.width, faces.height), self._size or (first.width, first.height)
         if size != expected:
@@ -188,4 +188,14 @@ def _described(faces: FrameFaces) -> str:
     models = faces.models
     if models is None:
         return "networks that are not named"
-    return f"{models.detector} and {models.recognizer} ({models.digest})"
+    return f"{models.detector} and {models.recognizer} on {models.engine} ({models.digest})"
+
+
+def _what_to_do(faces: FrameFaces, first: FrameFaces) -> str:
+    """How to get detections that belong together."""
+    if faces.models and first.models and faces.models.engine != first.models.engine:
+        return (
+            "their precision differs; set FACEVEIL_ENGINE to one engine for all machines of the "
+            "job, such as onnxruntime, and detect all frames again"
+        )
+    return "detect all frames with the same networks and settings"

@@ -127,6 +127,7 @@ def test_no_detections_at_all_are_an_error():
         (answer(1, dataclasses.replace(MODELS, detector="mtcnn")), "mtcnn"),
         (answer(1, dataclasses.replace(MODELS, digest="sha256:" + "1" * 64)), "same networks"),
         (answer(1, dataclasses.replace(MODELS, accept_score=0.5)), "same networks"),
+        (answer(1, dataclasses.replace(MODELS, engine="openvino-bf16")), "set FACEVEIL_ENGINE"),
         (answer(1, size=(1280, 720)), "1280 x 720"),
         (answer(1, feature_size=9), "features of 9 numbers"),
     ],
