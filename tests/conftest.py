@@ -15,6 +15,7 @@ pytest_plugins = (
     "testkit.terraform_fixtures",
     "testkit.job_fixtures",
     "testkit.browser_fixtures",
+    "testkit.published",
 )
 
 # No test asserts a time: machines are busy, and hypothesis would by default.
