@@ -107,8 +107,7 @@ def check_room(path: Path, needed: int, what: str) -> None:
     OutputError
         Where less is free; the message says how much is needed and how much there is.
     """
-    real = Path(os.path.realpath(path))
-    folder = next((item for item in real.parents if item.is_dir()), real.parent)
+    folder = _folder_of(path)
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
@@ -118,6 +117,11 @@ def check_room(path: Path, needed: int, what: str) -> None:
             f"{path}: {what} needs about {in_words(needed)}, and {in_words(free)} are free in "
             f"{folder}; free space or choose another disk"
         )
+
+
+def on_one_disk(path: Path, other: Path) -> bool:
+    """Whether two files that will be written take the room of the same file system."""
+    return _folder_of(path).stat().st_dev == _folder_of(other).stat().st_dev
 
 
 def in_words(size: int) -> str:
@@ -178,6 +182,12 @@ def temporary_beside(path: Path) -> Path:
 def with_ending(path: Path, ending: str) -> Path:
     """Return `path` with `ending` behind its name, which is cut where it would be too long."""
     return path.with_name(_shortened(path.name, ending))
+
+
+def _folder_of(path: Path) -> Path:
+    """The folder a path lies in, or will lie in: the nearest one that is there."""
+    real = Path(os.path.realpath(path))
+    return next((item for item in real.parents if item.is_dir()), real.parent)
 
 
 def _shortened(name: str, ending: str) -> str:

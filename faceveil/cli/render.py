@@ -123,7 +123,9 @@ def run_render(options: argparse.Namespace) -> int:
     analysis.check_source(source.digest())
     encoding = encode_options_of(options)
     sink = open_sink(options.output, source, encoding, overwrite=options.overwrite)
-    matte = open_matte(options.matte, source, rate=encoding.rate) if options.matte else None
+    matte = None
+    if options.matte:
+        matte = open_matte(options.matte, source, rate=encoding.rate, output=sink)
     if options.features:
         features = read_features(analysis.sequences, analysis.source.digest, options.features)
         analysis = replace(analysis, sequences=features)

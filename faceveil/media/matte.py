@@ -24,7 +24,7 @@ from faceveil.errors import OutputError, UsageError
 from faceveil.media.containers import CONTAINERS
 from faceveil.media.decoded_frame import DecodedFrame
 from faceveil.media.encoders import Encoder
-from faceveil.media.frames import BT709, EncodeOptions, Frame, FrameSource
+from faceveil.media.frames import BT709, EncodeOptions, Frame, FrameSource, LocalSink
 from faceveil.media.layout import (
     LIMITED,
     ColourTags,
@@ -34,10 +34,11 @@ from faceveil.media.layout import (
     samples,
 )
 from faceveil.media.publish import check_destination, output_error, remove, replace_folder
+from faceveil.media.room import matte_bytes
 from faceveil.media.stored_frame import StoredFrame, frame_name
 from faceveil.media.video import VideoSource
 from faceveil.media.writer import VideoWriter, WritingPlan
-from faceveil.paths import temporary_beside
+from faceveil.paths import check_room, on_one_disk, temporary_beside
 
 Matte = NDArray[np.uint8]
 FRAMES_PER_SECOND = Fraction(25)
@@ -67,7 +68,11 @@ class MatteSink(Protocol):
 
 
 def open_matte(
-    path: Path | str, source: FrameSource, *, rate: Fraction = FRAMES_PER_SECOND
+    path: Path | str,
+    source: FrameSource,
+    *,
+    rate: Fraction = FRAMES_PER_SECOND,
+    output: LocalSink | None = None,
 ) -> MatteSink:
     """Return where mattes go: a .mov file, or a folder of PNG files.
 
@@ -80,18 +85,26 @@ def open_matte(
         The frames that the mattes belong to.
     rate
         Frames per second of a matte of pictures; that of a video has the times of its frames.
+    output
+        The output that is written at the same time, for which there has to be room, too.
 
     Raises
     ------
     UsageError
         When the extension is another, or pictures of different sizes would become a video.
     OutputError
-        When the place cannot be written to.
+        When the place cannot be written to, or has no room.
     """
     is_folder = str(path).endswith("/")
     path = Path(path)
     check_destination(path, source.path)
-    if is_folder or path.is_dir() or not path.suffix:
+    is_folder = is_folder or path.is_dir() or not path.suffix
+    needed = matte_bytes(source, is_video=not is_folder)
+    if output is not None and on_one_disk(path, output.path):
+        check_room(path, needed + output.needed, "the matte with the output")
+    else:
+        check_room(path, needed, "the matte")
+    if is_folder:
         return _MatteFolder(path)
     if path.suffix.lower() != ".mov":
         raise UsageError(
