@@ -290,9 +290,10 @@ def veil(
     clock = Clock()
     source = open_source(input, stills=stills, recursive=recursive, hwaccel=hwaccel)
     sink = open_sink(output, source, encode, overwrite=overwrite)
-    mattes = (
-        None if matte is None else open_matte(matte, source, rate=(encode or EncodeOptions()).rate)
-    )
+    mattes = None
+    if matte is not None:
+        rate = (encode or EncodeOptions()).rate
+        mattes = open_matte(matte, source, rate=rate, output=sink)
     decided = analyse_and_decide(
         source,
         request,

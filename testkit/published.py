@@ -1,11 +1,12 @@
 """A pytest plug-in that scans every picture and video that a test publishes ("nothing hidden").
 
-A test fails where a published file holds a picture that was not looked at: one anywhere in its bytes
-(`carving`), a thumbnail, more pages than frames were written, a second video, an attached picture,
-data, or anything behind its end.
+A test fails where a published file holds a picture that was not looked at: one anywhere in its
+bytes (`carving`), a thumbnail, more pages than frames were written, a second video, an attached
+picture, data, or anything behind its end.
 
-Copies of the files come from `programs/sitecustomize.py`, here and in every program that a test starts
-with the environment it has. Of what is written to S3, the files that this process encodes are scanned.
+Copies of the files come from `programs/sitecustomize.py`, here and in every program that a test
+starts with the environment it has. Of what goes to S3, the files that this process writes or has
+copied are scanned.
 """
 
 from __future__ import annotations
@@ -16,25 +17,32 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 from av.error import FFmpegError
+from av.stream import Disposition
+from botocore.exceptions import ClientError
 from PIL import ExifTags, Image
 
+from faceveil.aws.s3 import Listed, S3Location, WrittenObject
 from faceveil.media import s3_sink
 from faceveil.media.folder_sink import FolderSink
 from faceveil.media.frames import Frame
 from faceveil.media.picture_encode import Encoded
-from faceveil.media.stored_frame import frame_name
+from faceveil.media.stored_frame import encode_frame, frame_name
 from testkit.carving import Carved, carve
 from testkit.programs import sitecustomize
+from testkit.servers.processes import client
 
 PROGRAMS = Path(sitecustomize.__file__).parent
 _ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND\xae\x42\x60\x82", "GIF": b";"}
 _SUB_DIRECTORIES = 330  # of TIFF
+_LONGEST_TEXT = 500
+"""Bytes of a packet of data that may be the title of a chapter, or a time code."""
 _THUMBNAIL = b"thmb"  # how an item of AVIF and HEIC refers to what it is a thumbnail of
 
 
@@ -56,7 +64,7 @@ def hidden_in(content: bytes, pages: int | None = 1) -> list[str]:
     found = [str(item) for item in carve(content)]
     try:
         with av.open(io.BytesIO(content)) as container:
-            return found + [*_tracks(container)]
+            return [*found, *_tracks(container)]
     except FFmpegError:
         return found  # bytes that a test made up
 
@@ -94,14 +102,15 @@ def _is_a_page(item: Carved, picture: Image.Image) -> bool:
 
 
 def _tracks(container: Any) -> Iterator[str]:
-    videos = [stream for stream in container.streams.video]
+    videos = container.streams.video
     if len(videos) > 1:
         yield f"{len(videos)} videos"
-    if any("attached_pic" in str(stream.disposition) for stream in videos):
+    if any(stream.disposition & Disposition.attached_pic for stream in videos):
         yield "an attached picture"
-    for stream in container.streams.data:
-        if b"tmcd" not in stream.codec_context.codec_tag.encode():
-            yield "a track of data"
+    data = {stream.index for stream in container.streams.data}
+    for packet in container.demux():
+        if packet.stream_index in data and packet.size > _LONGEST_TEXT:
+            yield f"{packet.size} bytes of data"
 
 
 class Published:
@@ -112,10 +121,11 @@ class Published:
         self._known: set[bytes] = set()
         self._pages: Counter[tuple[Path, str]] = Counter()
         self._objects: list[tuple[str, bytes]] = []
+        self._copies: list[tuple[str, str]] = []
 
     def watch(self, patch: pytest.MonkeyPatch) -> None:
-        """Count the frames of each file in folders, and keep what is encoded for S3."""
-        write, encode = FolderSink.write, s3_sink.encode_frame
+        """Count the frames of each file in folders, and keep what goes to S3."""
+        write, encode, copy = FolderSink.write, encode_frame, S3Location.copy
 
         def counted(sink: FolderSink, frame: Frame, changed: bool) -> None:
             write(sink, frame, changed)
@@ -126,13 +136,27 @@ class Published:
             self._objects.append((frame_name(frame), encoded.content))
             return encoded
 
+        def copied(target: S3Location, source: S3Location, listed: Listed) -> WrittenObject:
+            stored = copy(target, source, listed)
+            self._copies.append((target.bucket, target.prefix + stored.name))
+            return stored
+
         patch.setattr(FolderSink, "write", counted)
+        patch.setattr(S3Location, "copy", copied)
         patch.setattr(s3_sink, "encode_frame", kept)
         patch.setenv(sitecustomize.FOLDER, str(self._folder))
         patch.setenv("PYTHONPATH", str(PROGRAMS), prepend=os.pathsep)
 
-    def scan(self) -> list[str]:
-        """What should not be in the files, each with the name of its file; they are forgotten."""
+    def scan(self, s3: Any = None) -> list[str]:
+        """What should not be in the files, each with the name of its file; they are forgotten.
+
+        s3: a client, which reads what S3 copied as long as it is there.
+        """
+        while self._copies:
+            bucket, key = self._copies.pop()
+            with suppress(ClientError):
+                content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+                self._objects.append((key, content))
         found = [*self._scan_files(), *self._scan_objects()]
         self._pages.clear()
         return found
@@ -173,8 +197,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_hidden(published: Published) -> Iterator[None]:
+def nothing_hidden(request: pytest.FixtureRequest, published: Published) -> Iterator[None]:
     """Fails a test that published a picture which was not looked at."""
+    uses_s3 = "s3_url" in request.fixturenames
+    s3 = client("s3", request.getfixturevalue("s3_url")) if uses_s3 else None
     yield
-    if found := published.scan():
+    if found := published.scan(s3):
         pytest.fail("published, but not looked at:\n" + "\n".join(found), pytrace=False)

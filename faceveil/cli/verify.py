@@ -128,7 +128,9 @@ def run_verify(options: argparse.Namespace) -> int:
     )
     analysis = read_analysis(options.analysis)
     is_stills = analysis.source.kind == "stills"
-    output = open_source(options.output, stills=is_stills, recursive=is_stills, gaps=True)
+    output = open_source(
+        options.output, stills=is_stills, recursive=is_stills, hwaccel=options.hwaccel, gaps=True
+    )
     original = _original(analysis, options)
     if options.features:
         features = read_features(analysis.sequences, analysis.source.digest, options.features)

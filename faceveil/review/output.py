@@ -97,15 +97,19 @@ class Outputs:
         target = self._free(self._target)
         report = self._free(with_ending(target, ".report.json"))
         matte_path = self._free(target.with_name(f"{target.stem}.matte.mov")) if matte else None
+        sink = open_sink(target, review.source, overwrite=target in self._written)
+        mattes = None
+        if matte_path is not None:
+            mattes = open_matte(matte_path, review.source, output=sink)
         rendered = render(
             review.source,
             review.analysis,
-            open_sink(target, review.source, overwrite=target in self._written),
+            sink,
             review.style,
             corrections=version.corrections,
             report=report,
             reviewer=review.reviewer or None,
-            matte=None if matte_path is None else open_matte(matte_path, review.source),
+            matte=mattes,
             progress=task,
             check=False,
         )

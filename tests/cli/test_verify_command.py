@@ -152,6 +152,23 @@ def test_folders_are_verified_too(stills, clip, tmp_path, monkeypatch):
     assert len(names(tmp_path / "bad.unverified")) == COUNT
 
 
+def test_pictures_of_sub_folders_are_verified_too(clip, tmp_path, capsys):
+    write_frames(clip, tmp_path / "in" / "day 1")
+    write_frames(clip, tmp_path / "in" / "day 2")
+    kept = [path for path in sorted((tmp_path / "in").rglob("*.png")) if path.stem[-1] in "15"]
+    for path in set((tmp_path / "in").rglob("*.png")) - set(kept):
+        path.unlink()
+    analysis, more = tmp_path / "a.json", ("--stills", "--recursive")
+    assert run("veil", tmp_path / "in", tmp_path / "out", *more, "--analysis", analysis) == 0
+    words = ("verify", tmp_path / "out", analysis, "--input", tmp_path / "in", "--recursive")
+    assert run(*words) == 0
+    bared = kept[-1].relative_to(tmp_path / "in")
+    (tmp_path / "out" / bared).write_bytes(kept[-1].read_bytes())
+    assert run(*words) == 4
+    assert f"on 1 of {len(kept)} frames" in capsys.readouterr().err
+    assert run(*words[:-1]) == 3, "without --recursive the input is another"
+
+
 def test_pictures_made_into_a_video_are_compared_with_the_pictures(clip, tmp_path, monkeypatch):
     write_frames(clip, tmp_path / "in")
     assert run("veil", tmp_path / "in", tmp_path / "o.mp4") == 0
@@ -214,6 +231,12 @@ def test_the_command_recognises_people_without_the_input(video, analysis, tmp_pa
         (("verify", "{video}", "{analysis}", "--input", "{other}"), 3, "another input"),
         (("verify", "{other}", "{analysis}"), 3, "frames can be read"),
         (("verify", "{video}", "{analysis}", "--veil", "fog"), 2, "fog"),
+        (("verify", "{video}", "{analysis}", "--hwaccel", "abacus"), 2, "none of this build's"),
+        (
+            ("verify", "{video}", "{analysis}", "--input", "{other}", "--hwaccel", "x"),
+            2,
+            "none of this build's",
+        ),
     ],
 )
 def test_what_cannot_be_verified_is_said(words, code, message, video, analysis, tmp_path, capsys):

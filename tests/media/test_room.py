@@ -13,7 +13,9 @@ from faceveil.errors import OutputError
 from faceveil.media import folder_sink, video_sink
 from faceveil.media.folder import FolderSource
 from faceveil.media.frames import EncodeOptions
+from faceveil.media.matte import open_matte
 from faceveil.media.open import open_sink, open_source
+from faceveil.media.room import matte_bytes
 from faceveil.media.video import VideoSource
 from testkit.clips import make_clip, write_frames, write_video
 from testkit.made_media import frame_times, make_video
@@ -41,6 +43,15 @@ def disk_of(tmp_path):
     yield make
     for disk in made:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.fixture
+def read_only(disk_of):
+    """A folder of a disk that is mounted read-only: root may write to every other."""
+    disk = disk_of(1100)
+    (disk / "o").mkdir()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    return disk
 
 
 @pytest.fixture
@@ -85,10 +96,37 @@ def test_pictures_need_as_much_as_they_take_now(clip, tmp_path):
     assert sink.needed == (tmp_path / "a.png").stat().st_size
 
 
-def test_what_does_not_fit_is_refused_before_any_work(clip, video, tmp_path, disk_of, capsys):
+@pytest.mark.parametrize("name", ["m.mov", "m/"])
+def test_mattes_take_more_than_is_asked_for_and_not_nothing(name, video, tmp_path):
+    source = open_source(video)
+    with open_matte(f"{tmp_path}/{name}", source) as sink:
+        for frame in source:
+            sink.write(frame, np.zeros((frame.height, frame.width), np.uint8))
+    target = tmp_path / name
+    files = target.iterdir() if target.is_dir() else [target]
+    written = sum(path.stat().st_size for path in files)
+    assert written / 10 < matte_bytes(source, is_video=not target.is_dir()) < written
+
+
+def test_room_for_mattes_is_asked_for_together_with_the_output(video, tmp_path, disk_of):
+    """Each alone fits, the video and its matte do not."""
+    disk, source = disk_of(1100), open_source(video)
+    output = open_sink(disk / "o.mp4", source)
+    output.needed = 1_090_000
+    open_matte(disk / "m.mov", source)
+    open_matte(tmp_path / "m.mov", source, output=output)
+    with pytest.raises(OutputError, match=r"the matte with the output needs about 1\.1 MB"):
+        open_matte(disk / "m.mov", source, output=output)
+
+
+def test_what_does_not_fit_is_refused_before_any_work(
+    clip, video, tmp_path, disk_of, capsys, monkeypatch
+):
     disk = disk_of(1100)
     write_frames(clip, tmp_path / "frames")
+    monkeypatch.setattr("faceveil.media.matte.matte_bytes", lambda *_, **__: 2_000_000)
     cases = [
+        (video, tmp_path / "o.mp4", ("--matte", disk / "m.mov")),
         (video, disk / "o.mov", ("--codec", "prores")),
         (video, f"{disk}/o/", ()),
         (tmp_path / "frames", f"{disk}/p/", ()),
@@ -101,6 +139,32 @@ def test_what_does_not_fit_is_refused_before_any_work(clip, video, tmp_path, dis
         assert "1.1 MB are free" in said
         assert "people" not in said
     assert list(disk.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "more"),
+    [
+        ("o.mp4", ()),
+        ("o/", ()),
+        ("new/", ()),
+        ("-", ("--report", "r.json")),
+        ("-", ("--analysis", "a.json")),
+        ("-", ("--matte", "m.mov")),
+        ("-", ("--contact-sheet", "c.png")),
+        ("-", ("--crops", "crops")),
+    ],
+)
+def test_a_disk_that_is_read_only_is_told_before_any_work(
+    target, more, video, read_only, tmp_path, capsys
+):
+    output = tmp_path / "o.mp4" if target == "-" else f"{read_only}/{target}"
+    more = [word if word.startswith("--") else read_only / word for word in more]
+    words = ("veil", video, output, "--detector", "mtcnn", *more)
+    assert main([*map(str, words)]) == 5
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(read_only) in line
+    assert "may not be written" in line or "read-only" in line.lower()
+    assert list(tmp_path.glob("*.mp4")) == [video]
 
 
 @pytest.mark.parametrize("target", ["o.mkv", "o/"])

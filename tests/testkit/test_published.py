@@ -6,8 +6,8 @@ import sys
 
 import av
 import pytest
-from PIL import Image
 
+from faceveil.aws.s3 import S3Location
 from faceveil.files import replace_file
 from faceveil.media import folder_sink
 from faceveil.media.containers import CONTAINERS
@@ -68,7 +68,7 @@ def test_what_a_video_holds_beside_its_frames_is_found(what, tmp_path):
 
 
 def test_the_names_that_are_scanned_are_all_that_are_written():
-    assert {*SUFFIXES, *CONTAINERS} == sitecustomize.SUFFIXES
+    assert {*SUFFIXES, *CONTAINERS} == {*sitecustomize.SUFFIXES}
 
 
 def test_a_file_that_appears_under_its_name_is_scanned(published, tmp_path):
@@ -104,3 +104,12 @@ def test_a_picture_of_which_only_the_first_page_was_looked_at_is_found(
         for frame in source:
             sink.write(frame, changed=False)
     assert published.scan() == [f"{tmp_path}/out/a.png: 2 pictures, of which 1 were looked at"]
+
+
+def test_what_s3_copied_is_scanned(published, s3, busy_bucket, prefix):
+    """It was copied without being downloaded, so the scan downloads it."""
+    place = S3Location.open(prefix, s3.meta.endpoint_url)
+    place.folder("in").write("a.jpg", LADEN["movie behind.jpg"]())
+    listed = place.folder("in").find("a.jpg")
+    place.folder("out").copy(place.folder("in"), listed)
+    assert any("/out/a.jpg in S3: movie at" in found for found in published.scan(s3))
