@@ -23,6 +23,8 @@ NAME_BYTES = 255
 LEAST_ROOM = 1_000_000
 """Free bytes without which no output is started."""
 _LONGEST_SUFFIX = 32
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_PATTERN = re.compile(r"%\d*d|[*?]")
 _S3 = re.compile(r"s3:/+(?=[^/])")  # pathlib makes one slash of the two in s3://
 
 
@@ -119,6 +121,18 @@ def check_room(path: Path, needed: int, what: str) -> None:
         )
 
 
+def missing(path: Path) -> InputError:
+    """The error for an input that is not there, with advice where its name is no path."""
+    advice = ""
+    if _ADDRESS.match(str(path)):
+        advice = "; addresses are not read: download it, or pipe it in and name `-`"
+    elif _PATTERN.search(path.name):
+        advice = f"; patterns are not read: name the folder of the pictures, {path.parent}/"
+    elif str(path).startswith("~"):
+        advice = "; the shell did not replace the ~: write out the folder"
+    return InputError(f"{path}: there is no such file or folder{advice}")
+
+
 def on_one_disk(path: Path, other: Path) -> bool:
     """Whether two files that will be written take the room of the same file system."""
     return _folder_of(path).stat().st_dev == _folder_of(other).stat().st_dev
@@ -202,7 +216,7 @@ def _check_readable(path: Path) -> None:
         path.stat()
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            raise InputError(f"{path}: there is no such file or folder") from error
+            raise missing(path) from error
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if not os.access(path, os.R_OK):
         raise InputError(f"{path}: cannot be read (permission denied)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -55,7 +56,7 @@ def works_of(inputs: Iterable[Path], folder: Path) -> list[Work]:
     for file in files:
         beside = names | {item.name for item in _videos(file.parent)}
         work = Work(file, folder / output_name(file, beside, folder))
-        if file.resolve() == Path(work.output).resolve():
+        if os.path.realpath(file) == os.path.realpath(work.output):
             raise UsageError(f"{folder}: the outputs need another folder than the inputs")
         if work.output in works:
             raise UsageError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -281,7 +282,7 @@ def _open_inbox(path: Path, output: Path) -> Inbox:
         return _Prefix(address, output / INCOMING)
     if not path.is_dir():
         raise InputError(f"{path}: there is no such folder")
-    if path.resolve() == output.resolve():
+    if os.path.realpath(path) == os.path.realpath(output):
         raise UsageError(f"{output}: the outputs need another folder than the inputs")
     return _Folder(path, output)
 

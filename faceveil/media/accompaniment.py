@@ -128,6 +128,9 @@ class Planner:
         if stream.codec_context is None:
             self._losses.append(Loss(name, "this build of FFmpeg does not know its codec"))
             return None
+        if isinstance(stream, SubtitleStream) and not is_text(stream):
+            self._losses.append(Loss(name, "its subtitles are pictures, which are not looked at"))
+            return None
         must_encode = stream.type == "audio" and self._options.audio == "encode"
         if not must_encode and self._can_copy(stream):
             return Choice()
@@ -163,7 +166,7 @@ class Planner:
 
     def _text(self, stream: SubtitleStream) -> str | None:
         name, text = describe(stream), self._container.text
-        if text is None or not is_text(stream) or not self._accepts(stream, Choice(text)):
+        if text is None or not self._accepts(stream, Choice(text)):
             advice = "" if self._container.has_attachments else "; a .mkv file may"
             self._losses.append(Loss(name, f"{self._kind} cannot hold it{advice}"))
             return None

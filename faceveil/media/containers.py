@@ -50,7 +50,7 @@ _MOV = Container("mov", ("h264", "hevc", "prores"), "aac", "pcm", "mov_text")
 _MKV = Container("matroska", ("h264", "hevc", "av1", "prores"), "aac", "flac", "srt", True)
 _WEBM = Container("webm", ("av1",), "libopus", "libopus", "webvtt")
 _TS_SOUND = ("aac", "aac_latm", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "s302m", "opus")
-_TS_SUBTITLES = ("dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle", "hdmv_text_subtitle")
+_TS_SUBTITLES = ("dvb_teletext", "hdmv_text_subtitle")
 _TS = Container(  # whose muxer takes anything, as private data that nothing plays
     "mpegts", ("h264", "hevc"), "aac", "aac", None, copied=frozenset(_TS_SOUND + _TS_SUBTITLES)
 )
@@ -86,4 +86,7 @@ def container_of(path: Path) -> Container:
         raise UsageError(
             f"{path}: {path.suffix} files are read but not written; name a .mp4 or .mkv file"
         )
-    raise UsageError(f"{path}: a video is written as one of {', '.join(CONTAINERS)}")
+    raise UsageError(
+        f"{path}: a video is written as one of {', '.join(CONTAINERS)}; a folder of pictures ends "
+        "in a slash"
+    )

@@ -13,6 +13,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
+from PIL import Image as PillowImage
 
 from faceveil.errors import InputError, UsageError
 
@@ -74,6 +75,8 @@ def open_input(path: Path, hwaccel: str | None = None) -> InputContainer:
             hwaccel=accelerator,
         )
     except (FFmpegError, OSError) as error:
+        if kind := _kind_of_picture(path):
+            raise InputError(f"{path}: is no video but a {kind} picture: save it as PNG") from error
         raise InputError(
             f"{path}: cannot be opened as a video ({error.strerror}); is it one, and whole?"
         ) from error
@@ -101,6 +104,15 @@ def _refuse_other_files(path: Path) -> None:
     for mark, kind in _NO_VIDEOS.items():
         if head.startswith(mark):
             raise InputError(f"{path}: is no video but {kind}")
+
+
+def _kind_of_picture(path: Path) -> str | None:
+    """What Pillow calls the format of a picture; None for any other file."""
+    try:
+        with PillowImage.open(path) as picture:
+            return picture.format
+    except (OSError, ValueError, PillowImage.DecompressionBombError):
+        return None
 
 
 def _is_raw_mjpeg(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,6 +27,9 @@ _PLANAR = [
 ]
 _DEVICE_FORMATS = {"nv12": "yuv420p", "p010le": "yuv420p10le"}
 """What encoders of devices take, and the planar format it is as good as."""
+
+# SVT-AV1 prints its settings for every video otherwise; 1 is errors alone.
+os.environ.setdefault("SVT_LOG", "1")
 
 _SVT_PRESETS = dict(zip(PRESETS, (12, 10, 9, 8, 7, 6, 5, 4, 3), strict=True))
 _WORST_CRF, _WORST_AV1_CRF = 51, 63

@@ -10,7 +10,7 @@ import os
 import re
 from pathlib import Path
 
-from faceveil.errors import InputError, UsageError
+from faceveil.errors import UsageError
 from faceveil.media.containers import CONTAINERS, container_of
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
@@ -20,6 +20,7 @@ from faceveil.media.publish import check_destination
 from faceveil.media.single_picture import SinglePictureSink, is_picture
 from faceveil.media.video import VideoSource
 from faceveil.media.video_sink import VideoSink
+from faceveil.paths import missing
 
 _S3 = re.compile(r"s3:/+(?=[^/])")  # pathlib makes one slash of the two in s3://
 
@@ -62,7 +63,7 @@ def open_source(
         return _open_s3(_S3.sub("s3://", str(path), count=1))
     is_pipe = str(path) == PIPE
     if not is_pipe and not path.exists():
-        raise InputError(f"{path}: there is no such file or folder")
+        raise missing(path)
     if path.is_dir():
         return FolderSource(path, stills, recursive=recursive, gaps=gaps)
     if is_picture(path):

@@ -20,8 +20,8 @@ def check_destination(path: Path, source: Path) -> None:
 
     Raises UsageError or OutputError.
     """
-    target = path.resolve()
-    origin = source.resolve()
+    target = Path(os.path.realpath(path))  # unlike `resolve` without an error for a link to itself
+    origin = Path(os.path.realpath(source))
     same = path.exists() and source.exists() and path.samefile(source)
     if same or target == origin:
         raise UsageError(f"{path}: this is the input; the output is never written onto the input")

@@ -23,9 +23,14 @@ STYLED = ("ass", "ssa")
 """Codecs of subtitles whose fonts, colours and places the others do not hold."""
 
 
+_TEXT_WITHOUT_DECODER = ("dvb_teletext", "hdmv_text_subtitle")
+
+
 def is_text(stream: SubtitleStream) -> bool:
     """Whether the subtitles are text, not pictures of it."""
     context = stream.codec_context
+    if context.name in _TEXT_WITHOUT_DECODER:
+        return True
     try:
         context.open(strict=False)
     except (FFmpegError, ValueError):

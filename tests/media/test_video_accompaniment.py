@@ -172,6 +172,21 @@ def test_subtitles_that_are_shown_together_all_stay(tmp_path, suffix):
     assert [item for item in texts(target) if item[1]] == joined
 
 
+@pytest.mark.parametrize(
+    ("codec", "before"),
+    [("hdmv_pgs_subtitle", ".mkv"), ("dvb_subtitle", ".ts"), ("dvd_subtitle", ".mkv")],
+)
+@pytest.mark.parametrize("suffix", [".mkv", ".ts"])
+def test_subtitles_that_are_pictures_are_left_out_and_named(tmp_path, codec, before, suffix):
+    """They may show anything, and were copied without being looked at."""
+    path, target = tmp_path / f"in{before}", tmp_path / f"out{suffix}"
+    make_video(path, range(25), subtitles=codec)
+    assert "subtitle" in [kind for kind, _ in kinds_in(path)]
+    losses = pass_through(path, target)
+    assert kinds_in(target) == [("video", "h264")]
+    assert named(losses, "subtitle track 1", "pictures, which are not looked at")
+
+
 def test_what_holds_no_subtitles_names_them(tmp_path):
     make_video(tmp_path / "in.mkv", range(25), subtitles="subrip")
     losses = pass_through(tmp_path / "in.mkv", tmp_path / "out.ts")

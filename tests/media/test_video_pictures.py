@@ -182,11 +182,12 @@ def test_a_device_that_is_not_there_is_named(tmp_path):
         open_source(tmp_path / "in.mp4", hwaccel="cuda")
 
 
-def test_every_software_encoder_makes_a_video(tmp_path):
+def test_every_software_encoder_makes_a_video(tmp_path, capfd):
     make_video(tmp_path / "in.mp4", range(12), audio=("aac",))
     for codec, suffix in (("h264", ".mp4"), ("hevc", ".mov"), ("av1", ".webm"), ("prores", ".mov")):
         target = tmp_path / f"{codec}{suffix}"
         pass_through(tmp_path / "in.mp4", target, codec=codec)
         assert [number_of(frame.rgb()) for frame in VideoSource(target)] == list(range(12))
+    assert "Svt" not in capfd.readouterr().err, "it printed 40 lines for every video"
     with av.open(str(tmp_path / "hevc.mov")) as container:
         assert container.streams.video[0].codec_context.codec_tag == "hvc1"
