@@ -145,3 +145,43 @@ def test_what_cannot_be_is_refused_before_any_work(
 def test_a_picture_on_standard_input_is_told_without_the_name_of_a_temporary_file(photo):
     with pytest.raises(InputError, match=r"^standard input: is no video but a JPEG picture"):
         PipedSource(photo.open("rb"))
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("https://example.org/talk.mp4", "addresses are not read: download it"),
+        ("file:///talk.mp4", "addresses are not read"),
+        ("frames/img%04d.png", "name the folder of the pictures, frames/"),
+        ("frames/*.png", "name the folder of the pictures, frames/"),
+        ("~/talk.mp4", "the shell did not replace the ~"),
+    ],
+)
+def test_a_name_that_is_no_path_is_told_what_to_do(name, advice, tmp_path, capsys):
+    """As FFmpeg is given its inputs; the answer was that there is no such file."""
+    assert veil(name, tmp_path / "o.mp4") == 3
+    assert advice in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["ppm", "tga", "ico"])
+def test_a_picture_of_a_format_that_is_not_read_is_told_as_such(suffix, photo, tmp_path, capsys):
+    path = tmp_path / f"a.{suffix}"
+    Image.open(photo).save(path)
+    assert veil(path, tmp_path / f"o.{suffix}") == 3
+    assert "picture: save it as PNG" in capsys.readouterr().err
+
+
+def test_an_output_that_is_a_link_to_itself_is_replaced(clip, tmp_path):
+    """It was an error that is not ours."""
+    write_video(clip, tmp_path / "v.mp4")
+    (tmp_path / "o.mp4").symlink_to("o.mp4")
+    assert veil(tmp_path / "v.mp4", tmp_path / "o.mp4") == 5
+    assert veil(tmp_path / "v.mp4", tmp_path / "o.mp4", "--overwrite") == 0
+    assert (tmp_path / "o.mp4").is_file()
+
+
+def test_a_folder_with_a_point_in_its_name_is_told_how_to_name_it(clip, tmp_path, capsys):
+    write_frames(clip, tmp_path / "in")
+    assert veil(tmp_path / "in", tmp_path / "out.v2") == 2
+    assert "a folder of pictures ends in a slash" in capsys.readouterr().err
+    assert veil(tmp_path / "in", f"{tmp_path}/out.v2/") == 0
