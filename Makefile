@@ -19,10 +19,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-# The page of `faceveil review`, built by the node that a wheel of the development extra brings.
+# The pages of `faceveil review` and `faceveil live`, built by the node that a wheel of the development extra brings.
 page: $(PAGE)
 
-$(PAGE): web/build.mjs web/package.json $(wildcard web/src/*) $(MODULES)
+$(PAGE): web/build.mjs web/package.json $(wildcard web/src/*) $(wildcard web/src/live/*) $(MODULES)
 	$(NPM) run build
 
 $(MODULES): web/package-lock.json web/.npmrc | $(READY)
@@ -71,5 +71,5 @@ lock: $(READY)
 	  --allow-unsafe --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) build web/node_modules faceveil/review/static .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build web/node_modules faceveil/review/static faceveil/live/static .mypy_cache .ruff_cache .pytest_cache
 	rm -f demo/*.mp4 demo/*.png demo/*.jpg

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import threading
+import webbrowser
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +28,11 @@ from faceveil.errors import UsageError
 if TYPE_CHECKING:
     from faceveil.detect.analyzer import AnalyzerOptions
     from faceveil.identity.select import Selection
+    from faceveil.live.choices import Choices
+    from faceveil.live.options import LiveOptions
+    from faceveil.live.page import Page
+
+Tell = Callable[[dict[str, float]], None]
 
 DESCRIPTION = """\
 Veil a stream as it happens: each frame leaves after a short delay, veiled, or it does not leave.
@@ -35,6 +43,8 @@ Veil a stream as it happens: each frame leaves after a short delay, veiled, or i
   faceveil live talk.mp4 hls/ --keep-foreground         a file at its own pace, as an HLS folder
   faceveil live rtmp://0.0.0.0/live/key out.mkv --listen   what OBS sends here
   faceveil live 0 virtual-camera                        for OBS, Zoom and Teams
+  faceveil live talk.mp4 --page                         a page on this machine: a click on a face
+                                                        keeps or veils its person
 
 Everyone is veiled, unless --keep or --keep-foreground leaves someone visible. Within the delay a
 face that is found late is still veiled in the frames before. A frame that is not ready when it is
@@ -49,7 +59,7 @@ Stop with Ctrl-C or SIGTERM: the output is then completed, and the exit code is 
 def add_live_parser(commands: Commands) -> None:
     """Add `live` to the commands."""
     parser = add_command(
-        commands, "live", "SOURCE SINK", "veil a stream as it happens", DESCRIPTION
+        commands, "live", "SOURCE [SINK]", "veil a stream as it happens", DESCRIPTION
     )
     parser.add_argument(
         "source",
@@ -60,15 +70,39 @@ def add_live_parser(commands: Commands) -> None:
     parser.add_argument(
         "sink",
         metavar="SINK",
+        nargs="?",
         help="an address (rtmp, rtsp, srt, udp, tcp), a file (.mp4, .mov, .mkv, .ts) that survives "
-        "a crash, a folder with a slash at its end (HLS), or virtual-camera",
+        "a crash, a folder with a slash at its end (HLS), or virtual-camera; with --page it may be "
+        "left out",
     )
+    _add_page(parser)
     _add_stream(parser)
     _add_people(parser)
     add_style(parser.add_argument_group("veils"))
     add_networks(parser)
     add_progress(parser)
     parser.set_defaults(func=run_live, profile=None)
+
+
+def _add_page(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("page")
+    group.add_argument(
+        "--page",
+        action="store_true",
+        help="show the veiled stream on a page of this machine, where a click on a face keeps or "
+        "veils its person",
+    )
+    group.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="the address to listen on (default: this machine only). Pictures travel unencrypted: "
+        "name another one inside a network that you trust only",
+    )
+    group.add_argument("--port", type=int, default=0, help="the port (default: a free one)")
+    group.add_argument(
+        "--no-browser", action="store_true", help="print the address, open no browser"
+    )
 
 
 def _add_stream(parser: argparse.ArgumentParser) -> None:
@@ -141,17 +175,56 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
 
 def run_live(options: argparse.Namespace) -> int:
     """`faceveil live`. Returns 0 at the end of a file, and when it is stopped."""
-    from faceveil.cli.options import given, style_of
+    from faceveil.cli.options import given
     from faceveil.detect.analyzer import build_analyzer
+    from faceveil.live.choices import Choices
     from faceveil.live.metrics import Metrics, MetricsServer
-    from faceveil.live.options import LiveOptions
+    from faceveil.live.page_sink import BothSinks
     from faceveil.live.run import LiveRun
     from faceveil.live.sinks import SinkOptions, open_sink
     from faceveil.live.sources import LiveSource, SourceOptions
 
-    _check_apart(options.source, options.sink)
+    if options.sink is None and not options.page:
+        raise UsageError("name where the stream goes, or add --page to look at it here")
+    if options.sink is not None:
+        _check_apart(options.source, options.sink)
     networks = _networks_of(options)
-    live = LiveOptions(
+    hears = options.audio == "keep"
+    source = LiveSource(options.source, SourceOptions(options.loop, options.listen, hears))
+    encoding = SinkOptions(overwrite=options.overwrite, **given(options, "bitrate", "preset"))
+    sink = None if options.sink is None else open_sink(options.sink, encoding)
+    selection = _selection_of(options, networks)
+    metrics, choices, tell = Metrics(), Choices(), _teller(options)
+    with ExitStack() as open_servers, suppress(KeyboardInterrupt):  # the way to end a stream
+        show = None
+        if options.page:
+            page = open_servers.enter_context(closing(_open_page(options, choices)))
+            sink = page.sink if sink is None else BothSinks(sink, page.sink)
+            tell, show = _telling_both(tell, page.tell), page.show
+        if options.metrics:
+            open_servers.enter_context(closing(MetricsServer(metrics, *options.metrics)))
+        assert sink is not None
+        LiveRun(
+            source,
+            sink,
+            partial(build_analyzer, networks),
+            _live_options_of(options),
+            selection,
+            metrics=metrics,
+            tell=tell,
+            choices=choices,
+            show=show,
+        ).run()
+    if not options.quiet and options.progress != "json":
+        print(f"\nfaceveil: {summary(metrics.values())}", file=sys.stderr)
+    return 0
+
+
+def _live_options_of(options: argparse.Namespace) -> LiveOptions:
+    from faceveil.cli.options import style_of
+    from faceveil.live.options import LiveOptions
+
+    return LiveOptions(
         delay=options.delay,
         on_overload=options.on_overload,
         forget=options.forget,
@@ -159,31 +232,19 @@ def run_live(options: argparse.Namespace) -> int:
         workers=options.workers,
         style=style_of(options),
     )
-    hears = options.audio == "keep"
-    source = LiveSource(options.source, SourceOptions(options.loop, options.listen, hears))
-    encoding = SinkOptions(overwrite=options.overwrite, **given(options, "bitrate", "preset"))
-    sink = open_sink(options.sink, encoding)
-    metrics = Metrics()
-    run = LiveRun(
-        source,
-        sink,
-        partial(build_analyzer, networks),
-        live,
-        _selection_of(options, networks),
-        metrics=metrics,
-        tell=_teller(options),
-    )
-    server = MetricsServer(metrics, *options.metrics) if options.metrics else None
-    try:
-        run.run()
-    except KeyboardInterrupt:
-        pass  # the way to end a stream
-    finally:
-        if server is not None:
-            server.close()
-    if not options.quiet and options.progress != "json":
-        print(f"\nfaceveil: {sink.name}: {summary(metrics.values())}", file=sys.stderr)
-    return 0
+
+
+def _open_page(options: argparse.Namespace, choices: Choices) -> Page:
+    from faceveil.live.page import Page
+    from faceveil.live.sources import shown
+
+    is_file = Path(options.source).is_file()
+    name = Path(options.source).name if is_file else shown(options.source)
+    page = Page(name, choices, host=options.host, port=options.port)
+    print(f"The stream is shown at {page.address}", file=sys.stderr, flush=True)
+    if not options.no_browser:
+        threading.Thread(target=webbrowser.open, args=(page.address,), daemon=True).start()
+    return page
 
 
 def _check_apart(source: str, sink: str) -> None:
@@ -213,7 +274,7 @@ def _selection_of(options: argparse.Namespace, networks: AnalyzerOptions) -> Sel
     return request.resolve(build_analyzer(networks) if request.photos else None, None)
 
 
-def _teller(options: argparse.Namespace) -> Callable[[Mapping[str, float]], None]:
+def _teller(options: argparse.Namespace) -> Tell:
     """What shows the state every second: a line on a terminal, or JSON."""
     if options.quiet or options.progress == "none":
         return lambda values: None
@@ -221,6 +282,14 @@ def _teller(options: argparse.Namespace) -> Callable[[Mapping[str, float]], None
         return lambda values: print(json.dumps(dict(values)), file=sys.stderr, flush=True)
     end = "\r" if sys.stderr.isatty() else "\n"
     return lambda values: print(f"{summary(values):<100}", end=end, file=sys.stderr, flush=True)
+
+
+def _telling_both(one: Tell, other: Tell) -> Tell:
+    def tell(values: dict[str, float]) -> None:
+        one(values)
+        other(values)
+
+    return tell
 
 
 def summary(values: Mapping[str, float]) -> str:

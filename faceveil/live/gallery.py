@@ -45,6 +45,11 @@ class Gallery:
     def __len__(self) -> int:
         return len(self._people)
 
+    @property
+    def people(self) -> frozenset[int]:
+        """The numbers of those who are remembered."""
+        return frozenset(self._people)
+
     def identify(
         self,
         sequences: Sequence[FaceSequence],

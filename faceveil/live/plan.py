@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.assure.coverage import check_coverage
-from faceveil.faces import FrameFaces, Ints
+from faceveil.faces import FaceSequence, FrameFaces, Ints
 from faceveil.finding import Found, connect
 from faceveil.identity.select import Selection, decide_sequences
+from faceveil.live.choices import Choices
 from faceveil.live.following import FollowMemory, WindowTracker
 from faceveil.live.foreground import Foreground
 from faceveil.live.gallery import Gallery
 from faceveil.live.options import LiveOptions
+from faceveil.live.scene import Decided, Scene
 from faceveil.live.tracks import Tracks
 from faceveil.live.window import Columns, LiveFrame
 from faceveil.sampling.adaptive import SampledFrame
@@ -52,6 +54,8 @@ class WindowPlan:
         The last frame in which faces were detected, -1 for none.
     people
         How many people are remembered.
+    decided
+        What was decided about the faces of the window.
     """
 
     first: int
@@ -61,6 +65,7 @@ class WindowPlan:
     ready: NDArray[np.bool_]
     style: VeilStyle
     people: int
+    decided: Decided
 
     def is_ready(self, number: int) -> bool:
         """Whether enough is known to show the frame, veiled."""
@@ -80,6 +85,10 @@ class WindowPlan:
             veil_planned(planes, planned, self.style)
         return len(planned), len(planned.kept), False
 
+    def scene(self, number: int) -> Scene:
+        """The faces of a frame, and what was decided about them."""
+        return self.decided.at(number - self.first)
+
 
 class Planner:
     """Makes the plan of one window after another.
@@ -90,11 +99,19 @@ class Planner:
         How the stream is veiled.
     selection
         Who stays visible; by default no one.
+    choices
+        Who was kept or veiled by a click since.
     """
 
-    def __init__(self, options: LiveOptions, selection: Selection | None = None) -> None:
+    def __init__(
+        self,
+        options: LiveOptions,
+        selection: Selection | None = None,
+        choices: Choices | None = None,
+    ) -> None:
         self._options = options
         self._selection = selection or Selection()
+        self._choices = choices or Choices()
         self._memory = FollowMemory()
         self._tracks = Tracks()
         self._gallery = Gallery(options.forget)
@@ -121,9 +138,12 @@ class Planner:
         """
         found = self._follow(columns)
         if found is None:
-            veils = VeilPlan.build([], np.zeros(0, bool), secret=self._secret)
+            decided = Decided((), (), np.zeros(0, bool), ())
+            veils = VeilPlan.build([], decided.veiled, secret=self._secret)
         else:
-            veils = self._veils(found, columns, now)
+            tracks = self._tracks.number(found, columns.first)
+            decided = self._decide(found, tracks, columns, now)
+            veils = self._veils(found, tracks, decided.veiled, columns)
         return WindowPlan(
             first=columns.first,
             stop=stop,
@@ -132,11 +152,12 @@ class Planner:
             ready=_ready(columns),
             style=self._options.style,
             people=len(self._gallery),
+            decided=decided,
         )
 
-    def _veils(self, found: Found, columns: Columns, now: float) -> VeilPlan:
-        tracks = self._tracks.number(found, columns.first)
-        veiled = self._decide(found, tracks, columns, now)
+    def _veils(
+        self, found: Found, tracks: list[int], veiled: NDArray[np.bool_], columns: Columns
+    ) -> VeilPlan:
         plan = VeilPlan.build(
             found.sequences,
             veiled,
@@ -164,38 +185,70 @@ class Planner:
         size = columns.width, columns.height
         return connect(_sampled(columns), self._options.sequences, size, tracker)
 
-    def _decide(
-        self, found: Found, tracks: list[int], columns: Columns, now: float
-    ) -> NDArray[np.bool_]:
-        """Which sequences are veiled, bool [n]."""
+    def _decide(self, found: Found, tracks: list[int], columns: Columns, now: float) -> Decided:
+        """Which sequences are veiled, and why."""
         recognizer = found.models.recognizer if found.models else None
         people = self._gallery.identify(found.sequences, tracks, recognizer, now)
-        memories, numbers = self._gallery.memories(people, columns.first)
-        decisions = decide_sequences(
-            [*found.sequences, *memories],
-            np.array([*people, *numbers], np.int32),
-            self._selection,
-            recognizer=recognizer,
-        )
-        keep = {
-            track for track, decision in zip(tracks, decisions, strict=False) if not decision.veil
-        }
+        chosen = self._choices.of(self._gallery.people)
+        kept, reasons = self._kept(found.sequences, people, chosen.kept, columns.first, recognizer)
         if self._foreground is not None:
-            keep |= self._foreground.update(
-                found.sequences,
-                tracks,
-                columns.width,
-                columns.height,
-                columns.rate,
-                [number - columns.first for number in columns.looks],
-            )
+            kept |= self._in_foreground(found, tracks, columns, reasons)
+        by_click = np.isin(people, sorted(chosen.veiled))
+        kept &= ~by_click
         # Samples of the first half of the memory are remembered before they are lost.
         self._gallery.remember(
             found.sequences, people, columns.first, (columns.newest - columns.first) // 2
         )
-        veiled = np.array([self._is_veiled(track, track in keep, now) for track in tracks], bool)
+        veiled = np.array(
+            [self._is_veiled(*one, now) for one in zip(tracks, kept.tolist(), strict=True)], bool
+        )
         self._veiled_at = {track: self._veiled_at.get(track, -np.inf) for track in tracks}
-        return veiled
+        for row in np.flatnonzero(veiled).tolist():
+            if by_click[row]:
+                reasons[row] = "veiled by a click"
+            elif kept[row]:
+                reasons[row] = "becomes visible in a moment"
+        return Decided(found.sequences, people, veiled, reasons)
+
+    def _kept(
+        self,
+        sequences: Sequence[FaceSequence],
+        people: Sequence[int],
+        clicked: frozenset[int],
+        first: int,
+        recognizer: str | None,
+    ) -> tuple[NDArray[np.bool_], list[str]]:
+        """Which sequences the selection and the clicks keep, and the reason for each."""
+        selection = self._selection
+        if present := sorted(clicked.intersection(people)):
+            selection = replace(selection, mode="keep", identities=tuple(present))
+        memories, numbers = self._gallery.memories(people, first)
+        decisions = decide_sequences(
+            [*sequences, *memories],
+            np.array([*people, *numbers], np.int32),
+            selection,
+            recognizer=recognizer,
+        )[: len(sequences)]
+        kept = np.array([not decision.veil for decision in decisions], bool)
+        return kept, [decision.reason for decision in decisions]
+
+    def _in_foreground(
+        self, found: Found, tracks: list[int], columns: Columns, reasons: list[str]
+    ) -> NDArray[np.bool_]:
+        """Which sequences stand in the foreground, which is then their reason."""
+        assert self._foreground is not None
+        inside = self._foreground.update(
+            found.sequences,
+            tracks,
+            columns.width,
+            columns.height,
+            columns.rate,
+            [number - columns.first for number in columns.looks],
+        )
+        in_front = np.isin(tracks, sorted(inside))
+        for row in np.flatnonzero(in_front).tolist():
+            reasons[row] = "stands in the foreground"
+        return in_front
 
     def _is_veiled(self, track: int, keep: bool, now: float) -> bool:
         """Whether a track is veiled now: at once where it must be, visible only after some time."""

@@ -11,6 +11,7 @@ import av
 
 from faceveil.errors import FaceveilError, InputError
 from faceveil.identity.select import Selection
+from faceveil.live.choices import Choices
 from faceveil.live.delivery import Delivery
 from faceveil.live.detector_process import BuildAnalyzer
 from faceveil.live.load import LoadControl
@@ -19,6 +20,7 @@ from faceveil.live.metrics import Metrics
 from faceveil.live.options import LiveOptions
 from faceveil.live.pace import Pace
 from faceveil.live.plan import Planner, WindowPlan
+from faceveil.live.scene import Scene
 from faceveil.live.sinks import Format, LiveSink
 from faceveil.live.sources import Picture, Sound, Source
 from faceveil.live.window import LiveFrame, Window
@@ -60,6 +62,10 @@ class LiveRun:
         replaced: for measuring, and for tests that do not depend on the machine.
     load
         Decides what gives way; by default made for the workers.
+    choices
+        Who is kept or veiled by a click while it runs.
+    show
+        Called with the faces of every frame that leaves veiled, its seconds, width and height.
     """
 
     def __init__(
@@ -74,6 +80,8 @@ class LiveRun:
         tell: Callable[[dict[str, float]], None] = lambda values: None,
         paced: bool = True,
         load: LoadControl | None = None,
+        choices: Choices | None = None,
+        show: Callable[[Scene, float, int, int], None] | None = None,
     ) -> None:
         workers = options.workers or max(1, usable_cores() - 1)
         self.metrics = metrics or Metrics()
@@ -86,7 +94,8 @@ class LiveRun:
         self._options = options
         self._tell = tell
         self._paced = paced
-        self._planner = Planner(options, selection)
+        self._planner = Planner(options, selection, choices)
+        self._show = show
         self._plan: WindowPlan | None = None
         self._pace = Pace()
         self._sounds: deque[tuple[float, av.AudioFrame]] = deque(maxlen=_MOST_SOUND)
@@ -188,6 +197,9 @@ class LiveRun:
         veiled, kept, whole = plan.veil(frame)
         self._veiled = frame.picture.stored()
         self._put(self._veiled, frame.seconds)
+        if self._show is not None:
+            size = frame.picture.width, frame.picture.height
+            self._show(plan.scene(frame.number), self._shown, *size)
         self.metrics.set(veiled=veiled, kept=kept)
         self.metrics.count("frames_whole", int(whole))
 
