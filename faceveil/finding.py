@@ -212,9 +212,13 @@ def connect(
     if tracker is not None:
         track = partial(tracker, analysed=analysed)
     built = builders.pop(Kind.FACE).finish()
-    sequences, detections = finish_sequences(built, options, len(seen), *size, track=track)
+    sequences, detections = finish_sequences(
+        built, options, len(seen), *size, track=track, analysed=analysed
+    )
     for kind, builder in builders.items():
-        more, log = finish_sequences(builder.finish(), options, len(seen), *size, track=track)
+        more, log = finish_sequences(
+            builder.finish(), options, len(seen), *size, track=track, analysed=analysed
+        )
         detections = detections.joined(log, len(sequences))
         sequences += [replace(sequence, kind=kind) for sequence in more]
     return Found(

@@ -153,12 +153,15 @@ def sequences_of(
     tracks = track(looks, timeline, size, options.max_gap)
     options = replace(options, join_gap=0, extension=max(options.extension, tracks.interval))
     every = np.ones(frame_count, np.bool_)
+    looked_at = np.zeros(frame_count, np.bool_)
+    looked_at[tracks.built.detections.frames] = True
     sequences, detections = finish_sequences(
         tracks.built,
         options,
         frame_count,
         *size,
         track=None if tracker is None else partial(tracker, analysed=every),
+        analysed=looked_at,
     )
     digest = hashlib.sha256(version.encode()).hexdigest()
     found = finding.Found(

@@ -1,7 +1,7 @@
 """Sequences that are probably not a face: detected in few frames, and never with confidence.
 
-What the detector accepted stays veiled ("coverage"). But such a sequence is neither extended nor
-tracked: no veil is added where nothing was detected.
+What the detector accepted stays veiled ("coverage"); a person who looks through the report may lift
+such a veil. How far they are followed is a matter of `support`.
 """
 
 from __future__ import annotations

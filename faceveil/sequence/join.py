@@ -21,7 +21,12 @@ BOXES_AT_AN_END = 6
 
 
 def join(
-    sequences: Sequence[FaceSequence], max_gap: int, distance: Distance
+    sequences: Sequence[FaceSequence],
+    max_gap: int,
+    distance: Distance,
+    *,
+    always: int = 0,
+    reaches: Ints | None = None,
 ) -> tuple[list[FaceSequence], Ints]:
     """Join sequences of one shot that follow each other.
 
@@ -32,6 +37,11 @@ def join(
         The most frames from the end of one to the beginning of the next.
     distance : Distance
         How unlike the two faces are.
+    always : int
+        Over gaps of up to so many frames whatever is earned.
+    reaches : ndarray of int32 [n, 2], optional
+        The first and last frame that each sequence has earned (`support.reach`): over longer gaps
+        only those are joined whose reaches meet. By default all.
 
     Returns
     -------
@@ -47,6 +57,10 @@ def join(
     """
     ends = _Ends.of(sequences, distance)
     before, after = _candidates(ends, max_gap)
+    if reaches is not None:
+        meet = reaches[before, 1] >= reaches[after, 0] - 1
+        meet |= ends.first[after] - ends.last[before] <= always
+        before, after = before[meet], after[meet]
     cost = np.concatenate(
         [distance(ends.pairs(*block)) for block in _blocks(before, after)]
         or [np.zeros(0, np.float32)]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.boxes import share_of_smaller, sizes
 from faceveil.faces import FaceSequence, Floats, Ints, Provenance
+from faceveil.sequence.support import within
 
 SHARED_PART = 0.6
 """How much of the smaller box must lie in the other for both to be around one face."""
@@ -38,7 +38,8 @@ def trim(sequences: Sequence[FaceSequence]) -> list[FaceSequence]:
             met[row] = _same_face(sequence.boxes[row], others).any()
         start = int(np.flatnonzero(met[:first]).max(initial=-1)) + 1
         stop = last + 1 + int(np.append(np.flatnonzero(met[last + 1 :]), len(met) - last - 1)[0])
-        trimmed.append(_part(sequence, slice(start, stop)))
+        left = sequence.frames[start:stop]
+        trimmed.append(within(sequence, int(left[0]), int(left[-1])))
     return trimmed
 
 
@@ -59,13 +60,3 @@ def _same_face(box: Floats, others: Floats) -> NDArray[np.bool_]:
     ratio = sizes(box) / sizes(others)
     alike = np.maximum(ratio, 1 / ratio) <= np.sqrt(MOST_TIMES_LARGER)
     return np.asarray(alike & (share_of_smaller(box, others) >= SHARED_PART))
-
-
-def _part(sequence: FaceSequence, rows: slice) -> FaceSequence:
-    return replace(
-        sequence,
-        frames=sequence.frames[rows],
-        boxes=sequence.boxes[rows],
-        scores=sequence.scores[rows],
-        provenance=sequence.provenance[rows],
-    )

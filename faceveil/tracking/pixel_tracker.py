@@ -25,7 +25,11 @@ class PixelTracker:
     progress: Progress
 
     def __call__(
-        self, sequences: Sequence[FaceSequence], shot_starts: Ints, analysed: NDArray[np.bool_]
+        self,
+        sequences: Sequence[FaceSequence],
+        shot_starts: Ints,
+        reaches: Ints,
+        analysed: NDArray[np.bool_],
     ) -> list[FaceSequence]:
         """Return the sequences with more boxes; see `track.track_sequences`."""
         source = self.source
@@ -39,6 +43,7 @@ class PixelTracker:
             self.options,
             rate=source.rate,
             analysed=analysed,
+            reaches=reaches,
             workers=self.workers,
         )
         source.problems[:] = problems  # not all frames were read this time

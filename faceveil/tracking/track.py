@@ -89,6 +89,7 @@ def track_sequences(
     *,
     rate: Fraction | float | None = None,
     analysed: NDArray[np.bool_] | None = None,
+    reaches: Ints | None = None,
     workers: int = 2,
     follow: Follow = follow_box,
 ) -> list[FaceSequence]:
@@ -112,6 +113,9 @@ def track_sequences(
     analysed : ndarray of bool [frame_count], optional
         The frames in which faces were detected, by default all. Where no frame between two boxes
         was analysed there is no gap.
+    reaches : ndarray of int32 [n, 2], optional
+        The first and the last frame up to which each sequence is followed at its ends; by default
+        as far as the options allow.
     workers : int
         Number of threads.
     follow : callable
@@ -130,7 +134,9 @@ def track_sequences(
     """
     options = options or TrackOptions()
     reach = options.frames(rate)
-    jobs = list(_jobs(sequences, shot_starts, frame_count, reach, options.least_gap, analysed))
+    jobs = list(
+        _jobs(sequences, shot_starts, frame_count, reach, options.least_gap, analysed, reaches)
+    )
     if not jobs:
         return list(sequences)
     found: dict[tuple[int, int, int], Floats] = {}
@@ -157,12 +163,15 @@ def _jobs(
     reach: int,
     least_gap: int,
     analysed: NDArray[np.bool_] | None,
+    reaches: Ints | None = None,
 ) -> Iterator[_Job]:
     ends = np.append(shot_starts[1:], frame_count) - 1
     count_until = np.cumsum(np.ones(frame_count, bool) if analysed is None else analysed)
     for index, sequence in enumerate(sequences):
-        back = min(reach, sequence.first - int(shot_starts[sequence.shot]))
-        ahead = min(reach, int(ends[sequence.shot]) - sequence.last)
+        first, last = int(shot_starts[sequence.shot]), int(ends[sequence.shot])
+        if reaches is not None:
+            first, last = max(first, int(reaches[index, 0])), min(last, int(reaches[index, 1]))
+        back, ahead = min(reach, sequence.first - first), min(reach, last - sequence.last)
         if back > 0:
             yield _Job(index, sequence.first, -1, back)
         if ahead > 0:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.errors import InputError
-from faceveil.faces import DetectionLog, FaceSequence, FrameFaces, Ints, Provenance
+from faceveil.faces import DetectionLog, FaceSequence, Floats, FrameFaces, Ints, Provenance
 from faceveil.sequence.follow.block import FaceBlock
 from faceveil.sequence.follow.feature_samples import FeatureSamples, offer_all
 from faceveil.sequence.follow.grid import Indices
@@ -29,6 +29,29 @@ LEAST_AT_ONCE, MOST_ONE_BY_ONE = 32, 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LooseFaces:
+    """Faces with a low score that belong to no sequence, as columns with rising frames.
+
+    Attributes
+    ----------
+    frames, shots : ndarray of int32 [n]
+    boxes : ndarray of float32 [n, 4]
+    scores : ndarray of float32 [n]
+    """
+
+    frames: Ints
+    shots: Ints
+    boxes: Floats
+    scores: Floats
+
+    @classmethod
+    def none(cls) -> LooseFaces:
+        """Return columns of no face."""
+        number, score = np.zeros(0, np.int32), np.zeros(0, np.float32)
+        return cls(number, number, np.zeros((0, 4), np.float32), score)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Built:
     """The result of following all frames.
 
@@ -40,11 +63,14 @@ class Built:
         Every accepted detection, with the index of its sequence.
     shot_starts : ndarray of int32 [s]
         The first frame of each shot, the first frame of the video included.
+    loose : LooseFaces
+        Faces with a low score that continue no sequence.
     """
 
     sequences: list[FaceSequence]
     detections: DetectionLog
     shot_starts: Ints
+    loose: LooseFaces = field(default_factory=LooseFaces.none)
 
 
 class SequenceBuilder:
@@ -89,6 +115,10 @@ class SequenceBuilder:
         self._scores = GrowingColumn((), np.float32)
         self._provenance = GrowingColumn((), np.uint8)
         self._sequence = GrowingColumn((), np.int32)
+        self._loose_frames = GrowingColumn((), np.int32)
+        self._loose_shots = GrowingColumn((), np.int32)
+        self._loose_boxes = GrowingColumn((4,), np.float32)
+        self._loose_scores = GrowingColumn((), np.float32)
 
     def push(self, frame_number: int, faces: FrameFaces, new_shot: bool) -> None:
         """Take the faces of the next frame.
@@ -143,7 +173,13 @@ class SequenceBuilder:
             self._sequence_of(shot, rows, self._samples.pop())
             for shot, rows in zip(self._shots, rows_of, strict=True)
         ]
-        return Built(sequences, log, np.array(self._shot_starts, np.int32))
+        loose = LooseFaces(
+            self._loose_frames.values,
+            self._loose_shots.values,
+            self._loose_boxes.values,
+            self._loose_scores.values,
+        )
+        return Built(sequences, log, np.array(self._shot_starts, np.int32), loose)
 
     def _check_features(self, faces: FrameFaces) -> None:
         size = faces.features.shape[1]
@@ -265,6 +301,11 @@ class SequenceBuilder:
             np.where(accepted, Provenance.DETECTED, Provenance.LOW_SCORE), len(known)
         )
         self._sequence.append(ids[known], len(known))
+        loose = np.flatnonzero(block.low & (ids == NO_NODE))
+        self._loose_frames.append(numbers[loose], len(loose))
+        self._loose_shots.append(block.shots[block.frame_of[loose]], len(loose))
+        self._loose_boxes.append(block.boxes[loose], len(loose))
+        self._loose_scores.append(block.scores[loose], len(loose))
 
     def _sequence_of(self, shot: int, rows: NDArray[Any], samples: FeatureSamples) -> FaceSequence:
         frames, boxes = self._frames.values[rows], self._boxes.values[rows]
