@@ -48,10 +48,14 @@ class Tracker(Protocol):
     """Follows faces by their pixels, as `tracking.pixel_tracker.PixelTracker` does."""
 
     def __call__(
-        self, sequences: Sequence[FaceSequence], shot_starts: Ints, analysed: NDArray[np.bool_]
+        self,
+        sequences: Sequence[FaceSequence],
+        shot_starts: Ints,
+        reaches: Ints,
+        analysed: NDArray[np.bool_],
     ) -> list[FaceSequence]:
-        """Return the sequences with more boxes; `analysed` bool [n] says in which frames faces
-        were detected."""
+        """Return the sequences with more boxes, none before or after the frames of `reaches`
+        int32 [n, 2]; `analysed` bool [n] says in which frames faces were detected."""
         ...
 
 

@@ -206,7 +206,8 @@ def add_following(parser: argparse.ArgumentParser) -> None:
         "--tracking",
         choices=("on", "off"),
         default="on",
-        help="follow faces by their pixels for up to 2 seconds where they are not detected",
+        help="follow faces by their pixels where they are not detected, for up to 5 seconds: the "
+        "more often and the more clearly a face was detected, the longer",
     )
     group.add_argument("--thesis", action="store_true", help="use the 2022 thesis's parameters")
     group.add_argument("--distance", help="how faces are matched: motion or thesis")

@@ -66,7 +66,11 @@ class WindowTracker:
     memory: FollowMemory
 
     def __call__(
-        self, sequences: Sequence[FaceSequence], shot_starts: Ints, analysed: NDArray[np.bool_]
+        self,
+        sequences: Sequence[FaceSequence],
+        shot_starts: Ints,
+        reaches: Ints,
+        analysed: NDArray[np.bool_],
     ) -> list[FaceSequence]:
         """Return the sequences with more boxes; see `track.track_sequences`."""
         return track_sequences(
@@ -78,6 +82,7 @@ class WindowTracker:
             self.options,
             rate=self.columns.rate,
             analysed=analysed,
+            reaches=reaches,
             workers=1,
             follow=self.memory.follow,
         )

@@ -17,7 +17,7 @@ from faceveil.parallel import ordered_map
 from faceveil.tracking.median_flow import follow_box
 
 FRAMES_WITHOUT_RATE = 25
-MOST_FRAMES = 60
+MOST_FRAMES = 125
 """The pictures of so many frames are held in memory: half a megabyte each."""
 HEIGHT = 540
 ARRIVED_IOU = 0.3
@@ -37,7 +37,8 @@ class TrackOptions:
     Attributes
     ----------
     seconds : float
-        How far from each end of a sequence, and into gaps from both sides; up to 10.
+        How far from each end of a sequence at most, and into gaps from both sides; up to 10. How
+        much of it a sequence has earned, `sequence.support` says.
     least_gap : int
         Gaps of fewer missing frames are left to interpolation.
 
@@ -47,7 +48,7 @@ class TrackOptions:
         For values out of range.
     """
 
-    seconds: float = 2.0
+    seconds: float = 5.0
     least_gap: int = 3
 
     def __post_init__(self) -> None:
@@ -104,7 +105,7 @@ def track_sequences(
         Bounds the last shot.
     pictures : callable
         Yields the frame numbers and grey pictures of the frames of a mask, in order. They are read
-        once and held for `options.frames(rate)` frames.
+        once and held for as many frames as the longest track.
     size : (int, int)
         Width and height of the frames; the pictures may be smaller (`shrink_factor`).
     options : TrackOptions, optional
@@ -140,7 +141,7 @@ def track_sequences(
     if not jobs:
         return list(sequences)
     found: dict[tuple[int, int, int], Floats] = {}
-    ready = _with_pictures(jobs, frame_count, pictures, reach)
+    ready = _with_pictures(jobs, frame_count, pictures)
 
     def run(work: tuple[_Job, list[Image]]) -> tuple[_Job, Floats]:
         job, seen = work
@@ -185,7 +186,7 @@ def _jobs(
 
 
 def _with_pictures(
-    jobs: list[_Job], frame_count: int, pictures: Pictures, reach: int
+    jobs: list[_Job], frame_count: int, pictures: Pictures
 ) -> Iterator[tuple[_Job, list[Image]]]:
     """Each job with its pictures, the one of its box first, as soon as all have been read."""
     wanted = np.zeros(frame_count + 1, np.int32)
@@ -193,7 +194,7 @@ def _with_pictures(
         wanted[job.ready - job.count] += 1
         wanted[job.ready + 1] -= 1
     waiting = deque(sorted(jobs, key=lambda job: job.ready))
-    held: deque[tuple[int, Image]] = deque(maxlen=reach + 1)
+    held: deque[tuple[int, Image]] = deque(maxlen=max(job.count for job in jobs) + 1)
     for number, picture in pictures(np.cumsum(wanted)[:-1] > 0):
         held.append((number, picture))
         while waiting and waiting[0].ready <= number:
