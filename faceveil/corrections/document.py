@@ -13,12 +13,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
 from faceveil.analysis import SourceInfo
 from faceveil.corrections.entries import (
@@ -37,6 +35,9 @@ from faceveil.faces import Kind
 from faceveil.files import replace_file
 from faceveil.frame_range import LAST_FRAME
 from faceveil.schemas import load_schema
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 FORMAT = "faceveil-corrections"
 VERSION = 1
@@ -241,12 +242,16 @@ def parse_change(data: Mapping[str, Any]) -> Change:
 
 @lru_cache(maxsize=1)
 def _validator() -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+
     return Draft202012Validator(load_schema("corrections"))
 
 
 def _check(document: object, where: str) -> None:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InputError(f'{where}: is not a corrections file ("format" is not "{FORMAT}")')
+    from jsonschema.exceptions import best_match
+
     plain = orjson.loads(orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY))
     error = best_match(_validator().iter_errors(plain))
     if error is not None:

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from faceveil.faces import FaceSequence, Floats, Ints, Kind
 from faceveil.identity.overlap import overlapping_pairs
@@ -122,6 +120,9 @@ def _components(
     means: Floats, known: NDArray[np.bool_], similarity: float
 ) -> list[NDArray[np.intp]]:
     """The groups of two rows or more that are linked by similar pairs."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     rows = np.flatnonzero(known)
     vectors = means[rows]
     label = np.arange(len(rows), dtype=np.int32)

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
-from scipy.spatial import cKDTree
 
 from faceveil.media.frames import Loss
 from faceveil.media.pictures import StoredPicture
@@ -80,6 +79,8 @@ def _table(
 
 
 def _nearest(table: NDArray[np.uint32], codes: NDArray[np.uint32]) -> NDArray[np.intp]:
+    from scipy.spatial import cKDTree
+
     every, inverse = np.unique(codes, return_inverse=True)
     _, index = cKDTree(_rgb(table).astype(np.float32)).query(_rgb(every).astype(np.float32))
     return np.asarray(index)[inverse].reshape(codes.shape)

@@ -7,27 +7,51 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import (
-    Akima1DInterpolator,
-    CubicSpline,
-    PchipInterpolator,
-    interp1d,
-    make_interp_spline,
-)
 
 from faceveil.boxes import from_curves, to_curves
 from faceveil.errors import UsageError
 from faceveil.faces import FaceSequence, Ints, Provenance
 
 Doubles = NDArray[np.float64]
-Interpolator = Callable[[Ints, Doubles], Callable[[Ints], Any]]
+Curve = Callable[[Ints], Any]
 
-INTERPOLATORS: dict[str, Interpolator] = {
-    "pchip": PchipInterpolator,
-    "linear": lambda frames, values: make_interp_spline(frames, values, k=1),
-    "cubic": CubicSpline,
-    "akima": Akima1DInterpolator,
-    "nearest": lambda frames, values: interp1d(frames, values, kind="nearest", axis=0),
+
+def _pchip(frames: Ints, values: Doubles) -> Curve:
+    from scipy.interpolate import PchipInterpolator
+
+    return PchipInterpolator(frames, values)
+
+
+def _linear(frames: Ints, values: Doubles) -> Curve:
+    from scipy.interpolate import make_interp_spline
+
+    return make_interp_spline(frames, values, k=1)
+
+
+def _cubic(frames: Ints, values: Doubles) -> Curve:
+    from scipy.interpolate import CubicSpline
+
+    return CubicSpline(frames, values)
+
+
+def _akima(frames: Ints, values: Doubles) -> Curve:
+    from scipy.interpolate import Akima1DInterpolator
+
+    return Akima1DInterpolator(frames, values)
+
+
+def _nearest(frames: Ints, values: Doubles) -> Curve:
+    from scipy.interpolate import interp1d
+
+    return interp1d(frames, values, kind="nearest", axis=0)
+
+
+INTERPOLATORS: dict[str, Callable[[Ints, Doubles], Curve]] = {
+    "pchip": _pchip,
+    "linear": _linear,
+    "cubic": _cubic,
+    "akima": _akima,
+    "nearest": _nearest,
 }
 
 

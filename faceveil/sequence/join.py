@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from faceveil.boxes import centres
 from faceveil.faces import FaceSequence, Floats, Ints
@@ -166,6 +164,9 @@ def _cheapest_links(
     """
     if not len(before):
         return {}
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
     ends = np.arange(count)
     weights = csr_array(
         (

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from faceveil.boxes import centre_along, iou, sizes
 from faceveil.errors import UsageError
@@ -175,6 +174,8 @@ def assign(cost: Floats, limit: float) -> tuple[NDArray[np.intp], NDArray[np.int
     if possible.sum(axis=0).max(initial=0) <= 1 and possible.sum(axis=1).max(initial=0) <= 1:
         rows, columns = np.nonzero(possible)
         return rows, columns
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = linear_sum_assignment(np.where(possible, cost, limit))
     matched = possible[rows, columns]
     return rows[matched], columns[matched]

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
 
 from faceveil.boxes import from_curves, to_curves
 from faceveil.faces import FaceSequence, Provenance
@@ -80,6 +79,8 @@ def most_likely_path(observed: Doubles, certainty: Doubles, memory: float) -> Do
     certainty * (place - observed)^2 and of (x[t + 1] - F x[t])' Q^-1 (x[t + 1] - F x[t]), whose
     normal equations have three diagonals above the main one.
     """
+    from scipy.linalg import solveh_banded
+
     count = len(observed)
     if count < 2:
         return observed.copy()

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from faceveil.boxes import from_curves, to_curves
 from faceveil.errors import UsageError
@@ -17,19 +16,33 @@ from faceveil.sequence.widen import widen
 Doubles = NDArray[np.float64]
 
 
+def _moving_average(curve: Doubles, window: int) -> Doubles:
+    from scipy.ndimage import uniform_filter1d
+
+    smoothed: Doubles = uniform_filter1d(curve, window, axis=0, mode="reflect")
+    return smoothed
+
+
+def _gaussian(curve: Doubles, window: int) -> Doubles:
+    """The window holds two standard deviations to each side."""
+    from scipy.ndimage import gaussian_filter1d
+
+    smoothed: Doubles = gaussian_filter1d(
+        curve, window / 4, axis=0, mode="reflect", radius=window // 2
+    )
+    return smoothed
+
+
 def _savitzky_golay(curve: Doubles, window: int) -> Doubles:
-    from scipy.signal import savgol_filter  # slow to import: a third of the start-up
+    from scipy.signal import savgol_filter
 
     smoothed: Doubles = savgol_filter(curve, window, polyorder=2, axis=0, mode="mirror")
     return smoothed
 
 
 SMOOTHERS: dict[str, Callable[[Doubles, int], Doubles]] = {
-    "moving_average": lambda curve, window: uniform_filter1d(curve, window, axis=0, mode="reflect"),
-    # The window holds two standard deviations to each side.
-    "gaussian": lambda curve, window: gaussian_filter1d(
-        curve, window / 4, axis=0, mode="reflect", radius=window // 2
-    ),
+    "moving_average": _moving_average,
+    "gaussian": _gaussian,
     "savitzky_golay": _savitzky_golay,
 }
 

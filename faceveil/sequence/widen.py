@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from faceveil.faces import FaceSequence, Floats, Provenance
 
@@ -14,6 +13,8 @@ def widen(boxes: Floats, sequence: FaceSequence, window: int) -> Floats:
     Each side moves by the largest deficit in the window around its frame, averaged over the same
     window, which is never less than the deficit of the frame itself.
     """
+    from scipy.ndimage import maximum_filter1d, uniform_filter1d
+
     seen = (sequence.provenance == Provenance.DETECTED) | (
         sequence.provenance == Provenance.LOW_SCORE
     )

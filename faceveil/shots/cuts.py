@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from scenedetect import ContentDetector, FrameTimecode
 
 from faceveil.faces import Image
 
@@ -24,9 +23,6 @@ BLACK = 32
 LEAST_STEP, TIMES_AROUND, LASTING, STEP_LIKENESS = 8.0, 2.5, 0.8, 0.8
 AROUND = 4
 """Frames before and after a step that it is compared with."""
-
-# Without a minimum shot length PySceneDetect decides from the pictures alone, not from the time.
-_NO_TIME = FrameTimecode(0, fps=25.0)
 
 
 class ShotDetector:
@@ -121,9 +117,13 @@ def _is_transition(before: _Seen, after: _Seen) -> bool:
 
 
 def _has_changed(before: Image, after: Image, threshold: float) -> bool:
+    from scenedetect import ContentDetector, FrameTimecode
+
+    # Without a minimum shot length it decides from the pictures alone, not from the time.
+    no_time = FrameTimecode(0, fps=25.0)
     detector = ContentDetector(threshold=threshold, min_scene_len=0)
-    detector.process_frame(_NO_TIME, _bgr(before))
-    return bool(detector.process_frame(_NO_TIME, _bgr(after)))
+    detector.process_frame(no_time, _bgr(before))
+    return bool(detector.process_frame(no_time, _bgr(after)))
 
 
 def _bgr(image: Image) -> Image:
