@@ -83,7 +83,7 @@ def make_sound(
             frame.pts, frame.time_base = number, Fraction(1, 25)
             output.mux(pictures.encode(frame.reformat(format=pictures.pix_fmt)))
         output.mux(pictures.encode(None))
-        channels = 2 if layout == "stereo" else 1
+        channels = av.AudioLayout(layout).nb_channels
         times = np.arange(rate * seconds)
         wave = (8000 * np.sin(times * 0.05)).astype(np.int16).repeat(channels)
         for start in range(0, rate * seconds, 1024):

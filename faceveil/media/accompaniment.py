@@ -28,18 +28,24 @@ if TYPE_CHECKING:
     from av.container.core import Chapter
 
 
+_MIX = "stereo"
+"""The channels that every container holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What becomes of a track: it is copied, or encoded with `encoder` (FFmpeg's name)."""
+    """What becomes of a track: it is copied, or encoded with `encoder` (FFmpeg's name), sound with
+    the channels of `layout` where it cannot keep its own."""
 
     encoder: str | None = None
+    layout: str | None = None
 
     def track(self, stream: Stream) -> Track:
         """The track that does so with a stream of an opened source."""
         if self.encoder is None:
             return CopiedTrack(stream)
         if isinstance(stream, AudioStream):
-            return EncodedSound(stream, self.encoder)
+            return EncodedSound(stream, self.encoder, self.layout)
         if isinstance(stream, SubtitleStream):
             return ConvertedSubtitles(stream, self.encoder)
         raise ValueError(f"{describe(stream)} cannot be encoded")
@@ -134,37 +140,42 @@ class Planner:
         must_encode = stream.type == "audio" and self._options.audio == "encode"
         if not must_encode and self._can_copy(stream):
             return Choice()
-        encoder = None
+        choice = None
         if isinstance(stream, AudioStream):
-            encoder = self._sound(stream)
+            choice = self._sound(stream)
         elif isinstance(stream, SubtitleStream):
-            encoder = self._text(stream)
-        if encoder is None:
+            choice = self._text(stream)
+        if choice is None or choice.encoder is None:
             return None
         reason = "as asked for" if must_encode else f"{self._kind} cannot hold it as it is"
-        codec = encoder.removeprefix("lib")
+        codec = choice.encoder.removeprefix("lib")
         self._losses.append(Loss(f"the encoding of {name}", f"it becomes {codec}, {reason}"))
-        return Choice(encoder)
+        return choice
 
     def _can_copy(self, stream: Stream) -> bool:
         known = self._container.copied
         name = stream.codec_context.codec.canonical_name
         return (known is None or name in known) and self._accepts(stream, Choice())
 
-    def _sound(self, stream: AudioStream) -> str | None:
+    def _sound(self, stream: AudioStream) -> Choice | None:
         sounds = [self._container.sound]
         if is_lossless(stream.codec_context.name) and self._options.audio != "encode":
             sounds.insert(0, self._container.lossless_sound)
-        for sound in sounds:
-            encoder = encoder_of(sound, stream)
-            if self._accepts(stream, Choice(encoder)):
-                return encoder
+        encoders = [encoder_of(sound, stream) for sound in sounds]
+        for choice in (Choice(encoder, layout) for layout in (None, _MIX) for encoder in encoders):
+            if not self._accepts(stream, choice):
+                continue
+            if choice.layout:
+                count = stream.codec_context.layout.nb_channels
+                why = f"they are mixed into {_MIX}, since {self._kind} cannot hold them"
+                self._losses.append(Loss(f"the {count} channels of {describe(stream)}", why))
+            return choice
         self._losses.append(
             Loss(describe(stream), f"{self._kind} cannot hold it and it cannot be encoded anew")
         )
         return None
 
-    def _text(self, stream: SubtitleStream) -> str | None:
+    def _text(self, stream: SubtitleStream) -> Choice | None:
         name, text = describe(stream), self._container.text
         if text is None or not self._accepts(stream, Choice(text)):
             advice = "" if self._container.has_attachments else "; a .mkv file may"
@@ -174,7 +185,7 @@ class Planner:
             self._losses.append(
                 Loss(f"the styling of {name}", f"{text} has none; a .mkv file keeps it")
             )
-        return text
+        return Choice(text)
 
     def _attachment(self, stream: AttachmentStream) -> list[tuple[str, str, bytes]]:
         content, kind = stream.data, stream.mimetype or "application/octet-stream"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.codec import Codec
@@ -49,11 +50,14 @@ class EncodedSound:
         The stream of sound that is read.
     encoder
         FFmpeg's name of an encoder (`aac`, `flac`, `libopus`, `pcm_s16le`).
+    layout
+        The channels that it is mixed into; by default those of the source.
     """
 
-    def __init__(self, source: AudioStream, encoder: str) -> None:
+    def __init__(self, source: AudioStream, encoder: str, layout: str | None = None) -> None:
         self._source = source
         self._encoder = encoder
+        self._layout = layout
         self._resampler: AudioResampler | None = None
         self._read: tuple[object, ...] = ()
 
@@ -61,7 +65,8 @@ class EncodedSound:
         """The new stream of an output."""
         context = self._source.codec_context
         codec = Codec(self._encoder, "w")
-        layout = usual_layout(context.layout.name, context.layout.nb_channels)
+        known = usual_layout(context.layout.name, context.layout.nb_channels)
+        layout = self._layout or known
         rate = _rate(codec, context.sample_rate or 48000)
         stream: Any = output.add_stream(self._encoder, rate=rate, layout=layout)
         formats = [item.name for item in codec.audio_formats or ()]
@@ -69,7 +74,7 @@ class EncodedSound:
         name = "s32" if is_deep and "s32" in formats else formats[0]
         stream.codec_context.format = name
         if self._encoder in _BITS_PER_CHANNEL:
-            bits = _BITS_PER_CHANNEL[self._encoder] * context.layout.nb_channels
+            bits = _BITS_PER_CHANNEL[self._encoder] * AudioLayout(layout).nb_channels
             stream.codec_context.bit_rate = min(bits, 512_000)
         self._stream = stream
         self._target = (name, layout, rate)

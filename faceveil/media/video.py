@@ -70,6 +70,8 @@ class VideoSource:
             self.stream_index = stream.index
             self.time_base = Fraction(stream.time_base or Fraction(1, 90000))
             self.rate: Fraction | None = stream.average_rate or stream.guessed_rate
+            self.has_alpha_aside = stream.metadata.get("alpha_mode") == "1"
+            """Whether VP8 or VP9 stores alpha beside its pictures, which FFmpeg does not decode."""
             self.sample_aspect_ratio = stream.sample_aspect_ratio
             self.byte_count = path.stat().st_size
             self.frame_count = _frame_count(container, stream, self.rate)

@@ -76,7 +76,7 @@ class VideoSink:
     @property
     def losses(self) -> list[Loss]:
         """Properties of the source that the output does not keep; see `frames.FrameSink`."""
-        losses = [*self._losses, *_size_losses(self._source)]
+        losses = [*self._losses, *_source_losses(self._source)]
         if self._writer.moved:
             why = "they are shown at less than the container's unit of time after another"
             losses.append(Loss(f"the exact times of {self._writer.moved} frames", why))
@@ -183,9 +183,16 @@ def _plan(
     return WritingPlan(container, encoder, layout, time_base, rate, options, video, accompaniment)
 
 
-def _size_losses(source: FrameSource) -> list[Loss]:
-    if not isinstance(source, VideoSource) or len(source.sizes) < 2:
+def _source_losses(source: FrameSource) -> list[Loss]:
+    """What the frames lost before they came here."""
+    if not isinstance(source, VideoSource):
         return []
-    sizes = ", ".join(f"{width}x{height}" for width, height in source.sizes)
-    shown = f"{source.layout.width}x{source.layout.height}"
-    return [Loss(f"the change of picture size ({sizes})", f"every frame is scaled to {shown}")]
+    losses = []
+    if source.has_alpha_aside:
+        losses.append(Loss("transparency (alpha)", "it lies beside the pictures of VP8 and VP9"))
+    if len(source.sizes) > 1:
+        sizes = ", ".join(f"{width}x{height}" for width, height in source.sizes)
+        shown = f"{source.layout.width}x{source.layout.height}"
+        change = f"the change of picture size ({sizes})"
+        losses.append(Loss(change, f"every frame is scaled to {shown}"))
+    return losses

@@ -102,7 +102,7 @@ def test_a_signal_in_the_middle_leaves_nothing_behind(name, code, tmp_path):
     video = tmp_path / "in" / "talk.mp4"
     video.parent.mkdir()
     (tmp_path / "tmp").mkdir()
-    write_video(make_clip(320, 180, frame_count=60), video, repeat=5)
+    write_video(make_clip(160, 96, frame_count=60), video, repeat=2)
     before = video.read_bytes()
     command = [sys.executable, "-m", "faceveil", "veil", str(video), str(tmp_path / "o.mp4")]
     command += ["--detector", "mtcnn", "--progress", "json", "--preset", "veryslow"]

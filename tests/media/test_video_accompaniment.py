@@ -84,6 +84,21 @@ def test_made_sound_reaches_every_container(tmp_path, codec, suffix):
     assert abs(len(samples_of(target)) - len(samples_of(path))) < 4000
 
 
+@pytest.mark.parametrize(
+    ("layout", "suffix"), [("2.1", ".webm"), ("hexadecagonal", ".mp4"), ("hexadecagonal", ".ts")]
+)
+def test_channels_that_no_encoder_takes_are_mixed_and_named(tmp_path, layout, suffix):
+    """The whole track used to be left out."""
+    path, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    make_sound(path, "pcm_s16le", layout=layout)
+    losses = pass_through(path, target)
+    assert named(losses, "channels of audio track 1", "mixed into stereo")
+    tone = samples_of(target)
+    assert tone.shape[1] == 2
+    assert abs(len(tone) - 48000) < 4000
+    assert np.abs(tone).mean() > 1000
+
+
 def test_sound_that_begins_late_stays_in_step(tmp_path):
     """Encoded sound keeps the times it had."""
     late = tmp_path / "late.mkv"

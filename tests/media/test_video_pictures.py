@@ -108,6 +108,15 @@ def test_depth_chroma_and_alpha_are_kept_or_named(tmp_path, pixel_format, option
         assert number_of(after.rgb()) == before.number
 
 
+@pytest.mark.parametrize("pixel_format", ["yuva420p", "yuv420p"])
+def test_alpha_of_webm_is_named_where_there_is_any(tmp_path, pixel_format):
+    """FFmpeg's own decoder of VP9 does not see it, so nothing was said."""
+    path = tmp_path / "in.webm"
+    make_video(path, range(6), codec="libvpx-vp9", pixel_format=pixel_format, b_frames=0)
+    losses = pass_through(path, tmp_path / "out.mp4")
+    assert any("alpha" in loss for loss in losses) == (pixel_format == "yuva420p")
+
+
 def test_alpha_stays_where_a_frame_is_edited(tmp_path):
     path, target = tmp_path / "in.mkv", tmp_path / "out.mov"
     make_video(path, range(2), pixel_format="yuva444p10le", codec="ffv1", b_frames=0)
