@@ -70,6 +70,12 @@ def video(clip, tmp_path):
     return tmp_path / "talk.mp4"
 
 
+@pytest.fixture
+def short(tmp_path):
+    write_video(make_clip(320, 180, frame_count=40), tmp_path / "talk.mp4")
+    return tmp_path / "talk.mp4"
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [("o.mp4", {}), ("o.mkv", {"crf": 0}), ("o.mov", {"codec": "prores"}), ("o/", {})],
@@ -167,16 +173,17 @@ def test_a_disk_that_is_read_only_is_told_before_any_work(
     assert list(tmp_path.glob("*.mp4")) == [video]
 
 
-@pytest.mark.parametrize("target", ["o.mkv", "o/"])
+@pytest.mark.parametrize(("target", "input_name"), [("o.mkv", "video"), ("o/", "short")])
 def test_a_disk_that_fills_up_while_working_is_one_line(
-    target, video, disk_of, capsys, monkeypatch
+    target, input_name, request, disk_of, capsys, monkeypatch
 ):
     """An estimate may be too low: then there is one line, and no half file."""
     for module, name in ((video_sink, "video_bytes"), (folder_sink, "pictures_bytes")):
         monkeypatch.setattr(module, name, lambda *_: 0)
     disk = disk_of(1100)
     (disk / "kept").write_bytes(b"x")
-    words = ("veil", video, f"{disk}/{target}", "--crf", "0", "--quiet", "--detector", "mtcnn")
+    source = request.getfixturevalue(input_name)
+    words = ("veil", source, f"{disk}/{target}", "--crf", "0", "--quiet", "--detector", "mtcnn")
     assert main([*map(str, words), "--progress", "none"]) == 5
     (line,) = capsys.readouterr().err.splitlines()
     assert "no space left on the disk after" in line
@@ -184,7 +191,7 @@ def test_a_disk_that_fills_up_while_working_is_one_line(
     assert [path.name for path in disk.iterdir()] == ["kept"]
 
 
-def test_a_report_that_does_not_fit_loses_no_video(video, disk_of, tmp_path, capsys, monkeypatch):
+def test_a_report_that_does_not_fit_loses_no_video(short, disk_of, tmp_path, capsys, monkeypatch):
     disk = disk_of(1100)
 
     def full(*_):
@@ -194,7 +201,7 @@ def test_a_report_that_does_not_fit_loses_no_video(video, disk_of, tmp_path, cap
                 file.write(bytes(1024))
 
     monkeypatch.setattr("faceveil.rendering._report_of", lambda *_: full() or {"x": "y" * 5000})
-    words = ("veil", video, tmp_path / "o.mp4", "--report", disk / "r.json", "--quiet")
+    words = ("veil", short, tmp_path / "o.mp4", "--report", disk / "r.json", "--quiet")
     assert main([*map(str, words), "--detector", "mtcnn", "--progress", "none"]) == 5
     assert "No space left" in capsys.readouterr().err
     assert (tmp_path / "o.mp4").exists()
