@@ -16,11 +16,11 @@ import numpy as np
 from faceveil.faces import Image
 from faceveil.live.options import LiveOptions
 from faceveil.live.run import LiveRun
-from faceveil.live.sinks import Format
+from faceveil.live.sinks import Format, LiveSink
 from faceveil.live.sources import Item, Picture, Sound
 from testkit.marked_faces import RATE, bare_pixels, marked_analyzer, picture, tone, two_people
 
-LONGEST = 60.0
+LONGEST = 180.0
 """Seconds after which a test that waits gives up: machines are busy."""
 
 
@@ -111,6 +111,11 @@ class Kept:
         return sum(changes) + bool(seen)
 
 
+def endless() -> Iterator[Picture]:
+    """Pictures for as long as any test runs."""
+    return frames(0, 100_000, 0.0)
+
+
 @contextmanager
 def running(
     steps: Iterable[Item | float],
@@ -118,9 +123,29 @@ def running(
     has_sound: bool = False,
     **options: Any,
 ) -> Iterator[tuple[LiveRun, Kept, threading.Thread]]:
-    """A run in a thread, ended with the block; its error, where there is one, is raised."""
-    sink, errors = Kept(), []
+    """A run of a script, what left it, and its thread, for the length of a block."""
+    sink = Kept()
     run = LiveRun(Script(steps, has_sound), sink, build, LiveOptions(workers=1, **options))
+    with _in_thread(run) as thread:
+        yield run, sink, thread
+
+
+@contextmanager
+def running_to(
+    sink: LiveSink, steps: Iterable[Item | float] | None, run: LiveRun | None = None, **options: Any
+) -> Iterator[LiveRun]:
+    """A run of a script into any sink, or one that was made already, for the length of a block."""
+    run = run or LiveRun(
+        Script(steps or ()), sink, marked_analyzer, LiveOptions(workers=1, **options)
+    )
+    with _in_thread(run):
+        yield run
+
+
+@contextmanager
+def _in_thread(run: LiveRun) -> Iterator[threading.Thread]:
+    """A run in a thread, ended with the block; its error, where there is one, is raised."""
+    errors: list[Exception] = []
 
     def work() -> None:
         try:
@@ -131,7 +156,7 @@ def running(
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        yield run, sink, thread
+        yield thread
     finally:
         run.stop()
         thread.join(LONGEST)

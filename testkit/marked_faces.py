@@ -86,6 +86,20 @@ def write_marked(
     return path
 
 
+def send_marked(url: str, muxer: str, frames: int) -> None:
+    """Send a stream of two people to an address in real time; the work of another process."""
+    with av.open(url, "w", format=muxer) as output:
+        video = output.add_stream("libx264", rate=RATE, width=320, height=180)
+        video.pix_fmt = "yuv420p"
+        video.options = {"crf": "12", "preset": "ultrafast", "tune": "zerolatency", "g": str(RATE)}
+        start = time.monotonic()
+        for number in range(frames):
+            time.sleep(max(0.0, start + number / RATE - time.monotonic()))
+            frame = av.VideoFrame.from_ndarray(picture(two_people(number), number), "rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            output.mux(video.encode(frame))
+
+
 def tone(number: int, start: float = 0.0) -> av.AudioFrame:
     """The sound of one frame: 440 Hz, stereo."""
     count = 48000 // RATE

@@ -13,21 +13,17 @@ from itertools import chain, pairwise
 import pytest
 
 from faceveil.live.options import LiveOptions
-from testkit.live_streams import frames, running, sounds, until
+from testkit.live_streams import LONGEST, endless, frames, running, sounds, until
 from testkit.marked_faces import RATE, marked_analyzer
 
 pytestmark = pytest.mark.slow
 DELAY = 0.6
 
 
-def endless(first=0, stamp=0.0):
-    return frames(first, 10_000, stamp)
-
-
 def test_a_stream_leaves_veiled_after_the_delay():
     """The ground that the tests below stand on: pictures are shown, and change."""
     with running(frames(0, 100, 0.0), delay=DELAY) as (_, sink, thread):
-        thread.join(60)
+        thread.join(LONGEST)
     assert sink.bare == 0
     assert sink.shown > 20
     assert sink.seconds == sorted(sink.seconds)
@@ -72,7 +68,7 @@ def test_a_detector_that_hangs_for_good_is_replaced(tmp_path, monkeypatch):
 def test_half_a_second_without_frames():
     steps = chain(frames(0, 50, 0.0), [0.5], frames(50, 50, 2.5))
     with running(steps, delay=DELAY) as (_, sink, thread):
-        thread.join(60)
+        thread.join(LONGEST)
     assert sink.bare == 0
     assert sink.shown > 10
 
@@ -80,7 +76,7 @@ def test_half_a_second_without_frames():
 def test_a_source_that_is_silent_for_long_leaves_something_to_look_at():
     steps = chain(frames(0, 40, 0.0), [2.5], frames(40, 40, 4.1))
     with running(steps, delay=DELAY) as (_, sink, thread):
-        thread.join(60)
+        thread.join(LONGEST)
     gaps = [two - one for one, two in pairwise(sink.left)]
     assert sink.bare == 0
     assert len(sink.images) > 8
@@ -91,7 +87,7 @@ def test_a_source_that_is_silent_for_long_leaves_something_to_look_at():
 def test_time_stamps_that_jump(jump):
     steps = chain(frames(0, 50, 1000.0), frames(50, 50, 1002.0 + jump))
     with running(steps, delay=DELAY) as (_, sink, thread):
-        thread.join(60)
+        thread.join(LONGEST)
     assert sink.bare == 0
     assert sink.seconds == sorted(sink.seconds)
     assert sink.seconds[-1] - sink.seconds[0] < 60  # times of the run, not of the source
@@ -104,7 +100,7 @@ def test_a_size_that_changes():
         frames(80, 40, 3.2, size=(200, 240)),
     )
     with running(steps, delay=DELAY) as (_, sink, thread):
-        thread.join(60)
+        thread.join(LONGEST)
     assert sink.bare == 0
     assert {image.shape for image in sink.images} == {(180, 320, 3)}
 
@@ -112,7 +108,7 @@ def test_a_size_that_changes():
 def test_sound_alone_for_a_while():
     steps = chain(frames(0, 40, 0.0), sounds(40, 40, 1.6), frames(80, 40, 3.2))
     with running(steps, delay=DELAY, has_sound=True) as (_, sink, thread):
-        thread.join(60)
+        thread.join(LONGEST)
     assert sink.bare == 0
     assert len(sink.heard) > 20
 
@@ -154,7 +150,7 @@ def test_a_face_that_no_look_sees_is_what_the_checks_would_find():
     """The check itself can fail: a detector that is blind to a person lets her through."""
     build = partial(marked_analyzer, blind_to=0)
     with running(frames(0, 60, 0.0), build, delay=DELAY) as (_, sink, thread):
-        thread.join(60)
+        thread.join(LONGEST)
     assert sink.bare > 0
 
 
