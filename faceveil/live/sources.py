@@ -21,8 +21,8 @@ from faceveil.media.demux import open_input
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "http", "https", "udp", "rtp", "tcp")
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-_OPEN_SECONDS, _READ_SECONDS = 10.0, 5.0
-_LISTEN_SECONDS = 2.0
+_OPEN_SECONDS, _READ_SECONDS = 15.0, 5.0
+_LISTEN_SECONDS = 86_400.0
 _DEVICES = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
 
@@ -237,7 +237,9 @@ def _opener(place: str, options: SourceOptions) -> Callable[[], InputContainer]:
     settings: dict[str, str] = {}
     if scheme.startswith("rtsp"):
         settings["rtsp_transport"] = "tcp"  # over UDP, lost packets become broken pictures
-    if options.listen:
-        settings |= {"rtsp_flags": "listen"} if scheme.startswith("rtsp") else {"listen": "1"}
+    if options.listen and scheme.startswith("rtsp"):
+        settings |= {"rtsp_flags": "listen", "listen_timeout": f"{_LISTEN_SECONDS:.0f}"}
+    elif options.listen:
+        settings["listen"] = "1"
     wait = _LISTEN_SECONDS if options.listen else _OPEN_SECONDS
     return lambda: av.open(place, options=settings, timeout=(wait, _READ_SECONDS))

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -32,12 +32,15 @@ RTMP_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 
 def received(url, options, queue, count):
     """What a peer shows: for each frame how many pixels of faces are bare, and its brightness."""
-    with av.open(url, options=options, format="mpegts" if url.startswith("tcp") else None) as peer:
-        for number, frame in enumerate(peer.decode(video=0)):
-            image = frame.to_ndarray(format="rgb24")
-            queue.put((bare_pixels(image), int(image.max())))
-            if number + 1 == count:
-                return
+    while count > 0:
+        # A peer that joins between two keyframes may have to try again.
+        with suppress(av.error.FFmpegError), av.open(url, options=options) as peer:
+            for frame in peer.decode(video=0):
+                image = frame.to_ndarray(format="rgb24")
+                queue.put((bare_pixels(image), int(image.max())))
+                count -= 1
+                if count == 0:
+                    return
 
 
 @contextmanager
