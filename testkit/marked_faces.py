@@ -15,6 +15,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.container import OutputContainer
 
 from faceveil.faces import FrameFaces, Image, Models
 from faceveil.media.open import open_source
@@ -87,8 +88,11 @@ def write_marked(
 
 
 def send_marked(url: str, muxer: str, frames: int) -> None:
-    """Send a stream of two people to an address in real time; the work of another process."""
-    with av.open(url, "w", format=muxer) as output:
+    """Send a stream of two people to an address in real time; the work of another process.
+
+    It waits until someone listens there.
+    """
+    with _connected(url, muxer) as output:
         video = output.add_stream("libx264", rate=RATE, width=320, height=180)
         video.pix_fmt = "yuv420p"
         video.options = {"crf": "12", "preset": "ultrafast", "tune": "zerolatency", "g": str(RATE)}
@@ -98,6 +102,17 @@ def send_marked(url: str, muxer: str, frames: int) -> None:
             frame = av.VideoFrame.from_ndarray(picture(two_people(number), number), "rgb24")
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             output.mux(video.encode(frame))
+
+
+def _connected(url: str, muxer: str) -> OutputContainer:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            return av.open(url, "w", format=muxer)
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def tone(number: int, start: float = 0.0) -> av.AudioFrame:
