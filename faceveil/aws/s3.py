@@ -22,6 +22,7 @@ from faceveil.aws.clients import S3Uri, s3_client
 from faceveil.aws.errors import AWS_ERRORS, BROKEN_BODY, code_of
 from faceveil.aws.s3_errors import (
     ALREADY_THERE,
+    GONE,
     WRITTEN_AT_ONCE,
     LostObjectError,
     explained,
@@ -203,6 +204,31 @@ class S3Location:
                 if code in ALREADY_THERE:
                     repeated = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
                     return (repeated or attempt > 1) and self.read(name) == content
+                if code not in WRITTEN_AT_ONCE or attempt == ATTEMPTS:
+                    raise explained(error, self.uri(name), OutputError) from error
+            except BotoCoreError as error:
+                raise explained(error, self.uri(name), OutputError) from error
+            _pause(attempt)
+            attempt += 1
+
+    def put_if_unchanged(self, name: str, content: bytes, etag: str) -> WrittenObject | None:
+        """Put an object in the place of the one with this ETag.
+
+        None where that is gone, or another one by now. A request whose answer was lost is known by
+        its content, as for `put_if_absent`.
+        """
+        attempt = 1
+        while True:
+            try:
+                return self._put(name, content, {"IfMatch": f'"{etag}"'})
+            except ClientError as error:
+                code = code_of(error)
+                if code in ALREADY_THERE or code in GONE:
+                    repeated = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
+                    found = self.find(name) if repeated or attempt > 1 else None
+                    if found is None or self.read(name, found.etag) != content:
+                        return None
+                    return WrittenObject(name, found.etag, hashlib.sha256(content).hexdigest())
                 if code not in WRITTEN_AT_ONCE or attempt == ATTEMPTS:
                     raise explained(error, self.uri(name), OutputError) from error
             except BotoCoreError as error:

@@ -9,6 +9,7 @@ from faceveil.aws.errors import AWS_ERRORS, CREDENTIALS, AwsError, Error, code_o
 from faceveil.errors import InputError
 
 ALREADY_THERE = {"PreconditionFailed", "412"}
+GONE = {"NoSuchKey", "NotFound", "404"}
 WRITTEN_AT_ONCE = {"ConditionalRequestConflict", "OperationAborted"}
 _LOST = {
     "NoSuchKey": "there is no such object (any more)",

@@ -19,11 +19,15 @@ from faceveil.cli.arguments import (
     add_selection,
     add_style,
 )
+from faceveil.cli.aws.deployment import add_deployment, checked_id, client_of
+from faceveil.errors import UsageError
 from faceveil.paths import Kind, Written, check_paths, with_ending
 
 if TYPE_CHECKING:
     from faceveil.analysis import Analysis
     from faceveil.media.frames import FrameSource
+    from faceveil.review.output import ReviewOutputs
+    from faceveil.review.session import Review
 
 DESCRIPTION = """\
 Look at what was found, choose people, correct what is wrong and render: a page in the browser,
@@ -33,19 +37,34 @@ served by this machine alone.
   faceveil review talk.mp4 --keep photos/anchor/      the same, with a first choice of people
   faceveil review talk.mp4 --analysis talk.json       review an analysis made before
   faceveil review talk.mp4 --reviewer Ada             the name that each correction gets
+  faceveil review --job talk-1 --bucket my-bucket     a job in the cloud
 
 The analysis lies in talk.analysis.json, what you change in talk.corrections.json, both beside the
 video; the video itself is never changed. `faceveil render --corrections` renders with them later.
 Every change is saved as it is made, and undone with Ctrl-Z, also after a restart.
+
+With --job, frames and analysis are those of a job that has been analysed, and the corrections are
+kept beside it, in jobs/ID/corrections.json of the bucket. Rendering submits another job over the
+same detections, jobs/ID-review-…, and shows how far it is; with --output FOLDER this machine
+renders into a folder instead.
 """
 
 
 def add_review_parser(commands: Commands) -> None:
     """Add `review` to the commands."""
     parser = add_command(
-        commands, "review", "VIDEO", "look, choose and correct in the browser", DESCRIPTION
+        commands,
+        "review",
+        "VIDEO | --job ID",
+        "look, choose and correct in the browser",
+        DESCRIPTION,
     )
-    parser.add_argument("input", type=parsing.path, help="a video file or a folder of frames")
+    parser.add_argument(
+        "input", type=parsing.path, nargs="?", help="a video file or a folder of frames"
+    )
+    parser.add_argument(
+        "--job", metavar="ID", help="review a job in the cloud instead of a video (extra `aws`)"
+    )
     parser.add_argument(
         "--analysis",
         type=parsing.path,
@@ -63,7 +82,8 @@ def add_review_parser(commands: Commands) -> None:
         type=parsing.path,
         metavar="PATH",
         help="where the page renders to (default: VIDEO's name with .veiled before its extension); "
-        "what exists is kept, and another number is taken",
+        "what exists is kept, and another number is taken; with --job: a folder to render into "
+        "here, instead of submitting a job",
     )
     parser.add_argument(
         "--reviewer",
@@ -88,17 +108,48 @@ def add_review_parser(commands: Commands) -> None:
     add_networks(parser)
     add_following(parser)
     add_style(parser.add_argument_group("output"))
+    add_deployment(parser)
     add_progress(parser)
     parser.set_defaults(func=run_review, interrupted="what was analysed is not kept")
 
 
 def run_review(options: argparse.Namespace) -> int:
     """`faceveil review`. Raises InputError where the analysis is of another video."""
+    from faceveil.review.serve import serve
+
+    if (options.input is None) == (options.job is None):
+        raise UsageError("name a video, or a job with --job")
+    review, outputs = _of_video(options) if options.job is None else _of_job(options)
+    serve(
+        review,
+        outputs,
+        host=options.host,
+        port=options.port,
+        browser=not options.no_browser,
+        say=_say,
+    )
+    return 0
+
+
+def _of_job(options: argparse.Namespace) -> tuple[Review, ReviewOutputs]:
+    from faceveil.cli.options import request_of
+    from faceveil.review.cloud import open_job
+    from faceveil.review.output import Outputs
+
+    if options.analysis or options.corrections or request_of(options).mode != "all":
+        raise UsageError(
+            "--job reviews the job's own analysis and corrections: choose people in the page"
+        )
+    client = client_of(options)
+    review, outputs = open_job(client, checked_id(options.job), options.reviewer)
+    return review, Outputs(review, options.output) if options.output else outputs
+
+
+def _of_video(options: argparse.Namespace) -> tuple[Review, ReviewOutputs]:
     from faceveil.analysis import read_analysis
     from faceveil.cli.options import style_of
     from faceveil.media.open import open_source
     from faceveil.review.output import Outputs, output_beside
-    from faceveil.review.serve import serve
     from faceveil.review.session import Review
     from faceveil.review.store import CorrectionsFile
 
@@ -128,15 +179,7 @@ def run_review(options: argparse.Namespace) -> int:
         style=style_of(options),
     )
     target = options.output or output_beside(Path(video), source.kind)
-    serve(
-        review,
-        Outputs(review, target),
-        host=options.host,
-        port=options.port,
-        browser=not options.no_browser,
-        say=_say,
-    )
-    return 0
+    return review, Outputs(review, target)
 
 
 def _analyse(options: argparse.Namespace, source: FrameSource, path: Path) -> Analysis:

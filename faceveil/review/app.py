@@ -26,7 +26,7 @@ from starlette.staticfiles import StaticFiles
 from faceveil.errors import FaceveilError, InputError, UsageError
 from faceveil.faces import Floats
 from faceveil.review.answers import AnswerError, body_of, error_answer, json_answer, number_of
-from faceveil.review.output import Outputs
+from faceveil.review.output import ReviewOutputs
 from faceveil.review.security import Guard
 from faceveil.review.session import Review
 from faceveil.review.timeline import within
@@ -50,7 +50,7 @@ _Answer = Callable[[Request], Any]
 
 def review_app(
     review: Review,
-    outputs: Outputs,
+    outputs: ReviewOutputs,
     *,
     token: str,
     hosts: Collection[str],
@@ -117,7 +117,7 @@ async def _http_error(_: Request, error: Exception) -> Response:
 class Api:
     """The routes of the API; each method answers one."""
 
-    def __init__(self, review: Review, outputs: Outputs) -> None:
+    def __init__(self, review: Review, outputs: ReviewOutputs) -> None:
         self._review, self._outputs = review, outputs
         self._last = review.frame_count - 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from faceveil.assure.verification import Verification
 from faceveil.errors import VerificationError
@@ -18,6 +18,30 @@ from faceveil.review.session import Review
 from faceveil.review.tasks import Task
 from faceveil.veils.keyframes import to_keyframes
 from faceveil.veils.styles import VeilStyle
+
+
+class ReviewOutputs(Protocol):
+    """Renders a review, wherever that is done."""
+
+    def start(self, style: str | None, matte: bool) -> dict[str, Any]:
+        """Begin to render; returns the task. Raises AnswerError where that is not possible."""
+        ...
+
+    def describe(self) -> dict[str, Any] | None:
+        """Return what was rendered last, as `state` answers it; None before the first time."""
+        ...
+
+    def findings(self) -> list[dict[str, Any]]:
+        """Return what verification found in the last output, in the order of its frames."""
+        ...
+
+    def file(self, name: str) -> Path:
+        """Return a file that was rendered. Raises AnswerError where there is none."""
+        ...
+
+    def keyframes(self) -> dict[str, Any]:
+        """Return the keyframes of all veils, for editing programs."""
+        ...
 
 
 class Outputs:

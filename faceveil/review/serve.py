@@ -13,7 +13,7 @@ import uvicorn
 from faceveil.errors import UsageError
 from faceveil.review.app import review_app
 from faceveil.review.listening import LOOPBACK, listen
-from faceveil.review.output import Outputs
+from faceveil.review.output import ReviewOutputs
 from faceveil.review.session import Review
 
 _LEAVE_SECONDS = 5
@@ -21,7 +21,7 @@ _LEAVE_SECONDS = 5
 
 def serve(
     review: Review,
-    outputs: Outputs,
+    outputs: ReviewOutputs,
     *,
     host: str = LOOPBACK,
     port: int = 0,

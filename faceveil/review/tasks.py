@@ -74,6 +74,10 @@ class Task:
             self._told = now
             self._tell(self)
 
+    def tell(self) -> None:
+        """Tell the pages how far it is."""
+        self._tell(self)
+
     def check(self) -> None:
         """Raise CancelledTaskError where a person cancelled the task."""
         if self.is_cancelled:

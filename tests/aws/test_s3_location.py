@@ -175,6 +175,20 @@ def test_a_claim_during_another_write_is_decided_by_asking_again(shaky, faulty):
     assert shaky.put_if_absent("claim", b"mine")
 
 
+def test_an_object_is_replaced_only_where_it_is_the_one_that_was_read(shaky, faulty):
+    """Also where S3's answer is lost, or another write is going on."""
+    first = shaky.write("document", b"1").etag
+    faulty.rule = fail_first(DROP_ANSWER, operations=("PUT",))
+    second = shaky.put_if_unchanged("document", b"2", first)
+    assert second is not None
+    assert shaky.put_if_unchanged("document", b"3", first) is None
+    assert shaky.read("document", second.etag) == b"2"
+    faulty.rule = fail_first((409, "ConditionalRequestConflict"), 2)
+    assert shaky.put_if_unchanged("document", b"4", second.etag) is not None
+    shaky.delete(["document"])
+    assert shaky.put_if_unchanged("document", b"5", second.etag) is None
+
+
 def test_large_files_go_in_parts(shaky, faulty, tmp_path, monkeypatch):
     monkeypatch.setattr(s3._MULTIPART, "multipart_threshold", 5 << 20)
     monkeypatch.setattr(s3._MULTIPART, "multipart_chunksize", 5 << 20)
