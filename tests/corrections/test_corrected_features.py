@@ -11,6 +11,7 @@ from faceveil.corrections.entries import BoxAt, Draw, Split
 from faceveil.faces import Kind
 from testkit.clips import make_clip, write_frames
 from testkit.portraits import portrait_path
+from testkit.review_studio import TWO_PEOPLE
 
 
 def run(*words):
@@ -22,7 +23,7 @@ def test_a_choice_by_photo_after_a_split_and_a_drawn_face(tmp_path):
     """Rendered with corrections, chosen again by photo over the result, and verified: the features
     are those of the faces in their places, and what was drawn stays veiled."""
     frames, features, document = tmp_path / "in", tmp_path / "f.npz", tmp_path / "c.json"
-    write_frames(make_clip(480, 270, 16), frames)
+    write_frames(make_clip(640, 360, 16, scenes=TWO_PEOPLE), frames)
     assert run("analyse", frames, tmp_path / "a.json", "--features", features) == 0
     analysis = read_analysis(tmp_path / "a.json")
     longest = max(analysis.sequences, key=len)
