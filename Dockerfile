@@ -7,7 +7,8 @@
 #
 # `faceveil aws build-images` builds and pushes them in the format that SageMaker takes.
 # CUDA (not measured): --build-arg BASE_IMAGE=docker.io/nvidia/cuda:12.8.1-cudnn-runtime-ubuntu22.04
-#                      --build-arg ONNXRUNTIME=onnxruntime-gpu
+#                      --build-arg ONNXRUNTIME=onnxruntime-gpu==1.26.0
+# 1.26 is built for CUDA 12, as the base image is; SageMaker's drivers do not run CUDA 13.
 # Behind a proxy with its own certificates: mount them, and give their path as PIP_CERT and
 # NODE_EXTRA_CA_CERTS.
 ARG BASE_IMAGE=docker.io/library/debian:bookworm-slim
@@ -38,8 +39,9 @@ ARG PIP_CERT
 ARG ONNXRUNTIME=onnxruntime
 COPY handler/requirements.txt ./
 # another onnxruntime has other sums
-RUN sed "s/^onnxruntime==/${ONNXRUNTIME}==/" requirements.txt > wanted.txt \
-    && if [ "${ONNXRUNTIME}" != onnxruntime ]; then sed -i 's/ *\\$//; /--hash/d' wanted.txt; fi \
+RUN cp requirements.txt wanted.txt \
+    && if [ "${ONNXRUNTIME}" != onnxruntime ]; then \
+      sed -i -e 's/ *\\$//; /--hash/d' -e "s/^onnxruntime==.*/${ONNXRUNTIME}/" wanted.txt; fi \
     && ${PIP_INSTALL} --requirement wanted.txt
 # of OpenVINO what runs ONNX files on the processor: 100 MB of 180
 RUN cd /opt/faceveil/venv/lib/python3.11/site-packages/openvino \

@@ -60,7 +60,7 @@ def handler(event: EventBridgeEvent, context: LambdaContext) -> Answer:
 
 def _after_processing(event: EventBridgeEvent, context: LambdaContext) -> Answer:
     try:
-        ended = processing_end(event.detail)
+        ended = processing_end(event.detail, Settings.of().deployment)
     except NotOursError as error:
         return ignored(error)
     if ended.seconds is not None:
@@ -76,6 +76,7 @@ def _after_processing(event: EventBridgeEvent, context: LambdaContext) -> Answer
 
 
 def _ended(event: EventBridgeEvent) -> TransformEnd:
+    settings = Settings.of()
     if event.detail_type == SUBMITTED:
-        return reuse(event.detail, Settings.of().bucket)
-    return transform_end(event.detail)
+        return reuse(event.detail, settings.bucket)
+    return transform_end(event.detail, settings.deployment)

@@ -42,6 +42,7 @@ def handler(event: S3Event, context: LambdaContext) -> Answer:
             machines=Machines.from_environment(),
             sagemaker=sagemaker_client,
             announce=settings.announce(),
+            input_buckets=settings.input_buckets,
         )
         outcome = start_job(submission, job_id)
     except UnknownJobError as error:

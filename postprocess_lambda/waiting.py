@@ -29,7 +29,9 @@ def handler(event: EventBridgeEvent, context: LambdaContext) -> Answer:
     bucket = settings.open_bucket()
     announce = settings.announce()
     machines = Machines.from_environment()
-    submission = Submission(bucket, machines, sagemaker_client, announce)
+    submission = Submission(
+        bucket, machines, sagemaker_client, announce, input_buckets=settings.input_buckets
+    )
 
     def retry(job_id: str, which: Pass) -> None:
         if which == "detect":

@@ -2,14 +2,13 @@ locals {
   # The function that each rule starts, where that is not called like the rule.
   rule_functions = { again = "postprocess", processing = "postprocess" }
   rules = { for name, pattern in {
-    # postprocess: a transform of this deployment has ended, told by where it writes: names of jobs and
-    # models may begin like those of another deployment in the account
+    # postprocess: a transform of this deployment has ended, told by its name and by where it writes
     postprocess = {
       source      = ["aws.sagemaker"]
       detail-type = ["SageMaker Transform Job State Change"]
       detail = {
         TransformJobStatus = ["Completed", "Failed", "Stopped"]
-        TransformJobName   = [{ prefix = "faceveil-" }]
+        TransformJobName   = [{ prefix = local.job_name_prefix }]
         TransformOutput    = { S3OutputPath = [{ prefix = "s3://${local.bucket_name}/" }] }
       }
     }

@@ -19,8 +19,10 @@ locals {
   environment = {
     FACEVEIL_BUCKET              = local.bucket_name
     FACEVEIL_BUCKET_OWNER        = local.account
+    FACEVEIL_INPUT_BUCKETS       = join(",", [for name, bucket in local.input_buckets : "${name}=${bucket.account}"])
     FACEVEIL_EVENT_BUS           = "default"
     FACEVEIL_KMS_KEY             = local.kms_key_arn
+    FACEVEIL_DETECTIONS_KMS_KEY  = local.detections_kms_key_arn
     POWERTOOLS_SERVICE_NAME      = var.name
     POWERTOOLS_METRICS_NAMESPACE = "faceveil"
   }
@@ -35,6 +37,7 @@ locals {
     FACEVEIL_INSTANCE_TYPE  = var.transform.instance_type
     FACEVEIL_INSTANCE_COUNT = tostring(var.transform.instance_count)
     FACEVEIL_FALLBACK_TYPES = join(",", var.transform.fallback_types)
+    FACEVEIL_VOLUME_KMS_KEY = local.volume_kms_key_arn
   }
   function_environments = { for name, own in {
     submit = merge(local.transform_environment, local.processing_environment)

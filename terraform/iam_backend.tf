@@ -1,7 +1,7 @@
 # What a backend needs: bring frames, photos and job.json, and read what came of them. Detections,
 # which hold the features, are not for it; it may count them.
 locals {
-  backend_statements = [
+  backend_statements = concat([
     {
       Sid      = "BringJobs"
       Effect   = "Allow"
@@ -28,5 +28,5 @@ locals {
       Resource = [local.processing_arns, local.transform_arns]
     },
     local.allow_keys.s3,
-  ]
+  ], local.read_inputs)
 }

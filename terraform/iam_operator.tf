@@ -3,7 +3,7 @@
 locals {
   queue_arns = [local.dead_letters_arn, local.failures_arn]
 
-  operator_statements = [
+  operator_statements = concat([
     {
       Sid       = "ListEverything"
       Effect    = "Allow"
@@ -97,5 +97,5 @@ locals {
       )
     },
     local.allow_keys.s3,
-  ]
+  ], local.list_inputs)
 }

@@ -34,6 +34,19 @@ locals {
     Condition = { StringEquals = { "kms:ViaService" = "${service}.${local.region}.amazonaws.com" } }
   } }
 
+  # Where features are read or written.
+  allow_detections_key = merge(local.allow_keys.s3, { Sid = "KeysDetections", Resource = [local.detections_kms_key_arn] })
+
+  # The key of disks is granted to the service that attaches them: by the role of the instances, and
+  # by whoever creates them.
+  allow_volumes = [for statement in [{
+    Sid       = "EncryptVolumes"
+    Effect    = "Allow"
+    Action    = ["kms:CreateGrant"]
+    Resource  = [local.kms_key_arn]
+    Condition = { Bool = { "kms:GrantIsForAWSResource" = "true" } }
+  }] : statement if var.encrypt_volumes]
+
   allow_own_log = { for name in ["submit", "postprocess", "finish", "sweep", "waiting"] : name => {
     Sid      = "OwnLog"
     Effect   = "Allow"
@@ -65,7 +78,7 @@ locals {
   }
 
   # What analyses, renders and finishes: results under jobs/, features deleted when a job says so.
-  work_on_jobs = [
+  work_on_jobs = concat([
     local.allow_list.jobs, local.allow_list.frames, local.allow_list.detections,
     local.allow_read.jobs, local.allow_read.frames, local.allow_read.detections,
     {
@@ -82,9 +95,9 @@ locals {
       Resource = ["${local.detections_arn}*"]
     },
     local.deny_starting_jobs,
-    local.allow_keys.s3,
+    local.allow_keys.s3, local.allow_detections_key,
     local.allow_publish,
-  ]
+  ], local.read_inputs)
 
   # The model has its role, so none is passed. After detection only a second look is started.
   start_transform = { for name, arns in { submit = local.transform_arns, postprocess = "${local.transform_arns}-refine*" } : name => [
@@ -184,14 +197,15 @@ locals {
         },
         local.allow_publish, local.allow_failures, local.allow_keys.s3, local.allow_keys.lambda, local.allow_own_log.submit,
       ],
-      local.start_transform.submit, local.start_processing.submit, local.interfaces.lambda,
+      local.start_transform.submit, local.start_processing.submit, local.allow_volumes, local.list_inputs, local.interfaces.lambda,
     )
     postprocess = concat(
       local.work_on_jobs,
       [
         local.allow_failures, local.allow_keys.lambda, local.allow_own_log.postprocess,
       ],
-      local.start_batch, local.start_transform.postprocess, local.start_processing.postprocess, local.interfaces.lambda,
+      local.start_batch, local.start_transform.postprocess, local.start_processing.postprocess, local.allow_volumes,
+      local.interfaces.lambda,
     )
     finish = concat(
       local.work_on_jobs,
@@ -209,11 +223,11 @@ locals {
           Resource = ["${local.jobs_arn}*/error.json", "${local.jobs_arn}.ended/*"]
         },
         {
-          # Whether a finisher is still at work.
-          Sid      = "ReadClaims"
+          # Whether a finisher is still at work, and what the SageMaker jobs are called.
+          Sid      = "ReadNotes"
           Effect   = "Allow"
           Action   = ["s3:GetObject"]
-          Resource = ["${local.jobs_arn}*/chunks/claims/*"]
+          Resource = ["${local.jobs_arn}*/chunks/claims/*", "${local.jobs_arn}*/submit/names.json"]
         },
         {
           Sid      = "SeeSageMakerJobs"
@@ -236,8 +250,9 @@ locals {
           Resource = ["${local.jobs_arn}*/error.json", "${local.jobs_arn}*/submit/*", "${local.jobs_arn}.ended/*", "${local.jobs_arn}.waiting/*"]
         },
         local.allow_publish, local.allow_failures, local.allow_keys.s3, local.allow_keys.lambda, local.allow_own_log.waiting,
+        local.allow_detections_key,
       ],
-      local.start_transform.submit, local.start_processing.submit, local.interfaces.lambda,
+      local.start_transform.submit, local.start_processing.submit, local.allow_volumes, local.list_inputs, local.interfaces.lambda,
     )
     model = concat(
       [
@@ -254,9 +269,9 @@ locals {
           Action   = ["s3:AbortMultipartUpload", "s3:PutObject"]
           Resource = ["${local.detections_arn}*"]
         },
-        local.allow_keys.s3,
+        local.allow_keys.s3, local.allow_detections_key,
       ],
-      local.pull_image.server, local.sagemaker_logs.Transform, local.interfaces.sagemaker,
+      local.read_inputs, local.allow_volumes, local.pull_image.server, local.sagemaker_logs.Transform, local.interfaces.sagemaker,
     )
     processing = local.processing_statements
     render     = local.work_on_jobs
@@ -303,7 +318,7 @@ locals {
           Action   = ["s3:PutObject"]
           Resource = ["${local.frames_arn}*", "${local.jobs_arn}*"]
         },
-        local.allow_keys.s3,
+        local.allow_keys.s3, local.allow_detections_key,
         {
           Sid      = "OwnLog"
           Effect   = "Allow"

@@ -1,5 +1,18 @@
 locals {
-  kms_key_arn = var.kms_key_arn == null ? one(aws_kms_key.this[*].arn) : var.kms_key_arn
+  kms_key_arn            = var.kms_key_arn == null ? one(aws_kms_key.this[*].arn) : var.kms_key_arn
+  detections_kms_key_arn = var.detections_kms_key_arn == null ? one(aws_kms_key.detections[*].arn) : var.detections_kms_key_arn
+  # Without one, SageMaker encrypts disks with a key that it throws away at once.
+  volume_kms_key_arn = var.encrypt_volumes ? local.kms_key_arn : ""
+
+  account_decides = {
+    # AWS's default: who may use the key is then decided by the roles' policies. With less, a
+    # key that cannot be managed any more is possible.
+    Sid       = "AccountDecides"
+    Effect    = "Allow"
+    Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
+    Action    = "kms:*"
+    Resource  = "*"
+  }
 }
 
 resource "aws_kms_key" "this" {
@@ -13,15 +26,7 @@ resource "aws_kms_key" "this" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat([
-      {
-        # AWS's default: who may use the key is then decided by the roles' policies. With less, a
-        # key that cannot be managed any more is possible.
-        Sid       = "AccountDecides"
-        Effect    = "Allow"
-        Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
-        Action    = "kms:*"
-        Resource  = "*"
-      },
+      local.account_decides,
       {
         Sid       = "Logs"
         Effect    = "Allow"
@@ -62,4 +67,23 @@ resource "aws_kms_alias" "this" {
 
   name          = "alias/${var.name}"
   target_key_id = aws_kms_key.this[0].key_id
+}
+
+# Features have a key of their own: whoever may use the other one, such as a backend or a producer,
+# cannot read them even where a policy of the bucket is wrong.
+resource "aws_kms_key" "detections" {
+  count = var.detections_kms_key_arn == null ? 1 : 0
+
+  description             = "Detections of ${var.name}, which hold biometric features"
+  enable_key_rotation     = true
+  deletion_window_in_days = 30
+  tags                    = local.tags
+  policy                  = jsonencode({ Version = "2012-10-17", Statement = [local.account_decides] })
+}
+
+resource "aws_kms_alias" "detections" {
+  count = var.detections_kms_key_arn == null ? 1 : 0
+
+  name          = "alias/${var.name}-detections"
+  target_key_id = aws_kms_key.detections[0].key_id
 }

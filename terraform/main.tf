@@ -35,7 +35,9 @@ locals {
   job_queue_arn      = "arn:${local.partition}:batch:${local.region}:${local.account}:job-queue/${var.name}-render"
   job_definition_arn = "arn:${local.partition}:batch:${local.region}:${local.account}:job-definition/${var.name}-render"
   # A model's name ends in twelve digits: models of a deployment whose name begins alike do not match.
-  model_arns      = "arn:${local.partition}:sagemaker:${local.region}:${local.account}:model/${var.name}-????????????"
-  transform_arns  = "arn:${local.partition}:sagemaker:${local.region}:${local.account}:transform-job/faceveil-*"
+  model_arns = "arn:${local.partition}:sagemaker:${local.region}:${local.account}:model/${var.name}-????????????"
+  # No deployment's name holds two hyphens: `NAME--` begins the names of its SageMaker jobs only.
+  job_name_prefix = "${var.name}--"
+  transform_arns  = "arn:${local.partition}:sagemaker:${local.region}:${local.account}:transform-job/${local.job_name_prefix}*"
   repository_arns = { for name in local.repositories : name => "arn:${local.partition}:ecr:${local.region}:${local.account}:repository/${var.name}-${name}" }
 }

@@ -4,8 +4,23 @@ output "bucket" {
 }
 
 output "kms_key_arn" {
-  description = "The key that encrypts everything."
+  description = "The key that encrypts everything but detections."
   value       = local.kms_key_arn
+}
+
+output "detections_kms_key_arn" {
+  description = "The key that encrypts detections. A principal of detection_reader_arns needs kms:Decrypt on it."
+  value       = local.detections_kms_key_arn
+}
+
+output "input_buckets" {
+  description = "The accounts of the other buckets that frames are read from, by name."
+  value       = { for name, bucket in local.input_buckets : name => bucket.account }
+}
+
+output "input_bucket_policies" {
+  description = "The bucket policy (JSON) that each of input_buckets must have, or whose statements its own must hold."
+  value       = local.input_bucket_policies
 }
 
 output "repositories" {

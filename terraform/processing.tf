@@ -1,7 +1,7 @@
 # SageMaker Processing jobs, for what is submitted with `--as processing`: the post-processing image,
 # which holds the networks, without a way out. SageMaker itself moves what the image reads and writes.
 locals {
-  processing_arns     = "arn:${local.partition}:sagemaker:${local.region}:${local.account}:processing-job/faceveil-*"
+  processing_arns     = "arn:${local.partition}:sagemaker:${local.region}:${local.account}:processing-job/${local.job_name_prefix}*"
   processing_role_arn = "arn:${local.partition}:iam::${local.account}:role/${local.role_prefix}-processing"
 
   processing_environment = local.deployed ? {
@@ -11,13 +11,12 @@ locals {
     FACEVEIL_PROCESSING_SECURITY_GROUPS = join(",", aws_security_group.this[*].id)
   } : {}
 
-  # The name of a deployment is in its role, which each event tells: job names are not by deployment.
   processing_ended = {
     source      = ["aws.sagemaker"]
     detail-type = ["SageMaker Processing Job State Change"]
     detail = {
       ProcessingJobStatus = ["Completed", "Failed", "Stopped"]
-      ProcessingJobName   = [{ prefix = "faceveil-" }]
+      ProcessingJobName   = [{ prefix = local.job_name_prefix }]
       RoleArn             = [local.processing_role_arn]
     }
   }
@@ -51,16 +50,8 @@ locals {
         Resource = ["${local.jobs_arn}*", "${local.detections_arn}*"]
       },
       local.deny_starting_jobs,
-      local.allow_keys.s3,
-      {
-        # The key of the volumes is granted to the service that attaches them.
-        Sid       = "EncryptVolumes"
-        Effect    = "Allow"
-        Action    = ["kms:CreateGrant"]
-        Resource  = [local.kms_key_arn]
-        Condition = { Bool = { "kms:GrantIsForAWSResource" = "true" } }
-      },
+      local.allow_keys.s3, local.allow_detections_key,
     ],
-    local.pull_image.postprocess, local.sagemaker_logs.Processing, local.interfaces.sagemaker,
+    local.read_inputs, local.allow_volumes, local.pull_image.postprocess, local.sagemaker_logs.Processing, local.interfaces.sagemaker,
   )
 }

@@ -38,7 +38,7 @@ variable "bucket_name" {
 }
 
 variable "kms_key_arn" {
-  description = "Key that encrypts everything at rest. null: the module makes one. README.md says what the policy of a key of your own must allow."
+  description = "Key that encrypts everything at rest but detections. null: the module makes one. README.md says what the policy of a key of your own must allow."
   type        = string
   default     = null
 
@@ -46,6 +46,24 @@ variable "kms_key_arn" {
     condition     = var.kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
     error_message = "kms_key_arn must be the ARN of a key, not of an alias, and not its bare id."
   }
+}
+
+variable "detections_kms_key_arn" {
+  description = "Key that encrypts detections, which hold biometric features. null: the module makes one beside kms_key_arn, 1 USD a month."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.detections_kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.detections_kms_key_arn))
+    error_message = "detections_kms_key_arn must be the ARN of a key, not of an alias, and not its bare id."
+  }
+}
+
+variable "encrypt_volumes" {
+  description = "Whether the disks of SageMaker's instances are encrypted with kms_key_arn. false: with a key that SageMaker makes for each and throws away. Types with disks of their own, such as ml.g4dn and ml.g5, take no key."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "retention" {
@@ -265,6 +283,38 @@ variable "producer_arns" {
   validation {
     condition     = alltrue([for arn in var.producer_arns : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/[^*]+$", arn))])
     error_message = "producer_arns must be ARNs of roles or users, without wildcards."
+  }
+}
+
+variable "input_buckets" {
+  description = "Other buckets, of this or another account and in this region, whose frames are read in place: name, account, the prefix below which frames may be read, and the KMS key that they are encrypted with."
+  type = list(object({
+    name        = string
+    account     = string
+    prefix      = optional(string, "")
+    kms_key_arn = optional(string)
+  }))
+  default  = []
+  nullable = false
+
+  validation {
+    condition     = alltrue([for bucket in var.input_buckets : can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", bucket.name)) && can(regex("^[0-9]{12}$", bucket.account))])
+    error_message = "input_buckets must give the name of each bucket, and the 12 digits of the account that it belongs to."
+  }
+
+  validation {
+    condition     = alltrue([for bucket in var.input_buckets : bucket.prefix == "" || can(regex("^[^/*?][^*?]*/$", bucket.prefix))])
+    error_message = "input_buckets.prefix must end in a slash, begin with none, and hold no wildcard."
+  }
+
+  validation {
+    condition     = alltrue([for bucket in var.input_buckets : bucket.kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", bucket.kms_key_arn))])
+    error_message = "input_buckets.kms_key_arn must be the ARN of a key, not of an alias."
+  }
+
+  validation {
+    condition     = length(distinct(var.input_buckets[*].name)) == length(var.input_buckets)
+    error_message = "input_buckets must name each bucket once."
   }
 }
 

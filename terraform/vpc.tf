@@ -51,7 +51,7 @@ resource "aws_vpc_endpoint" "s3" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid       = "OwnBucket"
         Effect    = "Allow"
@@ -67,7 +67,13 @@ resource "aws_vpc_endpoint" "s3" {
         Action    = "s3:GetObject"
         Resource  = "arn:${local.partition}:s3:::prod-${local.region}-starport-layer-bucket/*"
       },
-    ]
+      ], [for statement in [{
+        Sid       = "InputBuckets"
+        Effect    = "Allow"
+        Principal = "*"
+        Action    = ["s3:GetObject", "s3:ListBucket"]
+        Resource  = flatten([for bucket in values(local.input_buckets) : [bucket.arn, "${bucket.arn}/${bucket.prefix}*"]])
+    }] : statement if length(local.input_buckets) > 0])
   })
 }
 

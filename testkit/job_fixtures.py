@@ -58,6 +58,10 @@ class OnceNamed:
         state = self.states.get(request["TransformJobName"], "InProgress")
         return {**known, "TransformJobStatus": state}
 
+    def describe_processing_job(self, **request: Any) -> Any:
+        """As moto, which knows of none here."""
+        return self._client.describe_processing_job(**request)
+
 
 @pytest.fixture
 def sagemaker(moto_url: str, connect: Callable[[str, str], Any]) -> OnceNamed:
@@ -74,7 +78,7 @@ def announced() -> list[Any]:
 @pytest.fixture
 def submission(place: S3Location, sagemaker: Any, announced: list[Any]) -> Submission:
     """What the submit function is called with."""
-    machines = Machines("faceveil-model", tags=(("faceveil:deployment", "test"),))
+    machines = Machines("faceveil-model", deployment="test")
     return Submission(place, machines, lambda: sagemaker, announced.append)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,8 @@ def s3_client(
     attempts: int = ATTEMPTS,
     expected_owner: str | None = None,
     kms_key: str | None = None,
+    prefix_keys: Mapping[str, str] | None = None,
+    owners: Mapping[str, str] | None = None,
 ) -> S3Client:
     """A client that threads can share. endpoint_url None: boto3's own rules
     (AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, then the region's).
@@ -68,7 +71,9 @@ def s3_client(
     attempts: how often a request is sent at most, with growing random pauses between.
     expected_owner: the account every request expects to own the bucket: S3 refuses where a bucket
     of that name belongs to another account. kms_key: what every object written is encrypted with
-    (SSE-KMS), instead of as the bucket says. Both hold for all that is done with the client.
+    (SSE-KMS), instead of as the bucket says. prefix_keys: other keys, by what the keys of objects
+    begin with. owners: the accounts that other buckets belong to, by bucket. All hold for whatever
+    is done with the client.
     """
     elsewhere = endpoint_url or os.environ.get("AWS_ENDPOINT_URL_S3")
     elsewhere = elsewhere or os.environ.get("AWS_ENDPOINT_URL")
@@ -80,8 +85,8 @@ def s3_client(
         s3={"addressing_style": "path" if elsewhere else "auto"},
     )
     client = boto3.client("s3", endpoint_url=endpoint_url, region_name=region(), config=config)
-    if expected_owner or kms_key:
-        added = _AddedParameters(expected_owner, kms_key)
+    if expected_owner or kms_key or prefix_keys or owners:
+        added = _AddedParameters(expected_owner, kms_key, prefix_keys or {}, owners or {})
         client.meta.events.register("provide-client-params.s3", added)  # type: ignore[arg-type]
     return client
 
@@ -92,21 +97,32 @@ class _AddedParameters:
 
     expected_owner: str | None
     kms_key: str | None
+    prefix_keys: Mapping[str, str]
+    owners: Mapping[str, str]
 
     def __call__(self, params: dict[str, Any], model: Any, **_: object) -> dict[str, Any]:  # noqa: ANN401, botocore's
         params = dict(params)
-        if self.expected_owner and "ExpectedBucketOwner" in model.input_shape.members:
-            params["ExpectedBucketOwner"] = self.expected_owner
-            if params.get("CopySource", {}).get("Bucket") == params["Bucket"]:
-                params["ExpectedSourceBucketOwner"] = self.expected_owner
-        if self.kms_key and model.name in _ENCRYPTED_WRITES:
+        if "ExpectedBucketOwner" in model.input_shape.members:
+            params |= self._owner("ExpectedBucketOwner", params["Bucket"])
+            if "CopySource" in params:
+                source = params["CopySource"]["Bucket"]
+                params |= self._owner("ExpectedSourceBucketOwner", source)
+        if model.name in _ENCRYPTED_WRITES and (kms_key := self._key_of(params["Key"])):
             # A key of the bucket saves a request to KMS per object.
             params |= {
                 "ServerSideEncryption": "aws:kms",
-                "SSEKMSKeyId": self.kms_key,
+                "SSEKMSKeyId": kms_key,
                 "BucketKeyEnabled": True,
             }
         return params
+
+    def _owner(self, parameter: str, bucket: str) -> dict[str, str]:
+        owner = self.owners.get(bucket, self.expected_owner)
+        return {parameter: owner} if owner else {}
+
+    def _key_of(self, name: str) -> str | None:
+        keys = (key for prefix, key in self.prefix_keys.items() if name.startswith(prefix))
+        return next(keys, self.kms_key)
 
 
 def presigning_client(plain: S3Client, endpoint_url: str | None) -> S3Client:

@@ -7,7 +7,7 @@ import hashlib
 import mimetypes
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -81,6 +81,8 @@ class S3Location:
         *,
         expected_owner: str | None = None,
         kms_key: str | None = None,
+        prefix_keys: Mapping[str, str] | None = None,
+        owners: Mapping[str, str] | None = None,
     ) -> S3Location:
         """`s3://bucket/prefix`, with or without a `/` at the end; see `clients.s3_client`.
 
@@ -88,7 +90,12 @@ class S3Location:
         """
         parsed = S3Uri.parse(uri)
         client = s3_client(
-            endpoint_url, attempts=ATTEMPTS, expected_owner=expected_owner, kms_key=kms_key
+            endpoint_url,
+            attempts=ATTEMPTS,
+            expected_owner=expected_owner,
+            kms_key=kms_key,
+            prefix_keys=prefix_keys,
+            owners=owners,
         )
         return cls(client, parsed.bucket).folder(parsed.key)
 

@@ -3,6 +3,7 @@ mean."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,10 @@ _TRY_AGAIN = {"ThrottlingException", "ServiceUnavailable", "InternalFailure", "I
 _UNKNOWN = {"ResourceNotFound", "ValidationException"}
 """What SageMaker says of a job that does not exist."""
 _QUOTA = "ResourceLimitExceeded"
+GPU_MACHINE_IMAGE = "al2-ami-sagemaker-batch-gpu-535"
+"""With driver 535, for CUDA 12; without it, transform jobs have driver 470, for CUDA 11."""
+_GPU = re.compile(r"ml\.(?:g|p)[0-9].+")
+_LOCAL_STORAGE = re.compile(r"ml\.(?:[a-z][0-9]+[a-z]*d[a-z]*|g[5-9][a-z]*|p[45][a-z]*|trn1n?)\..+")
 _ADVICE = {
     _QUOTA: "the account's quota is used up: wait for other jobs, take another instance type, "
     "fewer instances, or ask for more under Service Quotas",
@@ -64,6 +69,17 @@ class JobKind:
 
 TRANSFORM = JobKind("transform job", "Transform", "transform_job")
 PROCESSING = JobKind("Processing job", "Processing", "processing_job")
+
+
+def has_gpu(instance_type: str) -> bool:
+    """Whether instances of a type have GPUs of NVIDIA."""
+    return _GPU.fullmatch(instance_type) is not None
+
+
+def has_local_storage(instance_type: str) -> bool:
+    """Whether instances of a type have storage of their own, encrypted by their hardware, for which
+    SageMaker takes no key: families with a `d`, such as r5d and g4dn, and the newer GPU ones."""
+    return _LOCAL_STORAGE.fullmatch(instance_type) is not None
 
 
 def create_job(client: SageMakerClient, kind: JobKind, request: Mapping[str, Any]) -> None:

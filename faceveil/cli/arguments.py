@@ -132,6 +132,18 @@ def add_regions(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_also(group: Group, what: str) -> None:
+    """`--also`: networks that detect something beside faces."""
+    group.add_argument(
+        "--also",
+        type=parsing.also,
+        action="append",
+        default=[],
+        metavar="FILE[:kind=KIND,accept=SCORE]",
+        help=what,
+    )
+
+
 def add_networks(parser: argparse.ArgumentParser) -> None:
     """The networks that detect and recognise, and what they run on."""
     group = parser.add_argument_group("networks")
@@ -156,13 +168,9 @@ def add_networks(parser: argparse.ArgumentParser) -> None:
         help="a name of `faceveil weights list`, an .onnx file (`faceveil weights families`), one "
         "of InsightFace's packs, or none: faces are not recognised, so photos cannot choose people",
     )
-    group.add_argument(
-        "--also",
-        type=parsing.also,
-        action="append",
-        default=[],
-        metavar="FILE[:kind=KIND,accept=SCORE]",
-        help="an .onnx file that detects something beside faces, which is always veiled (plate, "
+    add_also(
+        group,
+        "an .onnx file that detects something beside faces, which is always veiled (plate, "
         "head, person, screen or other): --also plates.onnx:kind=plate,accept=0.4; several times",
     )
     group.add_argument(

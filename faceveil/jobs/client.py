@@ -40,6 +40,7 @@ try:
         REPORT,
         STARTED,
         UnknownJobError,
+        frames_of,
         load_job,
     )
     from faceveil.jobs.status import JobFailure, State, Status, read_status
@@ -103,11 +104,19 @@ class JobClient:
     """
 
     def __init__(
-        self, bucket: str, *, endpoint_url: str | None = None, bucket_owner: str | None = None
+        self,
+        bucket: str,
+        *,
+        endpoint_url: str | None = None,
+        bucket_owner: str | None = None,
+        input_buckets: Mapping[str, str] | None = None,
     ) -> None:
         """endpoint_url: of an S3 of one's own. bucket_owner: the account that the bucket must
-        belong to; S3 refuses any other. Nothing is asked of S3 yet."""
-        self.bucket = S3Location.open(f"s3://{bucket}", endpoint_url, expected_owner=bucket_owner)
+        belong to; S3 refuses any other. input_buckets: the accounts of other buckets that frames
+        lie in, by bucket. Nothing is asked of S3 yet."""
+        self.bucket = S3Location.open(
+            f"s3://{bucket}", endpoint_url, expected_owner=bucket_owner, owners=input_buckets
+        )
         self._endpoint_url = endpoint_url
 
     def submit(self, job: Mapping[str, Any] | bytes) -> Job:
@@ -235,7 +244,7 @@ class JobClient:
             document["corrections"] = corrections_key(new_id, corrections)
         new = read_job(_to_json(document), JOB)
         if corrections is not None:
-            place = self.bucket.folder(new.frames_prefix)
+            place = frames_of(self.bucket, new)
             frames = list_frames(place)
             digest = new.frames_digest or frames.digest()
             corrections.check_input(digest, str(place.uri()), len(frames))

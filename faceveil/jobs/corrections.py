@@ -17,6 +17,7 @@ from faceveil.corrections.apply import Corrected, apply_corrections
 from faceveil.corrections.document import Corrections, parse_corrections, summary, to_json
 from faceveil.errors import InputError
 from faceveil.jobs.job import Job, job_prefix
+from faceveil.jobs.job_folder import frames_of
 from faceveil.media.s3_keys import FrameKeys, list_frames
 
 FOLDER = "corrections"
@@ -99,5 +100,5 @@ def check_corrections(bucket: S3Location, job: Job) -> None:
     """Raise InputError where a job names corrections that are broken, or of other frames."""
     corrections = JobCorrections.of(bucket, job)
     if corrections is not None:
-        place = bucket.folder(job.frames_prefix)
+        place = frames_of(bucket, job)
         corrections.check(job, list_frames(place), str(place.uri()))

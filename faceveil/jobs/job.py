@@ -1,7 +1,8 @@
 """job.json: what a job in the cloud does. Read here and nowhere else.
 
 Its JSON Schema is job.schema.json. Everything a job writes lies under `jobs/<id>/` of the bucket
-that job.json lies in; frames, a source video and detections made before may lie elsewhere in it.
+that job.json lies in; frames, a source video and detections made before may lie elsewhere in it,
+and frames in another bucket.
 """
 
 from __future__ import annotations
@@ -31,15 +32,13 @@ from faceveil.veils.styles import VeilStyle
 
 VERSION = 1
 JOBS = "jobs/"
+DETECTIONS = "detections/"
 RESERVED = ("references/", "chunks/")
 """Folders of a job that are never its output."""
 MAX_BYTES = 1 << 20
 """A job.json is small; a larger object is something else."""
 COARSE_STEP = 6
 """Twice as many frames as every 12th where nothing moves; where much does, fewer in all."""
-LONGEST_SAMPLED_ID = LONGEST_PROCESSED_ID = 47
-"""The name of the second SageMaker job, faceveil-<id>-refine or -render, has at most 63
-characters."""
 _OWN_KEY = re.compile(r"(?:^|/)jobs/([^/]+)/job\.json$")
 
 _ADAPTIVE = ("adaptive", "coarse_then_refine")
@@ -102,15 +101,17 @@ class InstanceSpec:
 class Job:
     """A job, with every default filled in. Prefixes end in a slash; all keys are of one bucket.
 
-    coarse_step: detect in every coarse_step-th frame first, then only where neighbours disagree;
-    None: in every frame. processing: what Processing jobs run on, None where a transform job
-    detects. corrections: the key of what people changed, as corrections.json.
+    frames_bucket: where the frames lie, None where it is that bucket, too. coarse_step: detect in
+    every coarse_step-th frame first, then only where neighbours disagree; None: in every frame.
+    processing: what Processing jobs run on, None where a transform job detects. corrections: the
+    key of what people changed, as corrections.json.
     """
 
     id: str
     frames_prefix: str
     detections_prefix: str
     output_prefix: str
+    frames_bucket: str | None = None
     rate: Fraction | None = None
     frames_digest: str | None = None
     source_video: str | None = None
@@ -141,7 +142,7 @@ class Job:
 
 def own_detections(job_id: str) -> str:
     """`detections/<id>/`: beside the jobs, since S3 expires what lies under one prefix."""
-    return f"detections/{job_id}/"
+    return f"{DETECTIONS}{job_id}/"
 
 
 def job_prefix(job_id: str) -> str:
@@ -230,6 +231,7 @@ def _job(document: dict[str, Any]) -> Job:
         frames_prefix=frames["prefix"],
         detections_prefix=document.get("detections", {}).get("prefix", detections),
         output_prefix=output.get("prefix", f"{own}veiled/"),
+        frames_bucket=frames.get("bucket"),
         rate=rate,
         frames_digest=frames.get("digest"),
         source_video=document.get("source_video"),
@@ -272,10 +274,6 @@ def _processing(document: dict[str, Any]) -> InstanceSpec | None:
     if sampled and "detections" not in document:
         raise _FieldError(
             "sampling.mode", "Processing jobs detect in every frame: leave it out, or processing"
-        )
-    if len(document["id"]) > LONGEST_PROCESSED_ID:
-        raise _FieldError(
-            "id", f"is longer than {LONGEST_PROCESSED_ID} characters, too long for processing"
         )
     return InstanceSpec(**spec)
 
@@ -390,10 +388,6 @@ def _check_places(job: Job, where: str) -> None:
     folder = _OWN_KEY.search(where)
     if folder and folder[1] != job.id:
         raise _FieldError("id", f"{job.id!r} is not the name of its folder, {folder[1]!r}")
-    if job.coarse_step and not job.has_detections and len(job.id) > LONGEST_SAMPLED_ID:
-        raise _FieldError(
-            "id", f"is longer than {LONGEST_SAMPLED_ID} characters, too long for sampling"
-        )
     references = [
         (f"selection.references.{name}", place) for name, place in job.selection.references
     ]

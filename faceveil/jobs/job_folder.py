@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from faceveil.aws.s3 import S3Location
 from faceveil.aws.s3_errors import LostObjectError
 from faceveil.errors import InputError
@@ -27,10 +29,18 @@ ANNOUNCED = "chunks/announced"
 """Exists when the event of the completed job has been sent."""
 STARTED, SUBMIT_ANNOUNCED = "submit/started.json", "submit/announced"
 """Exist when the job was started, and when the event of that has been sent."""
+NAMES = "submit/names.json"
+"""What the names of its SageMaker jobs begin with."""
 REFINING = "submit/refining.json"
 """Exists when the second transform job was created."""
 RENDERING = "submit/rendering.json"
 """Exists when the Processing job that renders was created."""
+
+
+def frames_of(bucket: S3Location, job: Job) -> S3Location:
+    """Where the frames of a job lie: in the bucket of the job, or read in place in another."""
+    place = replace(bucket, bucket=job.frames_bucket) if job.frames_bucket else bucket
+    return replace(place, prefix=job.frames_prefix)
 
 
 class UnknownJobError(InputError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from faceveil.aws.s3 import S3Location
 from faceveil.aws.sagemaker import (
     ENDS,
     PROCESSING,
@@ -21,22 +22,17 @@ from faceveil.aws.sagemaker import (
     describe_job,
 )
 from faceveil.errors import InputError
-from faceveil.jobs.transforms.names import (
-    MOST_ATTEMPTS,
-    refine_name,
-    render_name,
-    transform_name,
-)
+from faceveil.jobs.transforms.names import MOST_ATTEMPTS, Pass, noted_names
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
 
 
-_NAMES = (
-    (TRANSFORM, transform_name),
-    (TRANSFORM, refine_name),
-    (PROCESSING, transform_name),
-    (PROCESSING, render_name),
+_JOBS: tuple[tuple[JobKind, Pass], ...] = (
+    (TRANSFORM, "detect"),
+    (TRANSFORM, "refine"),
+    (PROCESSING, "detect"),
+    (PROCESSING, "render"),
 )
 
 
@@ -96,15 +92,18 @@ def create_once(
 
 
 def created_jobs(
-    client: SageMakerClient, job_id: str
+    client: SageMakerClient, bucket: S3Location, job_id: str
 ) -> Iterator[tuple[JobKind, str, dict[str, Any]]]:
     """Kind, name and description of each SageMaker job that was created for a job.
 
     Raises as `describe_job`.
     """
-    for kind, name_of in _NAMES:
+    names = noted_names(bucket, job_id)
+    if names is None:
+        return
+    for kind, which in _JOBS:
         for attempt in range(1, MOST_ATTEMPTS + 1):
-            name = name_of(job_id, attempt)
+            name = names.name(which, attempt)
             described = describe_job(client, kind, name)
             if described is None:
                 break

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +18,10 @@ from faceveil.aws.s3 import S3Location
 from faceveil.errors import UsageError
 from faceveil.jobs import events
 from faceveil.jobs.chunks.batch_queue import BatchQueue
-from faceveil.jobs.job import Job, Networks
+from faceveil.jobs.job import DETECTIONS, Job, Networks
 from faceveil.jobs.job_folder import load_job
 from faceveil.jobs.job_run import Announce, Count, JobRun
+from faceveil.jobs.keys import Keys
 from faceveil.resources import usable_cores
 
 if TYPE_CHECKING:
@@ -31,15 +33,18 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Settings:
     """FACEVEIL_BUCKET, FACEVEIL_EVENT_BUS, FACEVEIL_BATCH_QUEUE, FACEVEIL_BATCH_JOB_DEFINITION,
-    FACEVEIL_KMS_KEY and FACEVEIL_BUCKET_OWNER; None where one is not set or empty.
+    FACEVEIL_BUCKET_OWNER and FACEVEIL_DEPLOYMENT, None where one is not set or empty; the keys,
+    and FACEVEIL_INPUT_BUCKETS, the accounts of other buckets that frames are read from.
     """
 
     bucket: str | None = None
     event_bus: str | None = None
     batch_queue: str | None = None
     batch_job_definition: str | None = None
-    kms_key: str | None = None
     bucket_owner: str | None = None
+    deployment: str | None = None
+    keys: Keys = field(default_factory=Keys)
+    input_buckets: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -51,8 +56,10 @@ class Settings:
             event_bus=value("EVENT_BUS"),
             batch_queue=value("BATCH_QUEUE"),
             batch_job_definition=value("BATCH_JOB_DEFINITION"),
-            kms_key=value("KMS_KEY"),
             bucket_owner=value("BUCKET_OWNER"),
+            deployment=value("DEPLOYMENT"),
+            keys=Keys.from_environment(environment),
+            input_buckets=read_input_buckets(environment),
         )
 
     def open_bucket(self) -> S3Location:
@@ -60,7 +67,11 @@ class Settings:
         if self.bucket is None:
             raise UsageError("which bucket? Set FACEVEIL_BUCKET, or give --bucket")
         return S3Location.open(
-            f"s3://{self.bucket}", expected_owner=self.bucket_owner, kms_key=self.kms_key
+            f"s3://{self.bucket}",
+            expected_owner=self.bucket_owner,
+            kms_key=self.keys.results,
+            prefix_keys={DETECTIONS: self.keys.detections} if self.keys.detections else {},
+            owners=self.input_buckets,
         )
 
     def announce(self) -> Announce:
@@ -99,6 +110,18 @@ class Settings:
             workers=usable_cores(),
             count=count or (lambda name: log.info("counted: %s", name)),
         )
+
+
+def read_input_buckets(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Read FACEVEIL_INPUT_BUCKETS, `BUCKET=ACCOUNT` with commas between.
+
+    Raises UsageError for anything else.
+    """
+    text = environment.get("FACEVEIL_INPUT_BUCKETS", "")
+    pairs = [pair.partition("=") for pair in text.replace(",", " ").split()]
+    if any(not re.fullmatch(r"\d{12}", account) for _, _, account in pairs):
+        raise UsageError(f"FACEVEIL_INPUT_BUCKETS={text!r}: write BUCKET=ACCOUNT, commas between")
+    return {bucket: account for bucket, _, account in pairs}
 
 
 @lru_cache(maxsize=1)

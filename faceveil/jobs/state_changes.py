@@ -14,12 +14,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from faceveil.jobs.job import JOBS
-from faceveil.jobs.transforms.names import parse_name
+from faceveil.jobs.transforms.names import SageMakerNames, name_prefix
 
 _JOB_ID = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9])*")
-TRANSFORM_JOB_NAME = re.compile(rf"faceveil-({_JOB_ID.pattern})")
-"""As `transforms.names` makes them. Where an id may end in -refine or -try2, too, the place of the
-output tells whose the job is."""
 BATCH_JOB_NAME = re.compile(rf"faceveil-({_JOB_ID.pattern})-([0-9a-f]{{16}})")
 """Its array job is called faceveil-<id>-<digest of the chunks>."""
 PROCESSING_CHANGE = "SageMaker Processing Job State Change"
@@ -97,16 +94,21 @@ class BatchEnd:
     reason: str
 
 
-def transform_end(detail: Mapping[str, Any]) -> TransformEnd:
-    """From the detail of "SageMaker Transform Job State Change". Raises NotOursError."""
+def transform_end(detail: Mapping[str, Any], deployment: str | None = None) -> TransformEnd:
+    """From the detail of "SageMaker Transform Job State Change". Raises NotOursError.
+
+    deployment: its name, None without one. Where an id may end in -refine or -try2, too, the place
+    of the output tells whose the job is.
+    """
     name = str(detail.get("TransformJobName", ""))
     status = str(detail.get("TransformJobStatus", ""))
-    match = TRANSFORM_JOB_NAME.fullmatch(name)
-    if match is None:
-        raise NotOursError(f"transform job {name!r} is none of faceveil's")
+    prefix = name_prefix(deployment)
+    job_id = name.removeprefix(prefix)
+    if not name.startswith(prefix) or _JOB_ID.fullmatch(job_id) is None:
+        raise NotOursError(f"transform job {name!r} is none of this deployment's")
     place = _OUTPUT.match(str(detail.get("TransformOutput", {}).get("S3OutputPath", "")))
-    job_id = place[1] if place else match[1]
-    parsed = parse_name(job_id, name)
+    job_id = place[1] if place else job_id
+    parsed = SageMakerNames.of(job_id, deployment).parse(name)
     if parsed is None:
         raise NotOursError(f"transform job {name!r} writes into the folder of job {job_id!r}")
     if status not in SAGEMAKER_ENDS:
@@ -121,14 +123,17 @@ def transform_end(detail: Mapping[str, Any]) -> TransformEnd:
     )
 
 
-def processing_end(detail: Mapping[str, Any]) -> ProcessingEnd:
-    """From the detail of "SageMaker Processing Job State Change". Raises NotOursError."""
+def processing_end(detail: Mapping[str, Any], deployment: str | None = None) -> ProcessingEnd:
+    """From the detail of "SageMaker Processing Job State Change". Raises NotOursError.
+
+    deployment: its name, None without one.
+    """
     name = str(detail.get("ProcessingJobName", ""))
     status = str(detail.get("ProcessingJobStatus", ""))
     job_id = next((match[1] for match in map(_OUTPUT.match, _written_to(detail)) if match), "")
-    parsed = parse_name(job_id, name)
+    parsed = SageMakerNames.of(job_id, deployment).parse(name)
     if parsed is None or parsed.which == "refine":
-        raise NotOursError(f"Processing job {name!r} is none of faceveil's")
+        raise NotOursError(f"Processing job {name!r} is none of this deployment's")
     if status not in SAGEMAKER_ENDS:
         raise NotOursError(f"Processing job {name!r} is {status or 'in no state'}, not at its end")
     began, ended = (moment(detail.get(f)) for f in ("CreationTime", "ProcessingEndTime"))

@@ -26,6 +26,7 @@ from faceveil.jobs.job_folder import (
     STARTED,
     SUCCESS,
     UnknownJobError,
+    frames_of,
     load_job,
 )
 from faceveil.jobs.submission import digest_of, is_corrected
@@ -108,7 +109,7 @@ def read_status(bucket: S3Location, job_id: str, frames: int | None = None) -> S
     if rendered is not None:
         frames = rendered.plan.frame_count
     elif job is not None and frames is None:
-        frames = _count(bucket.folder(job.frames_prefix), _PICTURES)
+        frames = _count(frames_of(bucket, job), _PICTURES)
     state, waiting = _state(folder, job, written, rendered, failure), None
     if state in _MAY_WAIT:
         waiting = waiting_of(bucket, job_id)

@@ -78,15 +78,15 @@ def stop_job(
         error = StoppedError("the job was stopped")
         fail_job(bucket, job_id, _STAGES[status.state], error, announce)
     stop_waiting(bucket, job_id)
-    stopped = list(_stop_sagemaker(sagemaker(), job_id))
+    stopped = list(_stop_sagemaker(sagemaker(), bucket, job_id))
     for batch_job in _batch_jobs(bucket.folder(job_prefix(job_id))):
         terminate_job(batch(), batch_job, "the job was stopped")
         stopped.append(f"Batch job {batch_job}")
     return stopped
 
 
-def _stop_sagemaker(client: SageMakerClient, job_id: str) -> Iterator[str]:
-    for kind, name, _ in created_jobs(client, job_id):
+def _stop_sagemaker(client: SageMakerClient, bucket: S3Location, job_id: str) -> Iterator[str]:
+    for kind, name, _ in created_jobs(client, bucket, job_id):
         if stop_sagemaker_job(client, kind, name):
             yield f"{kind.word} {name}"
 

@@ -12,7 +12,7 @@ as nothing was started, another one is a new attempt.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,12 +28,12 @@ from faceveil.jobs.corrections import check_corrections
 from faceveil.jobs.ended import mark_open
 from faceveil.jobs.failure import clear_failure, fail_job, failure_of
 from faceveil.jobs.job import Job, job_prefix, read_job
-from faceveil.jobs.job_folder import JOB, STARTED, SUBMIT_ANNOUNCED, UnknownJobError
+from faceveil.jobs.job_folder import JOB, STARTED, SUBMIT_ANNOUNCED, UnknownJobError, frames_of
 from faceveil.jobs.job_run import Announce
 from faceveil.jobs.processing.create import Processing, create_first
 from faceveil.jobs.processing.request import ProcessingMachines
 from faceveil.jobs.sagemaker_jobs import SageMakerJob, create_once
-from faceveil.jobs.transforms.names import transform_name
+from faceveil.jobs.transforms.names import note_names
 from faceveil.jobs.transforms.refine import coarse_manifest
 from faceveil.jobs.transforms.request import Machines, transform_requests
 from faceveil.jobs.waiting import wait_for_machines, waiting_of
@@ -48,13 +48,14 @@ SubmissionOutcome = Literal["submitted", "already submitted", "waiting", "failed
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What jobs are started with. sagemaker makes a client when one is needed, processing reads
-    what Processing jobs use."""
+    what Processing jobs use. input_buckets: other buckets that frames may lie in."""
 
     bucket: S3Location
     machines: Machines
     sagemaker: Callable[[], SageMakerClient]
     announce: Announce
     processing: Callable[[], ProcessingMachines] = ProcessingMachines.from_environment
+    input_buckets: Collection[str] = ()
 
 
 def start_job(submission: Submission, job_id: str) -> SubmissionOutcome:
@@ -72,6 +73,7 @@ def start_job(submission: Submission, job_id: str) -> SubmissionOutcome:
         if _failed_before(submission.bucket, folder, job_id, digest):
             return "failed before"
         job = read_job(content, str(folder.uri(JOB)))
+        _check_input(submission, job)
         is_started = _is_started(folder, job, digest)
         if not is_started:
             check_corrections(submission.bucket, job)
@@ -94,8 +96,10 @@ def start_job(submission: Submission, job_id: str) -> SubmissionOutcome:
         fail_job(submission.bucket, job_id, "submit", error, submission.announce, digest)
         raise
     if folder.find(SUBMIT_ANNOUNCED) is None:
-        name = transform_name(job.id) if _begins_in_sagemaker(job) else None
-        name = first.name if first else name
+        name = first.name if first else None
+        if name is None and _begins_in_sagemaker(job):
+            names = note_names(submission.bucket, job.id, submission.machines.deployment)
+            name = names.name("detect")
         submission.announce(events.submitted(job, folder.bucket, name))
         folder.write(SUBMIT_ANNOUNCED, b"")
     is_new = first is not None and first.is_new
@@ -168,6 +172,16 @@ def _is_started(folder: S3Location, job: Job, digest: str) -> bool:
     )
 
 
+def _check_input(submission: Submission, job: Job) -> None:
+    """Raise InputError for frames in a bucket that the deployment was not told of."""
+    named = job.frames_bucket
+    if named is not None and named not in (submission.bucket.bucket, *submission.input_buckets):
+        raise InputError(
+            f"frames.bucket: this deployment does not read from {named!r}: add it to the module's "
+            "`input_buckets`, with the account that it belongs to, and apply"
+        )
+
+
 def _begins_in_sagemaker(job: Job) -> bool:
     """Whether SageMaker has to do something first; detections of another job go to a function."""
     return job.processing is not None or not job.has_detections
@@ -181,7 +195,7 @@ def create_detection(submission: Submission, job: Job) -> SageMakerJob:
     if job.processing is not None:
         processing = Processing(submission.processing, submission.sagemaker)
         return create_first(processing, submission.bucket, job)
-    frames = list_frames(submission.bucket.folder(job.frames_prefix))
+    frames = list_frames(frames_of(submission.bucket, job))
     requests = transform_requests(
         job,
         submission.bucket.bucket,
@@ -189,4 +203,5 @@ def create_detection(submission: Submission, job: Job) -> SageMakerJob:
         submission.machines,
         manifest=coarse_manifest(submission.bucket, job, frames),
     )
-    return create_once(submission.sagemaker(), TRANSFORM, partial(transform_name, job.id), requests)
+    names = note_names(submission.bucket, job.id, submission.machines.deployment)
+    return create_once(submission.sagemaker(), TRANSFORM, partial(names.name, "detect"), requests)

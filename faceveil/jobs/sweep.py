@@ -56,7 +56,7 @@ def sweep(
 
     stuck = []
     for job_id, stage in ordered_map(stuck_at, open_jobs(bucket), _READERS):
-        if stage is None or _is_detected(sagemaker(), job_id, now):
+        if stage is None or _is_detected(sagemaker(), bucket, job_id, now):
             continue
         error = OutputError(
             f"nothing has happened for {PATIENCE.total_seconds() / 3600:.0f} hours: a function or "
@@ -100,7 +100,8 @@ def _stage(steps: Mapping[str, datetime]) -> Stage:
     return "detect"
 
 
-def _is_detected(client: SageMakerClient, job_id: str, now: datetime) -> bool:
+def _is_detected(client: SageMakerClient, bucket: S3Location, job_id: str, now: datetime) -> bool:
     """Whether a SageMaker job of the job is at work, or has ended not long ago."""
-    ends = (described.get(kind.end_time) for kind, _, described in created_jobs(client, job_id))
+    created = created_jobs(client, bucket, job_id)
+    ends = (described.get(kind.end_time) for kind, _, described in created)
     return any(ended is None or now - ended < PATIENCE for ended in ends)

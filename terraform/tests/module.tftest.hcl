@@ -60,6 +60,12 @@ variables {
 }
 
 run "first_apply_needs_no_images" {
+  # The later runs go on with what this one has made.
+  override_resource {
+    target = aws_kms_key.detections
+    values = { arn = "arn:aws:kms:eu-west-1:123456789012:key/d0000000-0000-0000-0000-000000000000" }
+  }
+
   variables {
     images = null
   }
@@ -164,6 +170,25 @@ run "defaults" {
     error_message = "A transform job is told by the bucket it writes to: model names of deployments may begin alike."
   }
   assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.function["postprocess"].event_pattern).detail.TransformJobName == [{ prefix = "faceveil--" }] && jsondecode(aws_cloudwatch_event_rule.function["processing"].event_pattern).detail.ProcessingJobName == [{ prefix = "faceveil--" }] && alltrue([for name in ["submit", "postprocess", "waiting"] : aws_lambda_function.this[name].environment[0].variables.FACEVEIL_DEPLOYMENT == "faceveil"])
+    error_message = "Names of SageMaker's jobs begin with the deployment's, in rules and in what the functions are told."
+  }
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.this : function.environment[0].variables.FACEVEIL_DETECTIONS_KMS_KEY == aws_kms_key.detections[0].arn && function.environment[0].variables.FACEVEIL_KMS_KEY == aws_kms_key.this[0].arn]) && aws_kms_key.detections[0].arn != aws_kms_key.this[0].arn && aws_kms_key.detections[0].enable_key_rotation
+    error_message = "Detections have a key of their own."
+  }
+  assert {
+    condition     = anytrue([for variable in jsondecode(aws_batch_job_definition.render[0].container_properties).environment : variable.name == "FACEVEIL_DETECTIONS_KMS_KEY" && variable.value == aws_kms_key.detections[0].arn])
+    error_message = "What renders in Batch writes features of photos with that key, too."
+  }
+  assert {
+    condition = alltrue([for name in ["submit", "postprocess", "waiting"] : aws_lambda_function.this[name].environment[0].variables.FACEVEIL_VOLUME_KMS_KEY == aws_kms_key.this[0].arn]) && alltrue([for name in ["submit", "postprocess", "waiting", "model", "processing"] : length([
+      for statement in jsondecode(aws_iam_role_policy.this[name].policy).Statement : statement
+      if statement.Sid == "EncryptVolumes" && statement.Action == ["kms:CreateGrant"] && statement.Resource == [aws_kms_key.this[0].arn] && try(statement.Condition.Bool["kms:GrantIsForAWSResource"], "") == "true"
+    ]) == 1])
+    error_message = "Disks of SageMaker's instances are encrypted with the deployment's key, which is granted only to AWS's own resources."
+  }
+  assert {
     condition     = aws_cloudwatch_event_rule.function["again"].event_pattern == jsonencode({ source = ["faceveil"], detail-type = ["FaceVeil Job Submitted"], detail = { bucket = ["faceveil-123456789012-eu-west-1"], transform_job = [null] } }) && strcontains(aws_cloudwatch_event_rule.function["again"].description, "faceveil-postprocess")
     error_message = "A job over detections that exist goes on to post-processing at once."
   }
@@ -194,6 +219,8 @@ run "private_network" {
     retention              = { outputs_days = 90 }
     notebook_instance_type = "ml.t3.medium"
     monthly_budget_usd     = null
+    encrypt_volumes        = false
+    detections_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/22222222-2222-2222-2222-222222222222"
 
     manage_sagemaker_logs    = false
     detection_reader_arns    = ["arn:aws:iam::123456789012:role/auditor"]
@@ -219,7 +246,11 @@ run "private_network" {
     error_message = "Two deployments of one account and region share no name."
   }
   assert {
-    condition     = aws_subnet.this[*].availability_zone == ["eu-west-1a", "eu-west-1b"] && length(aws_vpc_endpoint.interface) == 11 && length(aws_kms_key.this) == 0
+    condition     = aws_lambda_function.this["submit"].environment[0].variables.FACEVEIL_VOLUME_KMS_KEY == "" && aws_lambda_function.this["submit"].environment[0].variables.FACEVEIL_DETECTIONS_KMS_KEY == var.detections_kms_key_arn && !anytrue([for policy in aws_iam_role_policy.this : strcontains(policy.policy, "kms:CreateGrant")])
+    error_message = "Keys of one's own are taken, and disks may be left to SageMaker's passing keys."
+  }
+  assert {
+    condition     = aws_subnet.this[*].availability_zone == ["eu-west-1a", "eu-west-1b"] && length(aws_vpc_endpoint.interface) == 11 && length(aws_kms_key.this) == 0 && length(aws_kms_key.detections) == 0
     error_message = "Two zones, the endpoints that functions, Batch and a notebook need, no second key."
   }
   assert {
@@ -252,6 +283,34 @@ run "governance" {
     condition     = one(one(aws_cloudtrail.data_events[0].event_selector).data_resource).values == tolist(["arn:aws:s3:::faceveil-123456789012-eu-west-1/"]) && !one(aws_cloudtrail.data_events[0].event_selector).include_management_events
     error_message = "The trail records the bucket's objects and nothing else."
   }
+}
+
+run "frames_of_another_account" {
+  variables {
+    network       = { create = true }
+    input_buckets = [{ name = "news-raw", account = "210987654321", prefix = "clips/", kms_key_arn = "arn:aws:kms:eu-west-1:210987654321:key/33333333-3333-3333-3333-333333333333" }]
+  }
+
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.this : function.environment[0].variables.FACEVEIL_INPUT_BUCKETS == "news-raw=210987654321"]) && output.input_buckets == { news-raw = "210987654321" }
+    error_message = "What reads frames is told whose bucket it must be."
+  }
+  assert {
+    condition     = jsondecode(output.input_bucket_policies["news-raw"]).Statement[1].Resource == ["arn:aws:s3:::news-raw/clips/*"] && alltrue([for arn in jsondecode(output.input_bucket_policies["news-raw"]).Statement[1].Principal.AWS : contains([for role in aws_iam_role.this : "arn:aws:iam::123456789012:role/${role.name}"], arn)])
+    error_message = "The other account is told which roles to let read, and below which prefix."
+  }
+  assert {
+    condition     = one([for statement in jsondecode(aws_vpc_endpoint.s3[0].policy).Statement : statement if statement.Sid == "InputBuckets"]).Resource == ["arn:aws:s3:::news-raw", "arn:aws:s3:::news-raw/clips/*"]
+    error_message = "The private network lets them through."
+  }
+}
+
+run "refuses_input_buckets_of_nobody" {
+  command = plan
+  variables {
+    input_buckets = [{ name = "News_Raw", account = "me" }, { name = "b-b", account = "210987654321", prefix = "*/" }]
+  }
+  expect_failures = [var.input_buckets]
 }
 
 run "refuses_principals_with_wildcards" {
@@ -299,8 +358,10 @@ run "refuses_bad_names" {
     name        = "Face_Veil"
     bucket_name = "No.Such.Bucket"
     kms_key_arn = "alias/my-key"
+
+    detections_kms_key_arn = "my-key"
   }
-  expect_failures = [var.name, var.bucket_name, var.kms_key_arn]
+  expect_failures = [var.name, var.bucket_name, var.kms_key_arn, var.detections_kms_key_arn]
 }
 
 run "refuses_images_by_tag" {
@@ -459,7 +520,7 @@ run "processing_jobs" {
     error_message = "They may pass that role, only that, and only to SageMaker."
   }
   assert {
-    condition     = one([for statement in jsondecode(aws_iam_role_policy.this["postprocess"].policy).Statement : statement if statement.Sid == "StartProcessing"]).Resource == ["arn:aws:sagemaker:eu-west-1:123456789012:processing-job/faceveil-*-render*"]
+    condition     = one([for statement in jsondecode(aws_iam_role_policy.this["postprocess"].policy).Statement : statement if statement.Sid == "StartProcessing"]).Resource == ["arn:aws:sagemaker:eu-west-1:123456789012:processing-job/veil--*-render*"]
     error_message = "After detection only the rendering is started."
   }
   assert {

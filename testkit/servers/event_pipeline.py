@@ -233,6 +233,7 @@ class Pipeline:
             "AWS_ENDPOINT_URL_EVENTBRIDGE": self.cloud.url,
             "FACEVEIL_BUCKET": BUCKET,
             "FACEVEIL_EVENT_BUS": "default",
+            "FACEVEIL_DEPLOYMENT": "faceveil",
             "FACEVEIL_MODEL_NAME": "faceveil",
             "FACEVEIL_INSTANCE_TYPE": "ml.m5.large",
             "FACEVEIL_PROCESSING_IMAGE": POSTPROCESS_IMAGE,

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -226,6 +227,45 @@ def test_every_request_carries_the_owner_and_every_write_the_key(faulty, prefix)
             assert headers["x-amz-server-side-encryption"] == "aws:kms"
             assert headers["x-amz-server-side-encryption-aws-kms-key-id"] == "alias/frames"
     assert headers_of(faulty, "COPY")["x-amz-source-expected-bucket-owner"] == "123456789012"
+
+
+def test_a_bucket_of_another_account_is_expected_to_be_theirs(faulty, prefix):
+    """Read from theirs, written to ours: a copy says both."""
+    faulty.rule = lambda request: (403, "AccessDenied")
+    ours = S3Location.open(
+        prefix, faulty.url, expected_owner="123456789012", owners={"news-raw": "210987654321"}
+    )
+    theirs = replace(ours, bucket="news-raw")
+    with pytest.raises(InputError, match="access denied"):
+        theirs.read("1")
+    assert headers_of(faulty, "GET")["x-amz-expected-bucket-owner"] == "210987654321"
+    with pytest.raises(OutputError, match="access denied"):
+        ours.copy(theirs, Listed("1", 1, "e"))
+    sent = headers_of(faulty, "COPY")
+    assert sent["x-amz-source-expected-bucket-owner"] == "210987654321"
+    assert sent["x-amz-expected-bucket-owner"] == "123456789012"
+
+
+def test_what_lies_under_a_prefix_is_written_with_a_key_of_its_own(faulty, prefix, tmp_path):
+    """Detections hold features: whoever may use the key of results cannot read them."""
+    faulty.rule = lambda request: (403, "AccessDenied")
+    whole = S3Location.open(
+        prefix, faulty.url, kms_key="results", prefix_keys={"detections/": "features"}
+    )
+    bucket = replace(whole, prefix="")
+    path = tmp_path / "large.bin"
+    path.write_bytes(b"x" * (17 << 20))
+    for name, key in (("detections/a/1.out", "features"), ("jobs/a/1.jpg", "results")):
+        for write in (
+            lambda name=name: bucket.write(name, b"x"),
+            lambda name=name: bucket.upload(name, path),
+        ):
+            faulty.headers.clear()
+            with pytest.raises(OutputError, match="access denied"):
+                write()
+            (operation,) = faulty.headers
+            sent = headers_of(faulty, operation)
+            assert sent["x-amz-server-side-encryption-aws-kms-key-id"] == key
 
 
 def headers_of(faulty, operation):

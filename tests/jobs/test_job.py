@@ -9,7 +9,6 @@ from jsonschema import Draft202012Validator
 from faceveil.errors import InputError
 from faceveil.frame_range import FrameRange
 from faceveil.jobs.job import Job, read_job
-from faceveil.jobs.transforms.names import refine_name
 from faceveil.schemas import load_schema
 
 WHERE = "s3://bucket/jobs/talk-1/job.json"
@@ -231,13 +230,3 @@ def test_sampling_looks_at_every_sixth_frame_or_each_half_second_unless_the_step
 def test_sampling_that_cannot_be_meant_is_refused(sampling, message):
     with pytest.raises(InputError, match=message):
         read({**SMALLEST, "sampling": sampling})
-
-
-def test_a_sampled_job_has_an_id_short_enough_for_its_second_transform_job():
-    sampled = {**SMALLEST, "sampling": {"mode": "adaptive"}}
-    for length, reused in ((47, False), (54, True)):
-        name = "a" * length
-        job = {**sampled, "id": name} | ({"detections": {"prefix": "d/"}} if reused else {})
-        assert len(refine_name(read(job, "job.json").id)) <= 63 or reused
-    with pytest.raises(InputError, match="id: is longer than 47 characters"):
-        read({**sampled, "id": "a" * 48}, "job.json")

@@ -8,9 +8,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from PIL import Image as Picture
 
-from faceveil.errors import InputError
+from faceveil.errors import InputError, UsageError
 from faceveil.faces import FrameFaces, Kind
 from faceveil.jobs import state_machine
+from faceveil.jobs.detections.sampled import answered, plan_coarse, plan_refine, read_answered
 from faceveil.jobs.job import read_job
 from faceveil.jobs.settings import analyzer_of
 from faceveil.media.folder import FolderSource
@@ -19,6 +20,7 @@ from handler.options import ServiceOptions
 from handler.service import Service, build_analyzer
 from testkit import made_networks
 from testkit.made_job import document
+from testkit.servers.model_server import start_server
 
 COUNT, WIDTH, HEIGHT = 12, 320, 192
 
@@ -43,28 +45,38 @@ def service(plates):
     return Service(build_analyzer(options.analyzer), options)
 
 
-@pytest.fixture
-def with_plates(made, service, plates):
-    """The job: its frames show a plate and nothing else; the server made the detections."""
+def write_plates(made, shown_from=0):
+    """Frames that show a plate from one frame on, and nothing else: paths of pictures."""
     folder = made.folder / "frames"
     folder.mkdir()
     ground = np.random.default_rng(0).integers(80, 100, (HEIGHT, WIDTH, 3), np.uint8)
+    paths = []
     for number in range(COUNT):
         picture = ground.copy()
         x1, y1, x2, y2 = plate_box(number)
-        picture[y1:y2, x1:x2] = made_networks.YELLOW
-        path = folder / f"img{number + 1:07d}.png"
-        Picture.fromarray(picture).save(path)
-        made.place.write(f"frames/{path.name}", path.read_bytes())
-        made.detections.write(f"{path.name}.out", service.answer(path.read_bytes()))
-    job = document(
-        networks={"detector": "centerface", "also": [plates]},
-        selection={"mode": "none"},
-        regions=[{"frames": [2, 4], "box": [0.75, 0, 1, 0.25], "kind": "screen"}],
-    )
-    job["frames"]["digest"] = FolderSource(folder).digest()
+        if number >= shown_from:
+            picture[y1:y2, x1:x2] = made_networks.YELLOW
+        paths.append(folder / f"img{number + 1:07d}.png")
+        Picture.fromarray(picture).save(paths[-1])
+        made.place.write(f"frames/{paths[-1].name}", paths[-1].read_bytes())
+    return paths
+
+
+def submit(made, plates, **fields):
+    networks = {"detector": "centerface", "also": [plates]}
+    job = document(networks=networks, selection={"mode": "none"}, **fields)
+    job["frames"]["digest"] = FolderSource(made.folder / "frames").digest()
     Draft202012Validator(load_schema("job")).validate(job)
     made.place.write("job.json", json.dumps(job).encode())
+
+
+@pytest.fixture
+def with_plates(made, service, plates):
+    """The job: its frames show a plate and nothing else; the server made the detections."""
+    for path in write_plates(made):
+        made.detections.write(f"{path.name}.out", service.answer(path.read_bytes()))
+    screen = {"frames": [2, 4], "box": [0.75, 0, 1, 0.25], "kind": "screen"}
+    submit(made, plates, regions=[screen])
     return made
 
 
@@ -111,6 +123,56 @@ def test_the_same_objects_again(with_plates):
     state_machine.run_whole_job(with_plates.run(analyzer=lambda: analyzer_of(job.networks)))
     again = {k: hashlib.sha256(v).hexdigest() for k, v in with_plates.objects("veiled/").items()}
     assert first == again
+
+
+@pytest.fixture
+def served(plates):
+    """The real model server, told by its environment what to detect beside faces."""
+    pytest.importorskip("mms", reason="needs the extra `serve`: multi-model-server")
+    from handler.frontend import java
+
+    try:
+        java()
+    except UsageError as error:
+        pytest.skip(str(error))
+    variables = {"FACEVEIL_ALSO": plates, "FACEVEIL_DETECTOR": "centerface"}
+    with start_server(SAGEMAKER_MODEL_SERVER_WORKERS="1", **variables) as server:
+        server.wait_until_ready()
+        yield server
+
+
+def test_a_sampled_job_of_plates_over_the_real_server(made, served, plates):
+    """A plate that appears between two frames of the coarse pass is detected in the second, and
+    veiled from its first frame on; where the coarse frames agree about it, nothing is detected."""
+    paths, step = write_plates(made, shown_from=3), 6
+    submit(made, plates, sampling={"mode": "adaptive", "step": step})
+    asked = []
+
+    def detect(numbers):
+        for number in numbers:
+            answer = served.post(paths[number].read_bytes(), "image/png")
+            assert answer.status == 200
+            made.detections.write(f"{paths[number].name}.out", answer.body)
+            asked.append(number)
+
+    coarse = plan_coarse(COUNT, step).tolist()
+    detect(coarse)
+    names = [(number, paths[number].name) for number in coarse]
+    found = read_answered(made.detections, names, answered(made.detections))
+    detect(plan_refine(found, COUNT, step).tolist())
+    assert sorted(asked) == [*range(7), COUNT - 1]
+    job = made.run().job
+    run = made.run(analyzer=lambda: analyzer_of(job.networks))
+    assert state_machine.run_whole_job(run) == "completed"
+    results = made.results()
+    assert json.loads(results["report.json"])["verification"]["violations"] == []
+    for number in range(3, COUNT):
+        path = made.folder / "veiled.png"
+        path.write_bytes(results[f"veiled/{paths[number].name}"])
+        x1, y1, x2, y2 = plate_box(number)
+        with Picture.open(path) as veiled:
+            shown = np.asarray(veiled)[y1:y2, x1:x2] == made_networks.YELLOW
+        assert not shown.all(axis=2).any(), number
 
 
 @pytest.mark.parametrize(

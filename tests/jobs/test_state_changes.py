@@ -30,9 +30,9 @@ def test_the_end_of_a_transform_job():
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"TransformJobName": "mnist"}, "none of faceveil's"),
-        ({"TransformJobName": "faceveil-"}, "none of faceveil's"),
-        ({"TransformJobName": "faceveil-a/../b"}, "none of faceveil's"),
+        ({"TransformJobName": "mnist"}, "none of this deployment's"),
+        ({"TransformJobName": "faceveil-"}, "none of this deployment's"),
+        ({"TransformJobName": "faceveil-a/../b"}, "none of this deployment's"),
         ({"TransformJobStatus": "InProgress"}, "not at its end"),
         ({"TransformJobStatus": "Stopping"}, "not at its end"),
         ({"TransformJobStatus": None}, "not at its end"),
@@ -52,6 +52,21 @@ def test_a_second_transform_job_is_told_from_a_job_called_so():
     end = transform_end({**second, **output})
     assert (end.job_id, end.is_refine) == ("talk-1-refine", False)
     assert not transform_end(DETAIL).is_refine
+
+
+def test_jobs_of_other_deployments_ask_for_nothing():
+    """Names of deployments may begin alike, and ids may hold hyphens."""
+    own = {**DETAIL, "TransformJobName": "news--talk-1"}
+    assert transform_end(own, "news").job_id == "talk-1"
+    for name, deployment in (
+        ("news--talk-1", None),
+        ("faceveil-talk-1", "news"),
+        ("news-talk-1", "news"),
+        ("news--talk-1", "news-talk"),
+        ("news-x--talk-1", "news"),
+    ):
+        with pytest.raises(NotOursError, match="none of this deployment's"):
+            transform_end({**DETAIL, "TransformJobName": name}, deployment)
 
 
 SUBMITTED = {"version": 1, "job_id": "talk-2", "bucket": "media", "transform_job": None}

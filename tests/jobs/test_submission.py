@@ -13,21 +13,20 @@ from datetime import UTC, datetime, timedelta
 import jsonschema
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from faceveil.errors import FaceveilError, InputError, OutputError, UsageError
 from faceveil.jobs import events
 from faceveil.jobs.failure import fail_job
-from faceveil.jobs.job_folder import UnknownJobError
+from faceveil.jobs.job_folder import UnknownJobError, load_job
+from faceveil.jobs.keys import Keys
+from faceveil.jobs.sagemaker_jobs import created_jobs
+from faceveil.jobs.settings import read_input_buckets
 from faceveil.jobs.status import read_status
 from faceveil.jobs.submission import start_job, start_waiting
-from faceveil.jobs.transforms.names import (
-    MOST_ATTEMPTS,
-    TransformName,
-    parse_name,
-    refine_name,
-    transform_name,
-)
-from faceveil.jobs.transforms.request import Machines, vcpus_of
+from faceveil.jobs.transforms.names import MOST_ATTEMPTS, SageMakerName, SageMakerNames
+from faceveil.jobs.transforms.request import Machines, transform_requests, vcpus_of
 from faceveil.jobs.waiting import retry_waiting
 from faceveil.local_transform.parameters import JOB_NAME
 from faceveil.schemas import load_schema
@@ -64,7 +63,7 @@ def test_a_job_is_started_once_with_limits_of_its_frames_and_machines(
     write(detections={"prefix": f"detections/{job_id}/"})
     assert start_job(submission, job_id) == "submitted"
     assert start_job(submission, job_id) == "already submitted"
-    made = sagemaker.describe_transform_job(TransformJobName=f"faceveil-{job_id}")
+    made = sagemaker.describe_transform_job(TransformJobName=f"test--{job_id}")
     source = made["TransformInput"]["DataSource"]["S3DataSource"]
     assert source == {
         "S3DataType": "S3Prefix",
@@ -76,7 +75,7 @@ def test_a_job_is_started_once_with_limits_of_its_frames_and_machines(
     assert made["MaxConcurrentTransforms"] == 4
     assert made["TransformResources"] == {"InstanceType": "ml.c5.xlarge", "InstanceCount": 1}
     assert [event.detail_type for event in announced] == [events.SUBMITTED]
-    assert announced[0].detail["transform_job"] == f"faceveil-{job_id}"
+    assert announced[0].detail["transform_job"] == f"test--{job_id}"
     check_event(announced[0])
 
 
@@ -93,7 +92,7 @@ def test_the_job_may_name_machines_and_large_frames_go_fewer_at_a_time(
     transform = {"instance_type": "ml.c5.9xlarge", "instance_count": 3}
     write(sizes=(21 << 20,), transform=transform)
     start_job(submission, job_id)
-    made = sagemaker.describe_transform_job(TransformJobName=f"faceveil-{job_id}")
+    made = sagemaker.describe_transform_job(TransformJobName=f"test--{job_id}")
     assert made["TransformResources"] == {"InstanceType": "ml.c5.9xlarge", "InstanceCount": 3}
     assert (made["MaxPayloadInMB"], made["MaxConcurrentTransforms"]) == (24, 4)
 
@@ -144,7 +143,7 @@ def test_names_with_spaces_and_unicode_are_frames_like_others(
     folder = "frames/Søndag på løpet (1)"
     write(sizes=(1, 1), folder=folder)
     assert start_job(submission, job_id) == "submitted"
-    made = sagemaker.describe_transform_job(TransformJobName=f"faceveil-{job_id}")
+    made = sagemaker.describe_transform_job(TransformJobName=f"test--{job_id}")
     source = made["TransformInput"]["DataSource"]["S3DataSource"]
     assert source["S3Uri"] == f"s3://{place.bucket}/{folder}/{job_id}/"
 
@@ -163,7 +162,7 @@ def test_an_id_used_twice_is_told_from_an_event_that_came_twice(
 
 def test_a_name_taken_by_a_transform_elsewhere_is_refused(write, submission, sagemaker, job_id):
     write(detections={"prefix": f"detections/{job_id}/"})
-    name = f"faceveil-{job_id}"
+    name = f"test--{job_id}"
     sagemaker.create_transform_job(
         TransformJobName=name,
         ModelName="m",
@@ -233,7 +232,7 @@ def test_a_job_waits_where_the_quota_is_used_up_and_starts_once_it_is_free(
     assert place.find(f"jobs/{job_id}/error.json") is None
     assert announced == sagemaker.created == []
     assert retried(submission, now) == [job_id]
-    assert sagemaker.created == [f"faceveil-{job_id}"]
+    assert sagemaker.created == [f"test--{job_id}"]
     assert [event.detail_type for event in announced] == [events.SUBMITTED]
     assert read_status(place, job_id).state == "detecting"
     assert retried(submission, now) == []
@@ -261,7 +260,7 @@ def test_the_next_instance_type_is_tried_where_the_quota_of_one_is_used_up(
         refuse = refusing(sagemaker, "ml.c5.xlarge", "ml.m5.large")
         patch.setattr(sagemaker, "create_transform_job", refuse)
         assert start_job(replace(submission, machines=machines), job_id) == "submitted"
-    made = sagemaker.describe_transform_job(TransformJobName=f"faceveil-{job_id}")
+    made = sagemaker.describe_transform_job(TransformJobName=f"test--{job_id}")
     assert made["TransformResources"]["InstanceType"] == "ml.m5.2xlarge"
     assert made["MaxConcurrentTransforms"] == 8
 
@@ -272,32 +271,110 @@ def test_an_id_whose_transform_job_has_ended_detects_under_a_name_of_its_own(
 ):
     write()
     start_job(submission, job_id)
-    sagemaker.states[f"faceveil-{job_id}"] = state
+    sagemaker.states[f"test--{job_id}"] = state
     assert start_job(submission, job_id) == "already submitted"  # its event came twice
     folder = place.folder(f"jobs/{job_id}/submit/")
     folder.delete([item.name for page in folder.pages() for item in page])  # expired
     assert start_job(submission, job_id) == "submitted"
-    assert sagemaker.created == [f"faceveil-{job_id}", f"faceveil-{job_id}-try2"]
-    assert announced[-1].detail["transform_job"] == f"faceveil-{job_id}-try2"
+    assert sagemaker.created == [f"test--{job_id}", f"test--{job_id}-try2"]
+    assert announced[-1].detail["transform_job"] == f"test--{job_id}-try2"
     check_event(announced[-1])
 
 
-def test_names_of_attempts_are_found_again_and_fit_however_long_the_id_is():
-    for job_id in ("a", "talk-try2", "x-refine", "9" * 54, "long-" * 10 + "end"):
-        names = {
-            name_of(job_id, attempt): TransformName(which, attempt)
-            for which, name_of in (("detect", transform_name), ("refine", refine_name))
-            for attempt in range(1, MOST_ATTEMPTS + 1)
-            if attempt > 1 or len(name_of(job_id)) <= 63
-        }
-        assert len(names) >= 2 * MOST_ATTEMPTS - 1
-        for name, meant in names.items():
-            assert JOB_NAME.fullmatch(name), name
-            assert parse_name(job_id, name) == meant
-            # The role of post-processing may create jobs of such names only.
-            assert ("-refine" in name.removeprefix(f"faceveil-{job_id[:40]}")) == (
-                meant.which == "refine"
-            )
+@given(
+    job_id=st.from_regex(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", fullmatch=True).filter(
+        lambda text: len(text) <= 54
+    ),
+    deployment=st.none()
+    | st.from_regex(r"[a-z](-?[a-z0-9])*", fullmatch=True).filter(lambda text: len(text) <= 20),
+    which=st.sampled_from(["detect", "refine", "render"]),
+    attempt=st.integers(1, MOST_ATTEMPTS),
+)
+@example("9" * 54, "n" * 20, "refine", 20)
+@example("long-" * 10 + "end", None, "render", 2)
+def test_names_fit_and_tell_deployment_job_and_attempt(job_id, deployment, which, attempt):
+    """SageMaker takes them, the roles of the deployment allow them, and they are found again."""
+    names = SageMakerNames.of(job_id, deployment)
+    name = names.name(which, attempt)
+    assert JOB_NAME.fullmatch(name), name
+    assert name.startswith(f"{deployment}--" if deployment else "faceveil-")
+    found = names.parse(name)
+    assert found == SageMakerName(which, attempt)
+    if which != "detect":
+        # The role of post-processing may create jobs of such names only.
+        assert f"-{which}" in name[-len("-refine-try20") :]
+
+
+def test_long_ids_that_begin_alike_have_names_of_their_own():
+    first, second = (SageMakerNames.of("a" * 53 + end, "deployment-of-twenty") for end in "xy")
+    assert first.name("detect") != second.name("detect")
+    assert second.parse(first.name("detect")) is None
+
+
+def test_deployments_of_one_account_use_the_same_id(write, submission, sagemaker, place, job_id):
+    """Before, the second deployment's job was refused as one of other frames."""
+    write()
+    assert start_job(submission, job_id) == "submitted"
+    machines = replace(submission.machines, deployment="sport")
+    elsewhere = place.folder("sport/")  # a bucket of its own
+    for name in (f"frames/{job_id}/img0000001.jpg", f"jobs/{job_id}/job.json"):
+        elsewhere.write(name, place.read(name))
+    other = replace(submission, machines=machines, bucket=elsewhere)
+    assert start_job(other, job_id) == "submitted"
+    assert sagemaker.created == [f"test--{job_id}", f"sport--{job_id}"]
+    for bucket, deployment in ((place, "test"), (elsewhere, "sport")):
+        found = [name for _, name, _ in created_jobs(sagemaker, bucket, job_id)]
+        assert found == [f"{deployment}--{job_id}"], "stop, watch and sweep find it by its note"
+
+
+def test_keys_of_a_deployment_are_in_the_request(write, submission, sagemaker, job_id):
+    """Detections have a key of their own; disks one where the instance type takes one."""
+    keys = Keys("arn:results", "arn:detections", "arn:volumes")
+    write()
+    machines = replace(submission.machines, keys=keys, fallback_types=("ml.g4dn.xlarge",))
+    start_job(replace(submission, machines=machines), job_id)
+    made = sagemaker.describe_transform_job(TransformJobName=f"test--{job_id}")
+    assert made["TransformOutput"]["KmsKeyId"] == "arn:detections"
+    assert made["TransformResources"]["VolumeKmsKeyId"] == "arn:volumes"
+    write(transform={"instance_type": "ml.g4dn.xlarge"}, id=job_id)
+    job = load_job(submission.bucket, job_id)
+    (request,) = transform_requests(job, "bucket", 10, machines)
+    assert "VolumeKmsKeyId" not in request["TransformResources"]
+    # CUDA 12 needs a newer driver than the default of transform jobs.
+    assert request["TransformResources"]["TransformAmiVersion"].endswith("gpu-535")
+    assert "TransformAmiVersion" not in made["TransformResources"]
+
+
+def test_frames_of_another_bucket_are_read_in_place_if_the_deployment_knows_it(
+    write, submission, sagemaker, place, bucket, job_id
+):
+    """Else who may write a job.json could have any bucket read that the roles may read."""
+    write(frames={"bucket": bucket, "prefix": "clips/"})
+    other = replace(place, bucket=bucket).folder("clips")
+    other.write("img0000001.jpg", b"x")
+    with pytest.raises(InputError, match="input_buckets"):
+        start_job(submission, job_id)
+    write(frames={"bucket": bucket, "prefix": "clips/"}, on_failure="refuse")  # another attempt
+    knowing = replace(submission, input_buckets={bucket: "210987654321"})
+    assert start_job(knowing, job_id) == "submitted"
+    made = sagemaker.describe_transform_job(TransformJobName=f"test--{job_id}")
+    source = made["TransformInput"]["DataSource"]["S3DataSource"]
+    assert source["S3Uri"] == f"s3://{bucket}/clips/"
+    output = made["TransformOutput"]["S3OutputPath"]
+    assert output == f"s3://{place.bucket}/detections/{job_id}/"
+
+
+def test_buckets_are_known_by_their_accounts():
+    assert read_input_buckets({}) == {}
+    known = read_input_buckets({"FACEVEIL_INPUT_BUCKETS": "a-b=123456789012,c.d=210987654321"})
+    assert known == {"a-b": "123456789012", "c.d": "210987654321"}
+    with pytest.raises(UsageError, match="BUCKET=ACCOUNT"):
+        read_input_buckets({"FACEVEIL_INPUT_BUCKETS": "a-b"})
+
+
+def test_without_a_key_of_its_own_detections_have_that_of_the_results():
+    assert Keys.from_environment({"FACEVEIL_KMS_KEY": "arn:a"}) == Keys("arn:a", "arn:a", None)
+    assert Keys.from_environment({"FACEVEIL_VOLUME_KMS_KEY": ""}) == Keys()
 
 
 def test_a_job_that_failed_after_it_was_started_is_not_started_by_another_job_json(

@@ -19,6 +19,7 @@ from faceveil.jobs.ended import open_jobs
 from faceveil.jobs.failure import clear_failure, fail_job
 from faceveil.jobs.steps.analyse import analyse_job
 from faceveil.jobs.sweep import sweep
+from faceveil.jobs.transforms.names import note_names
 from testkit.listed_s3 import ListedS3
 from testkit.made_job import PREFIX
 from testkit.servers.lambda_runtime_api import LambdaFunction
@@ -57,6 +58,7 @@ def begun(made, stage):
     """Bring the job as far as this stage."""
     if stage == "submit":
         return
+    note_names(made.bucket, "talk", None)
     made.place.write("submit/started.json", b"{}")
     if stage == "detect":
         Claims(made.place, "dead").take("refine", 60)

@@ -6,6 +6,7 @@ real ones.
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -13,6 +14,7 @@ from jsonschema import Draft202012Validator
 from faceveil.analysis import parse_analysis
 from faceveil.errors import InputError
 from faceveil.jobs import state_machine
+from faceveil.jobs.status import read_status
 from faceveil.schemas import load_schema
 from testkit.carving import carve
 from testkit.laden_pictures import SECRET_EXIF, chunk
@@ -52,6 +54,23 @@ def test_what_hides_in_a_frame_without_veil_is_not_published(uploaded, hidden):
     assert [(loss["what"], loss["where"]) for loss in report["losses"]] == [
         ("the EXIF thumbnail", name)
     ]
+
+
+def test_frames_of_another_bucket_are_read_in_place(uploaded, busy_bucket):
+    """Nothing is written there; frames without a veil are copied from one bucket to the other."""
+    other = replace(uploaded.bucket, bucket=busy_bucket).folder(f"raw/{uploaded.bucket.bucket}")
+    for name, content in uploaded.objects("frames/").items():
+        other.write(name, content)
+        uploaded.place.delete([f"frames/{name}"])
+    uploaded.submit(frames={"bucket": busy_bucket, "prefix": other.prefix, "rate": 25})
+    assert read_status(uploaded.bucket, "talk").frames == FRAMES
+    assert state_machine.run_whole_job(uploaded.run()) == "completed"
+    veiled = uploaded.objects("veiled/")
+    assert veiled == uploaded.rendered_here()
+    raw = {item.name: other.read(item.name) for page in other.pages() for item in page}
+    changed = [veiled[name] != raw[name] for name in sorted(raw)]
+    assert changed == [number < FIRST_WITHOUT_VEIL for number in range(FRAMES)]
+    assert all(item.name.startswith("img") for page in other.pages(recursive=True) for item in page)
 
 
 def test_what_it_leaves_follows_the_schemas_and_the_manifest_holds(uploaded):

@@ -14,12 +14,14 @@ QUEUE = f"arn:aws:batch:{HERE}:job-queue/faceveil-render"
 DEFINITION = f"arn:aws:batch:{HERE}:job-definition/faceveil-render"
 IMAGES = f"arn:aws:ecr:{HERE}:repository/faceveil"
 MODEL = f"arn:aws:sagemaker:{HERE}:model"
-TRANSFORM = f"arn:aws:sagemaker:{HERE}:transform-job/faceveil-1"
+TRANSFORM = f"arn:aws:sagemaker:{HERE}:transform-job/faceveil--1"
 SECOND = f"{TRANSFORM}-refine"
-PROCESSING = f"arn:aws:sagemaker:{HERE}:processing-job/faceveil-1"
+PROCESSING = f"arn:aws:sagemaker:{HERE}:processing-job/faceveil--1"
 PROCESSING_ROLE = "arn:aws:iam::123456789012:role/faceveil-eu-west-1-processing"
 TO_SAGEMAKER = {"iam:PassedToService": "sagemaker.amazonaws.com"}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+DETECTIONS_KEY = KEY.replace("key/0", "key/d")
+JOB = f"arn:aws:sagemaker:{HERE}:transform-job"
 # Actions that AWS cannot limit to a resource (its service authorization reference says so).
 UNLIMITED = {
     "cloudwatch:PutMetricData",
@@ -180,6 +182,11 @@ MAY = [
     ("processing", "s3:PutObject", f"{BUCKET}/jobs/1/veiled/img0000001.png", {}),
     ("processing", "s3:PutObject", DETECTION, {}),
     ("processing", "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"}),
+    ("model", "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"}),
+    ("submit", "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"}),
+    ("postprocess", "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"}),
+    ("waiting", "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"}),
+    ("sweep", "s3:GetObject", f"{BUCKET}/jobs/1/submit/names.json", {}),
     ("processing", "ecr:BatchGetImage", f"{IMAGES}-postprocess", {}),
 ]
 MAY_NOT = [
@@ -224,6 +231,10 @@ MAY_NOT = [
     ("processing", "s3:PutObject", FRAME, {}),
     ("processing", "events:PutEvents", BUS, {"events:source": "faceveil"}),
     ("processing", "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "false"}),
+    ("finish", "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"}),
+    ("submit", "sagemaker:CreateTransformJob", f"{JOB}/faceveil-1", OWN_MODEL),
+    ("submit", "sagemaker:CreateTransformJob", f"{JOB}/faceveil-private--1", OWN_MODEL),
+    ("sweep", "sagemaker:DescribeTransformJob", f"{JOB}/faceveil-private--1", {}),
 ]
 
 
@@ -257,6 +268,43 @@ def test_a_backend_brings_jobs_and_sees_no_features(module_test):
     # It counts the frames that are done by their names.
     assert allows(backend, "s3:ListBucket", BUCKET, {"s3:prefix": "detections/1/"})
     assert not allows(backend, "s3:ListBucket", BUCKET, {"s3:prefix": "face-search/"})
+
+
+@pytest.mark.slow
+def test_only_what_handles_features_uses_their_key(roles, module_test):
+    """That key is not the one of results, which backends and producers may use."""
+    via_s3 = {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}
+    readers = {
+        role
+        for role, rights in roles.items()
+        if allows(rights, "kms:Decrypt", DETECTIONS_KEY, via_s3)
+    }
+    assert readers == FEATURE_ROLES
+    outputs = module_test.states["defaults"]["outputs"]
+    assert outputs["detections_kms_key_arn"]["value"] == DETECTIONS_KEY
+    for policy in ("backend_policy", "operator_policy"):
+        rights = statements_of(outputs[policy]["value"])
+        assert allows(rights, "kms:Decrypt", KEY, via_s3)
+        assert not allows(rights, "kms:Decrypt", DETECTIONS_KEY, via_s3)
+
+
+@pytest.mark.slow
+def test_frames_of_another_account_are_read_below_their_prefix_and_nowhere_written(module_test):
+    """Only in the bucket of that account: the name alone may be another's tomorrow."""
+    roles = roles_of(module_test.states["frames_of_another_account"])
+    bucket, theirs = "arn:aws:s3:::news-raw", {"aws:ResourceAccount": "210987654321"}
+    frame, via_s3 = f"{bucket}/clips/1/img1.png", {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}
+    key = "arn:aws:kms:eu-west-1:210987654321:key/33333333-3333-3333-3333-333333333333"
+    listing = theirs | {"s3:prefix": "clips/1/"}
+    for role in ("submit", "waiting", "model", "processing", "postprocess", "finish", "render"):
+        assert allows(roles[role], "s3:ListBucket", bucket, listing), role
+        assert not allows(roles[role], "s3:PutObject", frame, theirs), role
+    for role in ("model", "processing", "postprocess", "finish", "render"):
+        assert allows(roles[role], "s3:GetObject", frame, theirs), role
+        assert allows(roles[role], "kms:Decrypt", key, via_s3), role
+        assert not allows(roles[role], "s3:GetObject", frame, {"aws:ResourceAccount": "1"}), role
+        assert not allows(roles[role], "s3:GetObject", f"{bucket}/mail/1.png", theirs), role
+    assert not allows(roles["sweep"], "s3:GetObject", frame, theirs)
 
 
 FEATURE_ROLES = {"model", "postprocess", "finish", "waiting", "render", "processing"}

@@ -46,9 +46,11 @@ BUILD_OPTIONS = {
 PUSH_OPTIONS = {"podman": ("--format", "v2s2"), "docker": ()}
 NO_ATTESTATIONS = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 """Docker puts an index around an image and its attestations, which Lambda does not take."""
+# Both of CUDA 12: newer versions of onnxruntime-gpu need CUDA 13, and with it newer drivers than
+# SageMaker's instances have.
 GPU_OPTIONS = (
     "--build-arg=BASE_IMAGE=docker.io/nvidia/cuda:12.8.1-cudnn-runtime-ubuntu22.04",
-    "--build-arg=ONNXRUNTIME=onnxruntime-gpu",
+    "--build-arg=ONNXRUNTIME=onnxruntime-gpu==1.26.0",
 )
 LOCAL = "localhost/faceveil-{0}"
 _ECR = re.compile(

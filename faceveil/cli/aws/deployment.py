@@ -66,6 +66,7 @@ def read_outputs(path: Path | None) -> Mapping[str, Any]:
 def client_of(options: argparse.Namespace) -> JobClient:
     """The jobs of the deployment's bucket. Raises UsageError when no bucket is named."""
     from faceveil.jobs.client import JobClient
+    from faceveil.jobs.settings import read_input_buckets
 
     outputs = read_outputs(options.outputs)
     bucket = options.bucket or os.environ.get("FACEVEIL_BUCKET") or outputs.get("bucket")
@@ -75,7 +76,11 @@ def client_of(options: argparse.Namespace) -> JobClient:
         raise UsageError(
             f"{bucket!r} is not the name of a bucket: give the name alone, as in my-bucket"
         )
-    return JobClient(bucket, bucket_owner=os.environ.get("FACEVEIL_BUCKET_OWNER") or None)
+    return JobClient(
+        bucket,
+        bucket_owner=os.environ.get("FACEVEIL_BUCKET_OWNER") or None,
+        input_buckets=outputs.get("input_buckets") or read_input_buckets(),
+    )
 
 
 def instances_of(options: argparse.Namespace) -> dict[str, Any]:

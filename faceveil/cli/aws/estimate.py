@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Estimate what a video takes on each instance type: minutes and dollars of the transform job, of
-post-processing (Lambda or AWS Batch) and of S3.
+post-processing (Lambda or AWS Batch) and of S3; and of Processing jobs alone (submit --as
+processing), whose instances veil and verify as well.
 
   faceveil aws estimate talk.mp4                                    measures this machine first
   faceveil aws estimate --frames 108000 --size 1920x1080 --instance-count 1 --instance-count 8
@@ -112,6 +113,7 @@ def run_estimate(options: argparse.Namespace) -> int:
     from faceveil.jobs.costs import job_costs as costs
     from faceveil.jobs.costs.past_runs import read_runs
     from faceveil.jobs.costs.prices import prices_here, prices_text
+    from faceveil.jobs.transforms.request import vcpus_of
 
     if options.show_prices:
         print(prices_text(), end="")
@@ -128,16 +130,22 @@ def run_estimate(options: argparse.Namespace) -> int:
     for name in types:
         if name not in prices.transform:
             raise UsageError(f"{name}: no price is known: add it to a file for --prices")
+    sizes = [(name, count) for name in types for count in options.instance_count or COUNTS]
     rows = [
-        costs.row(
+        costs.transform_row(
             prices,
             load,
             name,
             count,
             measured.get(name) or per_vcpu * costs.frames_at_once(prices, load, name),
         )
-        for name in types
-        for count in options.instance_count or COUNTS
+        for name, count in sizes
+    ]
+    rows += [
+        costs.processing_row(
+            prices, load, name, count, measured.get(name) or per_vcpu * vcpus_of(name)
+        )
+        for name, count in sizes
     ]
     if options.json:
         print(json.dumps(_document(prices, load, rows, origin), indent=2))
@@ -227,23 +235,18 @@ def table(prices: Prices, load: Load, rows: list[Row], origin: str) -> str:
     """Return the estimate as text for people."""
     from faceveil.jobs.costs import job_costs as costs
 
-    fastest = min(rows, key=lambda row: row.minutes)
-    cheapest = min(rows, key=lambda row: row.total)
+    transforms = [row for row in rows if row.kind == "transform"]
+    processing = [row for row in rows if row.kind == "processing"]
     lines = [
         f"{load.frames:,} frames of {load.width} x {load.height}, {load.format}",
         f"{prices}; {origin}",
         "",
-        "instance type     count  frames/s  minutes  transform  post-proc.  S3 requests   together",
+        *_lines(transforms),
+        "",
+        "As Processing jobs (--as processing), without what following faces by their pixels takes:",
+        *_lines(processing),
     ]
-    for row in rows:
-        marks = (("cheapest", cheapest), ("fastest", fastest))
-        mark = " and ".join(name for name, best in marks if row is best)
-        lines.append(
-            f"{row.instance_type:<16}{row.instance_count:>7}{row.frames_per_second:>10.1f}"
-            f"{row.minutes:>9.1f}{_money(row.transform):>9} ${_money(row.postprocess):>10} $"
-            f"{_money(row.requests):>11} ${_money(row.total):>9} $ {mark}".rstrip()
-        )
-    idle = _idle(prices, load, rows)
+    idle = _idle(prices, load, transforms)
     gigabytes = costs.stored_gigabytes(prices, load)
     s3, billing = prices["s3"], prices["billing"]
     lines += [
@@ -252,10 +255,28 @@ def table(prices: Prices, load: Load, rows: list[Row], origin: str) -> str:
         f"Post-processing by {costs.rendered_by(load)}, a veil on every frame. Storing frames and "
         f"output, {gigabytes:.1f} GB: {_money(gigabytes * s3['storage_gb_month'])} $ a month.",
         f"Fetching it over the internet: {_money(gigabytes / 2 * s3['transfer_out_gb'])} $. "
-        f"{billing['startup_seconds'] / 60:.0f} minutes of starting are in each row, "
+        f"{billing['startup_seconds'] / 60:.0f} minutes of starting are in each job, "
         + ("paid." if billing["startup_is_paid"] else "not paid."),
     ]
     return "\n".join(lines)
+
+
+def _lines(rows: list[Row]) -> list[str]:
+    """The table of the rows of one kind."""
+    fastest = min(rows, key=lambda row: row.minutes)
+    cheapest = min(rows, key=lambda row: row.total)
+    lines = [
+        "instance type     count  frames/s  minutes  instances  post-proc.  S3 requests   together"
+    ]
+    for row in rows:
+        marks = (("cheapest", cheapest), ("fastest", fastest))
+        mark = " and ".join(name for name, best in marks if row is best)
+        lines.append(
+            f"{row.instance_type:<16}{row.instance_count:>7}{row.frames_per_second:>10.1f}"
+            f"{row.minutes:>9.1f}{_money(row.instances):>9} ${_money(row.postprocess):>10} $"
+            f"{_money(row.requests):>11} ${_money(row.total):>9} $ {mark}".rstrip()
+        )
+    return lines
 
 
 def _idle(prices: Prices, load: Load, rows: list[Row]) -> list[str]:

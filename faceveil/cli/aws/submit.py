@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from faceveil.cli import parsing
 from faceveil.cli.arguments import (
     Commands,
+    add_also,
     add_command,
     add_on_violation,
     add_quality,
+    add_regions,
     add_selection,
     add_style,
 )
@@ -31,9 +33,12 @@ from faceveil.cli.aws.deployment import (
 from faceveil.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from faceveil.aws.s3 import S3Location
     from faceveil.corrections.document import Corrections
+    from faceveil.detect.also import AlsoOptions
     from faceveil.jobs.client import JobClient
     from faceveil.jobs.upload_note import UploadNote
+    from faceveil.sequence.regions import FixedRegion
 
 DESCRIPTION = """\
 Write job.json, which starts the job whose frames were uploaded under this id.
@@ -44,6 +49,7 @@ Write job.json, which starts the job whose frames were uploaded under this id.
   faceveil aws submit talk-1 --keep-at 1500:640,300 --video talk.mp4
   faceveil aws submit talk-1 --frames archive/talk-1/ --rate 25     frames not sent by `upload`
   faceveil aws submit talk-1 --corrections talk.corrections.json    with what a person changed
+  faceveil aws submit talk-1 --frames s3://news-raw/talk-1/    of another account, read in place
   faceveil aws submit talk-1 --as processing --instance-count 4     in Processing jobs alone
 
 Submitting the same job again changes nothing; a different job under the same id is refused.
@@ -63,6 +69,7 @@ The result is the same but for what following by pixels adds, and so are `watch`
 """
 
 VIDEO_SUFFIX = ".mp4"
+_VIDEOS = (VIDEO_SUFFIX, ".avi", ".m4v", ".mkv", ".mov", ".mpg", ".mts", ".mxf", ".ts", ".webm")
 _KINDS = {"transform": "transform jobs", "processing": "Processing jobs"}
 
 
@@ -74,7 +81,10 @@ def add_submit_parser(verbs: Commands) -> None:
     parser.add_argument("job", metavar="JOB", help="the id that the frames were uploaded for")
     group = parser.add_argument_group("frames")
     group.add_argument(
-        "--frames", metavar="PREFIX", help="the prefix of frames that `upload` did not send"
+        "--frames",
+        metavar="PREFIX",
+        help="the prefix of frames that `upload` did not send, or s3://BUCKET/PREFIX in another "
+        "bucket that the deployment knows (input_buckets), which are read in place",
     )
     group.add_argument(
         "--rate",
@@ -98,6 +108,7 @@ def add_submit_parser(verbs: Commands) -> None:
         "with the job, and wins over every choice (over detections that exist already: "
         "`faceveil aws render-again`)",
     )
+    add_regions(parser)
     group = parser.add_argument_group("output")
     add_style(group)
     group.add_argument("--video", metavar="NAME", help="also make a video, jobs/<id>/NAME.mp4")
@@ -147,6 +158,12 @@ def _add_networks(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("networks", "Default: those of the deployment's model.")
     group.add_argument("--detector", metavar="NAME")
     group.add_argument("--recognizer", metavar="NAME")
+    add_also(
+        group,
+        "what the deployment's model detects beside faces, as its FACEVEIL_ALSO says: the output "
+        "is verified with the same files, which the image of the post-processing must hold; "
+        "several times",
+    )
     group.add_argument("--accept-licence", action="store_true")
 
 
@@ -160,6 +177,7 @@ def run_submit(options: argparse.Namespace) -> int:
     client = client_of(options)
     instances = instances_of(options)
     check_instance_type(instances.get("instance_type"), options.kind)
+    _check_frames(options)
     brought = _brought(client, job_id, options)
     photos = _photos(brought, job_id, options)
     document = job_document(options, job_id, brought, photos)
@@ -219,6 +237,21 @@ def check_instance_type(instance_type: str | None, kind: str) -> None:
         vcpus_of(instance_type)
 
 
+def _check_frames(options: argparse.Namespace) -> None:
+    """Raise UsageError for what no job does, with the way that leads there."""
+    if options.frames is not None and options.frames.lower().endswith(_VIDEOS):
+        raise UsageError(
+            f"--frames {options.frames}: a job reads frames, and this is a video: `faceveil aws "
+            f"upload FILE --job {options.job}` splits a file of this machine into frames, and "
+            "brings its sound and times"
+        )
+    if options.kind == "processing" and options.sampling == "adaptive":
+        raise UsageError(
+            "--sampling adaptive: Processing jobs detect in every frame: leave it out, or submit "
+            "with --as transform"
+        )
+
+
 def _brought(client: JobClient, job_id: str, options: argparse.Namespace) -> UploadNote:
     """The frames to veil. Raises InputError when some are missing."""
     from faceveil.jobs.upload_note import UploadNote, read_upload_note
@@ -227,7 +260,7 @@ def _brought(client: JobClient, job_id: str, options: argparse.Namespace) -> Upl
     note = read_upload_note(client.bucket, job_id)
     rate: Fraction | None = options.rate
     if options.frames is not None:
-        place = client.bucket.folder(options.frames)
+        place = _named_place(client.bucket, options.frames)
         frames = list_frames(place)
         people = note.people if note else {}
         return UploadNote(len(frames), place.prefix, frames.digest(), rate, people=people)
@@ -248,6 +281,23 @@ def _brought(client: JobClient, job_id: str, options: argparse.Namespace) -> Upl
     if rate is not None and note.rate is not None:
         raise UsageError(f"--rate {options.rate}: the video that was uploaded has {note.rate}")
     return replace(note, rate=rate or note.rate)
+
+
+def _named_place(bucket: S3Location, named: str) -> S3Location:
+    """A prefix of the bucket, or of another one."""
+    from faceveil.aws.clients import S3Uri, is_s3
+
+    if not is_s3(named):
+        return bucket.folder(named)
+    uri = S3Uri.parse(named)
+    return replace(bucket, bucket=uri.bucket).folder(uri.key)
+
+
+def _other_bucket(options: argparse.Namespace) -> dict[str, str]:
+    from faceveil.aws.clients import S3Uri, is_s3
+
+    named: str | None = options.frames
+    return {"bucket": S3Uri.parse(named).bucket} if named and is_s3(named) else {}
 
 
 def _photos(brought: UploadNote, job_id: str, options: argparse.Namespace) -> dict[str, list[Path]]:
@@ -281,7 +331,7 @@ def job_document(
     """
     from faceveil.cli.options import given
 
-    frames: dict[str, Any] = {"prefix": brought.frames_prefix}
+    frames: dict[str, Any] = {"prefix": brought.frames_prefix} | _other_bucket(options)
     if brought.rate is not None:
         frames["rate"] = str(brought.rate)
     if options.frames is None:
@@ -297,7 +347,11 @@ def job_document(
         raise UsageError("--crf and --preset are for a video: add --video NAME")
     if options.sampling == "adaptive":
         document["sampling"] = {"mode": "adaptive"}
-    networks = given(options, "detector", "recognizer")
+    if options.region:
+        document["regions"] = [_region(region) for region in options.region]
+    networks: dict[str, Any] = given(options, "detector", "recognizer")
+    if options.also:
+        networks["also"] = [_also(also) for also in options.also]
     if options.accept_licence:
         networks["accept_licence"] = True
     if networks:
@@ -336,6 +390,17 @@ def _selection(
             for start, end, in_seconds in options.between
         ]
     return selection | given(options, "accept", "uncertain")
+
+
+def _region(region: FixedRegion) -> dict[str, Any]:
+    unit = "seconds" if region.in_seconds else "frames"
+    span = [_number(region.start), _number(region.end)]
+    return {unit: span, "box": list(region.box), "kind": region.kind.word}
+
+
+def _also(also: AlsoOptions) -> str:
+    accept = "" if also.accept is None else f",accept={also.accept}"
+    return f"{also.network}:kind={also.kind}{accept}"
 
 
 def _number(value: Fraction) -> int | float:

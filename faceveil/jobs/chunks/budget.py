@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from faceveil.analysis import SourceInfo
+from faceveil.jobs.job_folder import frames_of
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.steps.analyse import Analysed
 from faceveil.media.s3_frames import MEMORY
@@ -53,7 +54,7 @@ class Budget:
     def has_time_to_analyse(self, run: JobRun) -> bool:
         """Whether the detections of all frames can be read and followed here."""
         frames, most = 0, self.seconds_left() * SPARE * ANSWERS_PER_SECOND
-        for page in run.bucket.folder(run.job.frames_prefix).pages():
+        for page in frames_of(run.bucket, run.job).pages():
             frames += len(page)
             if frames > most:
                 return False

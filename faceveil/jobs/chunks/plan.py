@@ -113,7 +113,7 @@ def results_digest(job: Job, basis: str) -> str:
     inputs: dict[str, Any] = {
         "version": _RESULTS_VERSION,
         "analysis": basis,
-        "frames": job.frames_prefix,
+        "frames": [job.frames_bucket, job.frames_prefix],
         "style": asdict(job.style),
         "output": job.output_prefix,
         "on_failure": job.on_failure,

@@ -1,14 +1,15 @@
-"""Time and money of a job: the transform job, post-processing, and S3."""
+"""Time and money of a job: its SageMaker jobs, post-processing, and S3."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from faceveil.jobs.chunks.budget import SECONDS_PER_FRAME, SECONDS_PER_MEGAPIXEL, SPARE
 from faceveil.jobs.chunks.plan import CHUNK_FRAMES
 from faceveil.jobs.costs.prices import Prices
-from faceveil.jobs.transforms.request import concurrent_transforms, payload_megabytes
+from faceveil.jobs.transforms.request import concurrent_transforms, payload_megabytes, vcpus_of
 
 FUNCTION_SECONDS = 900
 BATCH_AT_ONCE = 16
@@ -33,21 +34,27 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A job on instances of one type. minutes: from the start to the last frame, post-processing
-    included; money in dollars, storage of a month apart."""
+    """A job on instances of one type: a transform job and what follows, or Processing jobs alone.
 
+    frames_per_second: of detection, on all instances. instance_seconds: that each instance is paid
+    for. minutes: from the start to the last frame, post-processing included. instances,
+    postprocess, requests: dollars, storage of a month apart.
+    """
+
+    kind: Literal["transform", "processing"]
     instance_type: str
     instance_count: int
     frames_per_second: float
+    instance_seconds: float
     minutes: float
-    transform: float
+    instances: float
     postprocess: float
     requests: float
 
     @property
     def total(self) -> float:
         """Without storage."""
-        return self.transform + self.postprocess + self.requests
+        return self.instances + self.postprocess + self.requests
 
 
 def run_cost(seconds: float, count: int, hourly: float, minimum_seconds: float = 0.0) -> float:
@@ -75,24 +82,58 @@ def frames_at_once(prices: Prices, load: Load, instance_type: str) -> int:
     return concurrent_transforms(instance_type, payload_megabytes(frame_bytes(prices, load)))
 
 
-def row(prices: Prices, load: Load, instance_type: str, count: int, speed: float) -> Row:
-    """A job on `count` instances, each of `speed` frames per second."""
-    billing = prices["billing"]
+def transform_row(prices: Prices, load: Load, instance_type: str, count: int, speed: float) -> Row:
+    """A transform job on `count` instances, each of `speed` frames per second."""
     working = math.ceil(load.frames / count) / speed
-    start = billing["startup_seconds"]
-    paid = working + (start if billing["startup_is_paid"] else 0)
+    start = prices["billing"]["startup_seconds"]
+    paid = _paid_seconds(prices, working)
     after, postprocess = postprocessing(prices, load)
     return Row(
+        kind="transform",
         instance_type=instance_type,
         instance_count=count,
         frames_per_second=speed * count,
+        instance_seconds=paid,
         minutes=(start + working + after) / 60,
-        transform=run_cost(
-            paid, count, prices.transform[instance_type], billing["minimum_seconds"]
-        ),
+        instances=run_cost(paid, count, prices.transform[instance_type]),
         postprocess=postprocess,
         requests=requests(prices, load),
     )
+
+
+def processing_row(prices: Prices, load: Load, instance_type: str, count: int, speed: float) -> Row:
+    """Processing jobs on `count` instances, each detecting in `speed` frames per second.
+
+    One job does all on one instance; on several, one detects and one renders, and both start. The
+    instances veil and verify as well; what following faces by their pixels takes is not counted.
+    """
+    share, jobs = math.ceil(load.frames / count), 1 if count == 1 else 2
+    megapixels = share * load.megapixels
+    rendering = megapixels * prices["speed"]["postprocess_per_megapixel"] / vcpus_of(instance_type)
+    work = [share / speed, rendering]
+    paid = sum(_paid_seconds(prices, each) for each in ([sum(work)] if jobs == 1 else work))
+    speeds, s3 = prices["speed"], prices["s3"]
+    # Each host that renders is brought all frames and all detections.
+    gets = 1 if jobs == 1 else 1 + 2 * count
+    each_frame = gets * s3["get"] + speeds["puts_per_frame"] * s3["put"]
+    return Row(
+        kind="processing",
+        instance_type=instance_type,
+        instance_count=count,
+        frames_per_second=speed * count,
+        instance_seconds=paid,
+        minutes=(jobs * prices["billing"]["startup_seconds"] + sum(work)) / 60,
+        instances=run_cost(paid, count, prices.transform[instance_type]),
+        postprocess=jobs * prices["lambda"]["request"],
+        requests=load.frames * each_frame,
+    )
+
+
+def _paid_seconds(prices: Prices, working: float) -> float:
+    """Of one instance in one job."""
+    billing = prices["billing"]
+    start = billing["startup_seconds"] if billing["startup_is_paid"] else 0
+    return max(start + working, float(billing["minimum_seconds"]))
 
 
 def rendered_by(load: Load) -> str:

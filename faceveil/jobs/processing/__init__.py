@@ -4,9 +4,9 @@ Every host has what it needs in folders and no way out: SageMaker itself brings 
 job.json from S3, and takes the results there. So hosts do not talk to each other, either; what one
 must know of another passes through S3, between two Processing jobs.
 
-    one host       faceveil-<id>          detects in all frames, analyses, veils and verifies
-    several hosts  faceveil-<id>          each detects in the frames it was given
-                   faceveil-<id>-render   each analyses all detections, and veils a range of frames
+    one host       NAME--<id>          detects in all frames, analyses, veils and verifies
+    several hosts  NAME--<id>          each detects in the frames it was given
+                   NAME--<id>-render   each analyses all detections, and veils a range of frames
     then           state change           `ended`: the results brought together as of any other job
 
 Following people and deciding about them is never divided: every host that renders does it for the

@@ -12,7 +12,7 @@ import orjson
 from faceveil.aws.s3 import S3Location
 from faceveil.aws.sagemaker import PROCESSING
 from faceveil.jobs.job import Job
-from faceveil.jobs.job_folder import RENDERING
+from faceveil.jobs.job_folder import RENDERING, frames_of
 from faceveil.jobs.processing.host import Step
 from faceveil.jobs.processing.request import (
     ProcessingMachines,
@@ -20,7 +20,7 @@ from faceveil.jobs.processing.request import (
     processing_requests,
 )
 from faceveil.jobs.sagemaker_jobs import SageMakerJob, create_once
-from faceveil.jobs.transforms.names import render_name, transform_name
+from faceveil.jobs.transforms.names import Pass, note_names
 from faceveil.media.s3_keys import list_frames
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def _create(
     job: Job,
     step: Step,
 ) -> SageMakerJob:
-    frames = list_frames(bucket.folder(job.frames_prefix))
+    frames = list_frames(frames_of(bucket, job))
     requests = processing_requests(job, bucket, frames, step, machines)
-    name_of = render_name if step == "render" else transform_name
-    return create_once(processing.sagemaker(), PROCESSING, partial(name_of, job.id), requests)
+    names = note_names(bucket, job.id, machines.deployment)
+    which: Pass = "render" if step == "render" else "detect"
+    return create_once(processing.sagemaker(), PROCESSING, partial(names.name, which), requests)

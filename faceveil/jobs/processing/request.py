@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from faceveil.aws.clients import S3Uri
@@ -12,15 +12,15 @@ from faceveil.aws.processing_limits import (
     MOST_INSTANCES,
     MOST_RUNTIME_SECONDS,
     MOST_VOLUME_GB,
-    has_local_storage,
 )
 from faceveil.aws.s3 import S3Location
 from faceveil.errors import InputError, UsageError
 from faceveil.jobs.corrections import FOLDER
 from faceveil.jobs.job import Job
-from faceveil.jobs.job_folder import JOB
+from faceveil.jobs.job_folder import JOB, frames_of
+from faceveil.jobs.keys import Keys
 from faceveil.jobs.processing.host import Step
-from faceveil.jobs.transforms.request import INSTANCE_TYPE
+from faceveil.jobs.transforms.request import INSTANCE_TYPE, cost_tags
 from faceveil.media.s3_keys import FrameKeys
 
 INPUTS, OUTPUTS = "/opt/ml/processing/input", "/opt/ml/processing/output"
@@ -38,8 +38,8 @@ class ProcessingMachines:
 
     image: of post-processing, which holds the networks. role: the ARN of the role that SageMaker
     takes. fallback_types: instance types to try in turn where the quota of instance_type is used
-    up. kms_key: of what is written and of the volumes, None for the bucket's own. subnets and
-    security_groups: of the VPC, empty without one. tags: beside faceveil:job-id.
+    up. subnets and security_groups: of the VPC, empty without one. deployment: its name, None
+    without one.
     """
 
     image: str
@@ -47,16 +47,16 @@ class ProcessingMachines:
     instance_type: str = INSTANCE_TYPE
     instance_count: int = 1
     fallback_types: tuple[str, ...] = ()
-    kms_key: str | None = None
+    keys: Keys = field(default_factory=Keys)
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
-    tags: tuple[tuple[str, str], ...] = ()
+    deployment: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ProcessingMachines:
         """Read FACEVEIL_PROCESSING_IMAGE, FACEVEIL_PROCESSING_ROLE, FACEVEIL_PROCESSING_SUBNETS,
         FACEVEIL_PROCESSING_SECURITY_GROUPS, FACEVEIL_INSTANCE_TYPE, FACEVEIL_INSTANCE_COUNT,
-        FACEVEIL_FALLBACK_TYPES, FACEVEIL_KMS_KEY and FACEVEIL_DEPLOYMENT.
+        FACEVEIL_FALLBACK_TYPES, FACEVEIL_DEPLOYMENT and the keys.
 
         Raises UsageError where the deployment has no image or role for Processing jobs.
         """
@@ -71,17 +71,16 @@ class ProcessingMachines:
                 "this deployment runs no Processing jobs: FACEVEIL_PROCESSING_IMAGE and "
                 "FACEVEIL_PROCESSING_ROLE are not set; apply the module in terraform/ again"
             )
-        deployment = environment.get("FACEVEIL_DEPLOYMENT")
         return cls(
             image=image,
             role=role,
             instance_type=environment.get("FACEVEIL_INSTANCE_TYPE") or INSTANCE_TYPE,
             instance_count=int(environment.get("FACEVEIL_INSTANCE_COUNT") or 1),
             fallback_types=words("FACEVEIL_FALLBACK_TYPES"),
-            kms_key=environment.get("FACEVEIL_KMS_KEY") or None,
+            keys=Keys.from_environment(environment),
             subnets=words("FACEVEIL_PROCESSING_SUBNETS"),
             security_groups=words("FACEVEIL_PROCESSING_SECURITY_GROUPS"),
-            tags=(("faceveil:deployment", deployment),) if deployment else (),
+            deployment=environment.get("FACEVEIL_DEPLOYMENT") or None,
         )
 
 
@@ -127,10 +126,7 @@ def processing_requests(
         "StoppingCondition": {"MaxRuntimeInSeconds": _runtime(len(frames))},
         "NetworkConfig": _network(machines),
         "RoleArn": machines.role,
-        "Tags": [
-            {"Key": name, "Value": value}
-            for name, value in (("faceveil:job-id", job.id), *machines.tags)
-        ],
+        "Tags": cost_tags(job, machines.deployment),
     }
     volume = _volume(job, bucket, frames)
     return [
@@ -150,8 +146,8 @@ def _inputs(job: Job, bucket: S3Location, step: Step, count: int) -> list[dict[s
     """
     is_shared_out = step == "detect" and count > 1
     inputs = [
-        _input("job", bucket, job.prefix + JOB),
-        _input("frames", bucket, job.frames_prefix, is_shared_out=is_shared_out),
+        _input("job", bucket.uri(job.prefix + JOB)),
+        _input("frames", frames_of(bucket, job).uri(), is_shared_out=is_shared_out),
     ]
     if step != "detect" and job.selection.references:
         photos = f"{job.prefix}references/"
@@ -161,21 +157,19 @@ def _inputs(job: Job, bucket: S3Location, step: Step, count: int) -> list[dict[s
                     f"selection.references.{name}: {prefix!r} does not lie under {photos}, which "
                     "a Processing job reads"
                 )
-        inputs.append(_input("references", bucket, photos))
+        inputs.append(_input("references", bucket.uri(photos)))
     if step != "detect" and job.corrections is not None:
-        inputs.append(_input(FOLDER, bucket, job.corrections))
+        inputs.append(_input(FOLDER, bucket.uri(job.corrections)))
     if any(bucket.folder(job.detections_prefix).pages()):
-        inputs.append(_input("detections", bucket, job.detections_prefix))
+        inputs.append(_input("detections", bucket.uri(job.detections_prefix)))
     return inputs
 
 
-def _input(
-    name: str, bucket: S3Location, key: str, *, is_shared_out: bool = False
-) -> dict[str, Any]:
+def _input(name: str, place: S3Uri, *, is_shared_out: bool = False) -> dict[str, Any]:
     return {
         "InputName": name,
         "S3Input": {
-            "S3Uri": str(S3Uri(bucket.bucket, key)),
+            "S3Uri": str(place),
             "LocalPath": f"{INPUTS}/{name}",
             "S3DataType": "S3Prefix",
             "S3InputMode": "File",
@@ -189,7 +183,11 @@ def _outputs(
     job: Job, bucket: S3Location, step: Step, machines: ProcessingMachines
 ) -> dict[str, Any]:
     """Detections are uploaded as they are made, so that a job that fails does not lose them; what
-    is published, only when all of it is there."""
+    is published, only when all of it is there.
+
+    A Processing job has one key for all it writes: that of detections where it only detects, else
+    that of the results, which more than the deployment's roles must be able to read.
+    """
     places = []
     if step != "detect":
         places.append(("job", job.prefix, "EndOfJob"))
@@ -208,22 +206,21 @@ def _outputs(
             for name, prefix, mode in places
         ]
     }
-    if machines.kms_key:
-        outputs["KmsKeyId"] = machines.kms_key
+    key = machines.keys.detections if step == "detect" else machines.keys.results
+    if key:
+        outputs["KmsKeyId"] = key
     return outputs
 
 
 def _cluster(
     instance_type: str, count: int, volume: int, machines: ProcessingMachines
 ) -> dict[str, Any]:
-    cluster: dict[str, Any] = {
+    return {
         "InstanceType": instance_type,
         "InstanceCount": count,
         "VolumeSizeInGB": volume,
+        **machines.keys.volume_parameter(instance_type),
     }
-    if machines.kms_key and not has_local_storage(instance_type):
-        cluster["VolumeKmsKeyId"] = machines.kms_key
-    return cluster
 
 
 def _network(machines: ProcessingMachines) -> dict[str, Any]:
@@ -247,7 +244,7 @@ def _volume(job: Job, bucket: S3Location, frames: FrameKeys) -> int:
     volume = VOLUME_GB + round(size / 1e9)
     if volume > MOST_VOLUME_GB:
         raise InputError(
-            f"{bucket.uri(job.frames_prefix)}: a Processing job of these frames needs {volume} GB "
+            f"{frames_of(bucket, job).uri()}: a Processing job of these frames needs {volume} GB "
             f"on each instance, more than the {MOST_VOLUME_GB} that SageMaker gives: store the "
             "frames as JPEG, or submit the job without --as processing"
         )

@@ -31,7 +31,7 @@ from faceveil.jobs.corrections import JobCorrections
 from faceveil.jobs.detections.answers import UnknownFrames
 from faceveil.jobs.detections.sampled import answered, read_frames
 from faceveil.jobs.job import Job
-from faceveil.jobs.job_folder import ALONE, ANALYSIS, CHUNKS
+from faceveil.jobs.job_folder import ALONE, ANALYSIS, CHUNKS, frames_of
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.steps.packed_analysis import pack, unpack, without_features
 from faceveil.jobs.steps.reference_photos import job_references
@@ -80,7 +80,7 @@ def analyse_job(run: JobRun, chunk_frames: int | None = None) -> Analysed:
         _check(run, analysis)
         for name, stored in corrected.files(basis):
             run.folder.write(name, stored)
-        first_name = list_frames(run.bucket.folder(run.job.frames_prefix)).first_name
+        first_name = list_frames(frames_of(run.bucket, run.job)).first_name
         frame_count = analysis.source.frame_count
         plan = plan_chunks(run.job, basis, first_name, frame_count, chunk_frames)
         run.announce(analysed_event(run, analysis, plan))
@@ -194,7 +194,7 @@ def _stored(run: JobRun, name: str) -> bytes | None:
 
 def _analysed(run: JobRun, corrections: JobCorrections | None) -> Analysis:
     job = run.job
-    source = S3Frames(run.bucket.folder(job.frames_prefix))
+    source = S3Frames(frames_of(run.bucket, job))
     if corrections is not None:
         corrections.check(job, source.keys, str(source.location.uri()))
     unknown = UnknownFrames()

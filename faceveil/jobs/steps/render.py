@@ -17,6 +17,7 @@ from faceveil.assure.verify import EVERY, verify
 from faceveil.aws.s3 import S3Location
 from faceveil.errors import InputError, VerificationError
 from faceveil.jobs.job import Job
+from faceveil.jobs.job_folder import frames_of
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.steps.analyse import Analysed
 from faceveil.jobs.steps.templates import find_templates
@@ -83,7 +84,7 @@ def _rendered(run: JobRun, analysed: Analysed, part: FramePart) -> ChunkResult:
     analysis = analysed.analysis
     style, is_verified = run.job.style, run.job.verification != "off"
     size = analysis.source.width, analysis.source.height
-    source = S3Frames(run.bucket.folder(run.job.frames_prefix), part, size)
+    source = S3Frames(frames_of(run.bucket, run.job), part, size)
     target = run.bucket.folder(run.job.output_prefix)
     sink = S3FrameSink(target, source, part=True)
     veiled = _veiled_frames(analysis, style, part)

@@ -26,10 +26,10 @@ from faceveil.jobs.detections.sampled import (
     read_answered,
 )
 from faceveil.jobs.job import Job
-from faceveil.jobs.job_folder import REFINING
+from faceveil.jobs.job_folder import REFINING, frames_of
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.sagemaker_jobs import create_once
-from faceveil.jobs.transforms.names import refine_name
+from faceveil.jobs.transforms.names import note_names
 from faceveil.jobs.transforms.request import (
     Machines,
     transform_requests,
@@ -66,7 +66,7 @@ def start_refine(run: JobRun, second: SecondPass) -> bool:
         return False
     if run.folder.find(REFINING) is not None:
         return True
-    frames = list_frames(run.bucket.folder(job.frames_prefix))
+    frames = list_frames(frames_of(run.bucket, job))
     detections = run.bucket.folder(job.detections_prefix)
     names = ((number, frames.listed(number).name) for number in plan_coarse(len(frames), step))
     answers = answered(detections)
@@ -75,14 +75,16 @@ def start_refine(run: JobRun, second: SecondPass) -> bool:
     planned = plan_refine(read_answered(detections, names, answers), len(frames), step)
     if not len(planned):
         return False
+    machines = second.machines()
     requests = transform_requests(
         job,
         run.bucket.bucket,
         int(frames.sizes.max()),
-        second.machines(),
+        machines,
         manifest=_write_manifest(run.bucket, job, frames, planned),
     )
-    create_once(second.sagemaker(), TRANSFORM, partial(refine_name, job.id), requests)
+    named = note_names(run.bucket, job.id, machines.deployment)
+    create_once(second.sagemaker(), TRANSFORM, partial(named.name, "refine"), requests)
     run.folder.write(REFINING, orjson.dumps({"version": 1, "frames": len(planned)}))
     return True
 
@@ -94,7 +96,7 @@ def forget_refine(run: JobRun) -> None:
 
 def _write_manifest(bucket: S3Location, job: Job, frames: FrameKeys, planned: Ints) -> str:
     names = (frames.listed(row).name for row in planned.tolist())
-    content = manifest(str(bucket.uri(job.frames_prefix)), names)
+    content = manifest(str(frames_of(bucket, job).uri()), names)
     key = f"{job.prefix}submit/{hashlib.sha256(content).hexdigest()[:16]}.manifest"
     bucket.write(key, content)
     return key

@@ -6,13 +6,15 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from faceveil.aws.clients import S3Uri
+from faceveil.aws.sagemaker import GPU_MACHINE_IMAGE, has_gpu
 from faceveil.aws.transform_limits import DEFAULT_CONTENT_TYPE, MOST_MEGABYTES, MOST_RETRIES
 from faceveil.errors import InputError, UsageError
 from faceveil.jobs.job import Job
+from faceveil.jobs.keys import Keys
 
 PAYLOAD_MARGIN = 1.05
 """What a request has beside the frame, and the doubt whether SageMaker counts in MB or MiB."""
@@ -26,21 +28,21 @@ _INSTANCE_TYPE = re.compile(r"ml\.[a-z][a-z0-9-]*\.(?:(large)|([1-9][0-9]*)?xlar
 class Machines:
     """What transform jobs of a deployment use.
 
-    fallback_types: instance types to try in turn where the quota of instance_type is used up. tags:
-    beside faceveil:job-id. kms_key: of what they write, None for the bucket's own.
+    fallback_types: instance types to try in turn where the quota of instance_type is used up.
+    deployment: its name, None without one.
     """
 
     model_name: str
     instance_type: str = INSTANCE_TYPE
     instance_count: int = 1
-    kms_key: str | None = None
-    tags: tuple[tuple[str, str], ...] = ()
+    keys: Keys = field(default_factory=Keys)
+    deployment: str | None = None
     fallback_types: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Machines:
         """Read FACEVEIL_MODEL_NAME, FACEVEIL_INSTANCE_TYPE, FACEVEIL_INSTANCE_COUNT,
-        FACEVEIL_KMS_KEY, FACEVEIL_DEPLOYMENT and FACEVEIL_FALLBACK_TYPES (with commas between).
+        FACEVEIL_DEPLOYMENT, FACEVEIL_FALLBACK_TYPES (with commas between) and the keys.
 
         Raises UsageError where one is missing or not valid.
         """
@@ -50,13 +52,12 @@ class Machines:
         count = environment.get("FACEVEIL_INSTANCE_COUNT") or "1"
         if not count.isdecimal() or not int(count):
             raise UsageError(f"FACEVEIL_INSTANCE_COUNT={count!r}: must be a whole number from 1 on")
-        deployment = environment.get("FACEVEIL_DEPLOYMENT")
         return cls(
             model_name=model,
             instance_type=environment.get("FACEVEIL_INSTANCE_TYPE") or INSTANCE_TYPE,
             instance_count=int(count),
-            kms_key=environment.get("FACEVEIL_KMS_KEY") or None,
-            tags=(("faceveil:deployment", deployment),) if deployment else (),
+            keys=Keys.from_environment(environment),
+            deployment=environment.get("FACEVEIL_DEPLOYMENT") or None,
             fallback_types=tuple(
                 environment.get("FACEVEIL_FALLBACK_TYPES", "").replace(",", " ").split()
             ),
@@ -106,8 +107,16 @@ def transform_requests(
     """
     asked = job.transform.instance_type
     types = [asked] if asked else [machines.instance_type, *machines.fallback_types]
-    payload = payload_megabytes(largest, f"{S3Uri(bucket, job.frames_prefix)}: ")
+    payload = payload_megabytes(largest, f"{_frames_uri(job, bucket)}: ")
     return [_request(job, bucket, payload, machines, name, manifest) for name in types]
+
+
+def cost_tags(job: Job, deployment: str | None) -> list[dict[str, str]]:
+    """The tags by which what a job costs is told."""
+    tags = {"faceveil:job-id": job.id}
+    if deployment is not None:
+        tags["faceveil:deployment"] = deployment
+    return [{"Key": name, "Value": value} for name, value in tags.items()]
 
 
 def payload_megabytes(frame_bytes: float, where: str = "") -> int:
@@ -144,12 +153,11 @@ def _request(
         "S3OutputPath": str(S3Uri(bucket, job.detections_prefix)),
         "AssembleWith": "None",
     }
-    if machines.kms_key:
-        output["KmsKeyId"] = machines.kms_key
-    kind, source = "S3Prefix", job.frames_prefix
+    if machines.keys.detections:
+        output["KmsKeyId"] = machines.keys.detections
+    kind, source = "S3Prefix", _frames_uri(job, bucket)
     if manifest is not None:
-        kind, source = "ManifestFile", manifest
-    tags = (("faceveil:job-id", job.id), *machines.tags)
+        kind, source = "ManifestFile", S3Uri(bucket, manifest)
     return {
         "ModelName": machines.model_name,
         "MaxConcurrentTransforms": concurrent_transforms(instance_type, payload),
@@ -160,9 +168,7 @@ def _request(
             "InvocationsMaxRetries": MOST_RETRIES,
         },
         "TransformInput": {
-            "DataSource": {
-                "S3DataSource": {"S3DataType": kind, "S3Uri": str(S3Uri(bucket, source))}
-            },
+            "DataSource": {"S3DataSource": {"S3DataType": kind, "S3Uri": str(source)}},
             "ContentType": DEFAULT_CONTENT_TYPE,
             "SplitType": "None",
             "CompressionType": "None",
@@ -171,6 +177,12 @@ def _request(
         "TransformResources": {
             "InstanceType": instance_type,
             "InstanceCount": job.transform.instance_count or machines.instance_count,
+            **machines.keys.volume_parameter(instance_type),
+            **({"TransformAmiVersion": GPU_MACHINE_IMAGE} if has_gpu(instance_type) else {}),
         },
-        "Tags": [{"Key": name, "Value": value} for name, value in tags],
+        "Tags": cost_tags(job, machines.deployment),
     }
+
+
+def _frames_uri(job: Job, bucket: str) -> S3Uri:
+    return S3Uri(job.frames_bucket or bucket, job.frames_prefix)

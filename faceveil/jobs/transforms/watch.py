@@ -12,7 +12,7 @@ from faceveil.aws.s3 import S3Location
 from faceveil.aws.sagemaker import ENDS, PROCESSING, TRANSFORM, JobKind
 from faceveil.errors import InputError
 from faceveil.jobs.job_folder import load_job
-from faceveil.jobs.transforms.names import render_name, transform_name
+from faceveil.jobs.transforms.names import Pass, SageMakerNames, noted_names
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
@@ -34,21 +34,16 @@ class Described:
 class SageMakerWatch:
     """Describes SageMaker's jobs until they have ended, or until SageMaker refuses."""
 
-    def __init__(self, client: SageMakerClient, kind: JobKind, names: Sequence[str]) -> None:
+    def __init__(
+        self, client: SageMakerClient, bucket: S3Location, job_id: str, kind: JobKind
+    ) -> None:
         self._client = client
+        self._bucket = bucket
+        self._job_id = job_id
         self._kind = kind
-        self._names = list(names)
+        self._passes: list[Pass] = ["detect", "render"] if kind == PROCESSING else ["detect"]
+        self._names: SageMakerNames | None = None
         self._known: list[Described] = []
-
-    @classmethod
-    def of_transform(cls, client: SageMakerClient, job_id: str) -> SageMakerWatch:
-        """Watch the transform job that detects."""
-        return cls(client, TRANSFORM, [transform_name(job_id)])
-
-    @classmethod
-    def of_processing(cls, client: SageMakerClient, job_id: str) -> SageMakerWatch:
-        """Watch the Processing jobs of a job, the first and the one that renders."""
-        return cls(client, PROCESSING, [transform_name(job_id), render_name(job_id)])
 
     @classmethod
     def of_job(cls, client: SageMakerClient, bucket: S3Location, job_id: str) -> SageMakerWatch:
@@ -57,25 +52,25 @@ class SageMakerWatch:
             is_processing = load_job(bucket, job_id).processing is not None
         except InputError:
             is_processing = False  # its status tells what is wrong with it
-        kind = cls.of_processing if is_processing else cls.of_transform
-        return kind(client, job_id)
+        return cls(client, bucket, job_id, PROCESSING if is_processing else TRANSFORM)
 
     def look(self) -> Described | None:
         """Describe the newest job, with the seconds of those before it.
 
         None where there is none yet, or SageMaker refuses to tell.
         """
-        while self._names:
+        self._names = self._names or noted_names(self._bucket, self._job_id)
+        while self._names and self._passes:
             try:
-                described = self._described(self._names[0])
+                described = self._described(self._names.name(self._passes[0]))
             except AWS_ERRORS as error:
                 if code_of(error) not in _NOT_YET:
-                    self._names.clear()
+                    self._passes.clear()
                 break
             if described.status not in ENDS:
                 return self._summed([*self._known, described])
             self._known.append(described)
-            self._names.pop(0)
+            self._passes.pop(0)
         return self._summed(self._known)
 
     @staticmethod

@@ -11,6 +11,7 @@ import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -18,6 +19,7 @@ from botocore.stub import Stubber
 
 from faceveil.aws import account
 from faceveil.aws.ecr import DOCKER_MANIFEST, OCI_MANIFEST
+from faceveil.cli.aws import doctor
 from faceveil.cli.main import main
 from faceveil.jobs import checkup
 from faceveil.jobs.checkup import COST_TAGS, Deployed, check_up
@@ -277,6 +279,105 @@ def test_the_image_of_the_model_is_one_that_sagemaker_takes(
     )
     deployed = Deployed(model_name="faceveil-0123456789ab")
     assert levels(found(checkup._model, aws_account, deployed)) == expected
+
+
+def test_a_deployed_functions_memory_and_image_are_read(aws_account, monkeypatch):
+    """GetFunction's answer as its reference describes it; the image may be named in two ways."""
+    images = []
+    monkeypatch.setattr(checkup, "_image", lambda clients, label, image: images.append(image) or [])
+    arn = "arn:aws:lambda:eu-west-1:123456789012:function:faceveil"
+    by_tag = IMAGE.partition("@")[0] + ":latest"
+    for name, code in (
+        ("submit", {"RepositoryType": "ECR", "ImageUri": by_tag, "ResolvedImageUri": IMAGE}),
+        ("sweep", {"RepositoryType": "ECR", "ImageUri": IMAGE}),
+    ):
+        configuration = {"FunctionName": f"faceveil-{name}", "MemorySize": 1024, "Timeout": 300}
+        aws_account.stubs["lambda"].add_response(
+            "get_function",
+            {"Configuration": {**configuration, "PackageType": "Image"}, "Code": code},
+            {"FunctionName": f"{arn}-{name}"},
+        )
+    deployed = Deployed(functions={name: f"{arn}-{name}" for name in ("sweep", "submit")})
+    submit, sweep = found(checkup._functions, aws_account, deployed)
+    assert submit.text == "function submit: deployed with 1024 MB"
+    assert sweep.level == "ok"
+    assert images == [IMAGE], "one image is behind all functions"
+    aws_account.denies("lambda", "get_function")
+    (finding,) = found(checkup._functions, aws_account, deployed)
+    assert finding.level == "unknown"
+    assert "lambda:GetFunction" in finding.advice
+
+
+def test_what_a_queue_runs_on_is_read_and_a_broken_environment_told(aws_account):
+    """DescribeJobQueues and DescribeComputeEnvironments, as their references describe them."""
+    arn = "arn:aws:batch:eu-west-1:123456789012"
+    queue, places = (
+        f"{arn}:job-queue/faceveil-render",
+        [f"{arn}:compute-environment/{n}" for n in "ab"],
+    )
+    client = boto3.client("batch", region_name="eu-west-1")
+    aws_account.clients["batch"] = client
+
+    def environment(name, kind, status):
+        return {
+            "computeEnvironmentName": name,
+            "computeEnvironmentArn": f"{arn}:compute-environment/{name}",
+            "ecsClusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/AWSBatch",
+            "state": "ENABLED",
+            "status": status,
+            "statusReason": "CLIENT_ERROR - not authorised",
+            "computeResources": {"type": kind, "maxvCpus": 64, "subnets": ["subnet-1"]},
+        }
+
+    with Stubber(client) as stub:
+        stub.add_response(
+            "describe_job_queues",
+            {
+                "jobQueues": [
+                    {
+                        "jobQueueName": "faceveil-render",
+                        "jobQueueArn": queue,
+                        "state": "ENABLED",
+                        "status": "VALID",
+                        "priority": 1,
+                        "computeEnvironmentOrder": [
+                            {"order": n + 1, "computeEnvironment": place}
+                            for n, place in enumerate(places)
+                        ],
+                    }
+                ]
+            },
+            {"jobQueues": [queue]},
+        )
+        stub.add_response(
+            "describe_compute_environments",
+            {
+                "computeEnvironments": [
+                    environment("a", "FARGATE_SPOT", "VALID"),
+                    environment("b", "FARGATE", "INVALID"),
+                ]
+            },
+            {"computeEnvironments": places},
+        )
+        for name in ("Fargate Spot vCPU resource count", "Fargate On-Demand vCPU resource count"):
+            aws_account.quotas("fargate", {name: 4000.0})
+        findings = found(checkup._rendering, aws_account, Deployed(job_queue=queue))
+        assert levels(findings) == ["ok", "ok", "missing"]
+        assert "FARGATE: INVALID (CLIENT_ERROR - not authorised)" in findings[-1].text
+        stub.add_response("describe_job_queues", {"jobQueues": []}, {"jobQueues": [queue]})
+        (finding,) = found(checkup._rendering, aws_account, Deployed(job_queue=queue))
+        assert (finding.level, finding.advice) == ("missing", "apply terraform/ again")
+
+
+def test_the_outputs_say_that_a_deployment_has_its_own_network(tmp_path):
+    """Subnets of its own, made or named; none where it uses the default VPC."""
+    for subnets, has_own in ((["subnet-1"], True), ([], False)):
+        path = tmp_path / "outputs.json"
+        path.write_text(json.dumps({"subnet_ids": {"value": subnets}, "bucket": {"value": "b-b"}}))
+        options = SimpleNamespace(
+            outputs=path, bucket=None, instance_type=None, instance_count=None
+        )
+        assert doctor._deployed(options).has_own_network is has_own
 
 
 def test_the_images_name_the_networks_that_they_are_built_with():

@@ -183,7 +183,7 @@ def test_a_server_for_gpus_is_built_on_another_base(engine):
     log = engine("podman")
     assert run("--no-push", "--gpu") == 0
     server, postprocess = (words for words, _ in log())
-    assert "--build-arg=ONNXRUNTIME=onnxruntime-gpu" in server
+    assert "--build-arg=ONNXRUNTIME=onnxruntime-gpu==1.26.0" in server
     assert not [word for word in postprocess if word.startswith("--build-arg")]
 
 

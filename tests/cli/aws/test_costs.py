@@ -13,6 +13,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from faceveil.aws import account
+from faceveil.jobs.transforms.names import note_names
 from testkit.made_job import document
 from testkit.servers.local_cloud import LocalCloud
 
@@ -39,6 +40,7 @@ def jobs(place, job_id, monkeypatch):
         for name in ids:
             job = document(id=name, frames={"prefix": f"frames/{name}/"})
             place.write(f"jobs/{name}/job.json", json.dumps(job).encode())
+        note_names(place, job_id, None)
         cloud.answer(
             "CreateTransformJob",
             {

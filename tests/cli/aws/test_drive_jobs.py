@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from faceveil import finding
 from faceveil.assure.verification import Verification, Violation
 from faceveil.aws.clients import sagemaker_client
+from faceveil.aws.sagemaker import PROCESSING, TRANSFORM
 from faceveil.cli.aws.watch import Watcher
 from faceveil.cli.main import main
 from faceveil.corrections.document import Corrections, write_corrections
@@ -29,6 +30,7 @@ from faceveil.jobs.detections.answers import UnknownFrames
 from faceveil.jobs.job import own_detections, read_job
 from faceveil.jobs.job_run import JobRun
 from faceveil.jobs.steps.analyse import decide_selection
+from faceveil.jobs.transforms.names import note_names
 from faceveil.jobs.transforms.watch import SageMakerWatch
 from faceveil.media.folder import FolderSource
 from faceveil.media.folder_sink import FolderSink
@@ -143,13 +145,14 @@ def test_watching_tells_how_far_how_long_and_how_dear(
     aws_loud, cloud, place, uploaded, tmp_path, capsys
 ):
     assert aws_loud("submit", uploaded) == 0
+    note_names(place, uploaded, "news")
     cloud.answer("CreateTransformJob", transform_of(uploaded))
     place.write(f"jobs/{uploaded}/submit/started.json", b"{}")
     detections = place.folder(own_detections(uploaded))
     for number in range(5):
         detections.write(f"img{number + 1:07d}.png.out", faces_at(number).to_json())
     told = []
-    transform = SageMakerWatch.of_transform(sagemaker_client(), uploaded)
+    transform = SageMakerWatch(sagemaker_client(), place, uploaded, TRANSFORM)
     watcher = Watcher(transform, read_prices(), told.append)
     client = JobClient(place.bucket)
     watcher.look(client.status(uploaded))
@@ -176,7 +179,7 @@ def test_watching_tells_how_far_how_long_and_how_dear(
 
 def transform_of(job_id):
     return {
-        "TransformJobName": f"faceveil-{job_id}",
+        "TransformJobName": f"news--{job_id}",
         "TransformResources": {"InstanceType": "ml.c5.xlarge", "InstanceCount": 2},
         "TransformStartTime": time.time() - 3600,
     }
@@ -305,6 +308,7 @@ def test_who_may_only_read_deletes_nothing(aws, place, uploaded, reader_credenti
 
 
 def test_what_sagemaker_does_not_tell_is_left_out(uploaded, aws, cloud, place):
+    note_names(place, uploaded, None)
     asked = []
 
     class Denied:
@@ -313,27 +317,28 @@ def test_what_sagemaker_does_not_tell_is_left_out(uploaded, aws, cloud, place):
             error = {"Code": "AccessDeniedException", "Message": "not you"}
             raise ClientError({"Error": error}, "DescribeTransformJob")
 
-    transform = SageMakerWatch.of_transform(Denied(), uploaded)
+    transform = SageMakerWatch(Denied(), place, uploaded, TRANSFORM)
     assert transform.look() is None
     assert transform.look() is None
     assert len(asked) == 1
-    assert SageMakerWatch.of_transform(sagemaker_client(), "never-submitted").look() is None
+    assert SageMakerWatch(sagemaker_client(), place, "never-submitted", TRANSFORM).look() is None
 
 
-def test_both_processing_jobs_are_watched_and_paid(aws, cloud, uploaded):
+def test_both_processing_jobs_are_watched_and_paid(aws, cloud, place, uploaded):
     """The seconds of the first are kept when the second is at work."""
     assert aws("submit", uploaded, "--as", "processing", "--instance-count", "2") == 0
-    watch = SageMakerWatch.of_processing(sagemaker_client(), uploaded)
-    assert watch.look() is None
+    watch = SageMakerWatch(sagemaker_client(), place, uploaded, PROCESSING)
+    assert watch.look() is None, "it may be asked before the deployment has created anything"
+    names = note_names(place, uploaded, "news")
     resources = {"ClusterConfig": {"InstanceType": "ml.c5.xlarge", "InstanceCount": 2}}
     hour_ago = {"ProcessingStartTime": time.time() - 3600, "ProcessingResources": resources}
-    first = {"ProcessingJobName": f"faceveil-{uploaded}", **hour_ago}
+    first = {"ProcessingJobName": names.name("detect"), **hour_ago}
     cloud.answer("CreateProcessingJob", {**first, "ProcessingEndTime": time.time()})
     looked = watch.look()
     assert (looked.status, looked.instance_count) == ("InProgress", 2)
     assert looked.seconds == pytest.approx(3600, abs=5)
-    cloud.states[f"faceveil-{uploaded}"] = "Completed"
-    second = {"ProcessingJobName": f"faceveil-{uploaded}-render", **hour_ago}
+    cloud.states[names.name("detect")] = "Completed"
+    second = {"ProcessingJobName": names.name("render"), **hour_ago}
     cloud.answer("CreateProcessingJob", second)
     assert watch.look().seconds == pytest.approx(7200, abs=10)
 

@@ -49,9 +49,9 @@ def test_stop_names_what_it_stops_and_a_second_one_has_nothing_left(
     assert read_status(place, running).state == "detecting"
     assert aws_loud("stop", running) == 0
     said = capsys.readouterr().out
-    assert said == f"job {running} is stopped\n  transform job faceveil-{running}\n"
-    assert cloud.states == {f"faceveil-{running}": "Stopping"}
-    cloud.states[f"faceveil-{running}"] = "Stopped"
+    assert said == f"job {running} is stopped\n  transform job test--{running}\n"
+    assert cloud.states == {f"test--{running}": "Stopping"}
+    cloud.states[f"test--{running}"] = "Stopped"
     assert aws_loud("stop", running) == 0
     assert capsys.readouterr().out == f"job {running} is stopped\n"
     assert aws_loud("stop", "no-such-job") == InputError.exit_code

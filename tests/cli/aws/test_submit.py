@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from faceveil.cli.main import main
+from faceveil.detect.also import AlsoOptions
 from faceveil.errors import InputError, OutputError, UsageError
+from faceveil.jobs.job_folder import load_job
 from testkit.clips import make_clip, write_video
 from testkit.s3_media import encoded, put_frames
 
@@ -73,6 +76,52 @@ def test_options_become_the_job(aws, place, job_id, frames, tmp_path, capsys):
         "retention": {"delete_features": True},
         "transform": {"instance_type": "ml.c5.2xlarge", "instance_count": 3},
     }
+
+
+def test_kinds_and_regions_become_the_job(aws, place, job_id, frames):
+    """And job.json means the same as the options of the other commands."""
+    plates = "models/plates.onnx:kind=plate,accept=0.4"
+    words = ["--also", plates, "--also", "/opt/heads.onnx", "--rate", "25"]
+    words += ["--region", "120-300:0.7,0.8,1,1:screen", "--region", "0:05-0:12.5:640,20,900,120"]
+    assert aws("submit", job_id, "--frames", frames, *words) == 0
+    document = submitted(place, job_id)
+    assert document["regions"] == [
+        {"frames": [120, 300], "box": [0.7, 0.8, 1, 1], "kind": "screen"},
+        {"seconds": [5, 12.5], "box": [640, 20, 900, 120], "kind": "other"},
+    ]
+    job = load_job(place, job_id)
+    assert [AlsoOptions.parse(text) for text in job.networks.also] == [
+        AlsoOptions.parse(plates),
+        AlsoOptions("/opt/heads.onnx"),
+    ]
+    assert [(region.start, region.end) for region in job.regions] == [(120, 300), (125, 313)]
+
+
+def test_frames_of_another_bucket_are_named_with_it(
+    aws_loud, place, bucket, job_id, tmp_path, monkeypatch, capsys
+):
+    """Terraform's outputs tell whose it must be."""
+    put_frames(replace(place, bucket=bucket).folder("raw"), FRAMES)
+    outputs = {"bucket": {"value": place.bucket}, "input_buckets": {"value": {bucket: "1" * 12}}}
+    path = tmp_path / "outputs.json"
+    path.write_text(json.dumps(outputs))
+    words = ["--frames", f"s3://{bucket}/raw/", "--outputs", path]
+    assert aws_loud("submit", job_id, *words) == 0
+    assert f"{FRAMES} frames" in capsys.readouterr().out
+    assert submitted(place, job_id)["frames"] == {"bucket": bucket, "prefix": "raw/"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--frames", "source/talk.MP4"), "`faceveil aws upload FILE --job"),
+        (("--frames", "s3://news-raw/talk.mkv"), "this is a video"),
+        (("--as", "processing", "--sampling", "adaptive"), "submit with --as transform"),
+    ],
+)
+def test_what_no_job_does_is_refused_with_a_way_that_leads_there(aws, job_id, capsys, words, said):
+    assert aws("submit", job_id, *words) == UsageError.exit_code
+    assert said in capsys.readouterr().err
 
 
 def test_an_id_is_used_once_and_the_same_job_may_be_told_again(

@@ -8,9 +8,10 @@ import boto3
 import orjson
 import pytest
 
-from faceveil.aws.processing_limits import has_local_storage
+from faceveil.aws.sagemaker import has_local_storage
 from faceveil.errors import InputError, UsageError
 from faceveil.jobs.job import read_job
+from faceveil.jobs.keys import Keys
 from faceveil.jobs.processing.request import ProcessingMachines, processing_requests
 from faceveil.media.s3_keys import list_frames
 from testkit.s3_media import put_frames
@@ -18,14 +19,15 @@ from testkit.s3_media import put_frames
 ROLE = "arn:aws:iam::123456789012:role/faceveil-eu-west-1-processing"
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/faceveil-postprocess@sha256:" + "b" * 64
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+DETECTIONS_KEY = KEY.replace("00000000-0000", "11111111-0000")
 MACHINES = ProcessingMachines(
     IMAGE,
     ROLE,
     fallback_types=("ml.r5d.xlarge",),
-    kms_key=KEY,
+    keys=Keys(KEY, DETECTIONS_KEY, KEY),
     subnets=("subnet-1", "subnet-2"),
     security_groups=("sg-1",),
-    tags=(("faceveil:deployment", "test"),),
+    deployment="test",
 )
 
 
@@ -62,11 +64,11 @@ def breaches(shape, value, where="request"):
 def request_of(place, job_id):
     """The requests for three frames and a job.json with these fields."""
 
-    def request_of(step, machines=MACHINES, frames=3, **fields):
+    def request_of(step, machines=MACHINES, frames=3, document=(), **fields):
         where = place.folder(f"frames/{job_id}")
         put_frames(where, frames)
-        document = {"version": 1, "id": job_id, "frames": {"prefix": where.prefix}}
-        job = read_job(orjson.dumps({"processing": {}, **document, **fields}), "job.json")
+        own = {"version": 1, "id": job_id, "frames": {"prefix": where.prefix}} | dict(document)
+        job = read_job(orjson.dumps({"processing": {}, **own, **fields}), "job.json")
         return processing_requests(job, place, list_frames(where), step, machines)
 
     return request_of
@@ -85,12 +87,23 @@ def test_it_is_valid_and_has_no_way_out(request_of, step, job_id, place):
         assert list(breaches(shape, request)) == []
         assert request["NetworkConfig"]["EnableNetworkIsolation"] is True
         assert request["NetworkConfig"]["VpcConfig"]["Subnets"] == ["subnet-1", "subnet-2"]
-        assert request["ProcessingOutputConfig"]["KmsKeyId"] == KEY
+        key = DETECTIONS_KEY if step == "detect" else KEY
+        assert request["ProcessingOutputConfig"]["KmsKeyId"] == key
         assert {"Key": "faceveil:job-id", "Value": job_id} in request["Tags"]
     first, second = (each["ProcessingResources"]["ClusterConfig"] for each in requests)
     assert first["VolumeKmsKeyId"] == KEY
     assert "VolumeKmsKeyId" not in second, "its own storage is encrypted by its hardware"
     assert first["InstanceCount"] == (1 if step == "all" else 2)
+
+
+def test_frames_of_another_bucket_are_mounted_from_there(request_of, place, bucket):
+    other = replace(place, bucket=bucket).folder("clips")
+    put_frames(other, 3)
+    frames = {"bucket": bucket, "prefix": "clips/"}
+    for request in request_of("all", frames=3, document={"frames": frames}):
+        inputs = {item["InputName"]: item["S3Input"] for item in request["ProcessingInputs"]}
+        assert inputs["frames"]["S3Uri"] == f"s3://{bucket}/clips/"
+        assert inputs["job"]["S3Uri"].startswith(f"s3://{place.bucket}/jobs/")
 
 
 def test_the_model_does_find_what_is_not_allowed(request_of):
@@ -154,7 +167,6 @@ def test_photos_elsewhere_are_refused_before_anything_is_paid(request_of, job_id
     [
         ({"transform": {}}, "exclude each other"),
         ({"sampling": {"mode": "adaptive"}}, "detect in every frame"),
-        ({"id": "x" * 48}, "too long for processing"),
         ({"processing": {"instance_count": 101}}, "processing.instance_count"),
     ],
 )
@@ -171,6 +183,8 @@ def test_machines_come_of_the_environment_or_are_asked_for():
         "FACEVEIL_PROCESSING_SECURITY_GROUPS": "sg-1",
         "FACEVEIL_FALLBACK_TYPES": "ml.r5d.xlarge",
         "FACEVEIL_KMS_KEY": KEY,
+        "FACEVEIL_DETECTIONS_KMS_KEY": DETECTIONS_KEY,
+        "FACEVEIL_VOLUME_KMS_KEY": KEY,
         "FACEVEIL_DEPLOYMENT": "test",
     }
     assert ProcessingMachines.from_environment(environment) == replace(MACHINES)
