@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakValueDictionary
 
 from numpy.typing import NDArray
 
@@ -54,6 +55,10 @@ class Session(Protocol):
         ...
 
 
+_in_use: WeakValueDictionary[tuple[str, str, Runtime], Session] = WeakValueDictionary()
+"""Verification runs the networks of the analysis: while they are open none is opened again."""
+
+
 def open_session(path: Path, runtime: Runtime = Runtime()) -> Session:
     """Open an ONNX file: "auto" is onnxruntime, as nothing is known of the network.
 
@@ -98,4 +103,9 @@ def _open_network(located: Located, runtime: Runtime) -> dict[str, Session]:
     if not files:
         return {}
     chosen = Runtime(choose_engine(located, runtime).engine, runtime.threads, runtime.concurrent)
-    return {name: open_session(path, chosen) for name, path in files.items()}
+    sessions = {}
+    for name, path in files.items():
+        key = (located.digest, name, chosen)
+        session = _in_use.get(key) or open_session(path, chosen)
+        sessions[name] = _in_use[key] = session
+    return sessions

@@ -264,6 +264,15 @@ def test_a_file_that_is_no_network_is_refused_by_every_engine(tmp_path, openvino
         open_session(path, Runtime(engines.OPENVINO))
 
 
+def test_a_network_that_is_open_is_not_opened_again(centerface):
+    """Analysis and verification share the memory of their networks."""
+    runtime = Runtime(engines.ONNXRUNTIME)
+    ((first,), (again,)) = (open_networks([centerface], runtime) for _ in range(2))
+    assert again["model"] is first["model"]
+    (other,) = open_networks([centerface], replace(runtime, threads=2))
+    assert other["model"] is not first["model"]
+
+
 def test_each_network_runs_on_its_own_engine(both_engines, openvino, centerface):
     networks = [locate("mtcnn", "detector"), centerface]
     mtcnn, chosen = open_networks(networks, Runtime())
