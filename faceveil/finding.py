@@ -20,6 +20,7 @@ from faceveil.sampling.adaptive import SampledFrame, SamplingOptions
 from faceveil.sampling.detection import Analyzer, detect_adaptively, detect_every_frame, in_shots
 from faceveil.sequence.finish import finish_sequences
 from faceveil.sequence.follow.build import SequenceBuilder
+from faceveil.sequence.match import distance_by_name
 from faceveil.sequence.options import SequenceOptions
 from faceveil.sequence.regions import FixedRegion, region_sequences
 from faceveil.shots.transitions import EveryFrame, Shots, TransitionDetector
@@ -77,10 +78,12 @@ def analyse(
     Parameters
     ----------
     source
-        The frames; they are read up to three times.
+        The frames. They are read once to detect faces and, up to the last face that is followed by
+        its pixels, once more; a source whose frames cannot be read by number three times at most.
     analyzer
         A frame, RGB uint8 [H, W, 3], in; its faces out. Called from several threads. By default
-        the networks of the command.
+        the networks of the command. Where it can detect faces without recognising them
+        (`sampling.recognition.DetectsFirst`), it recognises them in some frames only.
     options
         How detections become sequences.
     shots
@@ -104,8 +107,12 @@ def analyse(
         Where the source has no frame that can be read.
     """
     progress, workers = progress or QuietProgress(), workers or usable_cores()
-    analyzer = analyzer or build_analyzer()
+    analyzer, options = analyzer or build_analyzer(), options or SequenceOptions()
     stills = source.kind == "stills"
+    if stills or not distance_by_name(options.distance).feature_memory:
+        # Other frames say nothing about a face of a still, and the thesis's distance compares each
+        # face with the one before it: all faces are recognised.
+        analyzer = partial(analyzer)
     shots = shots or (EveryFrame() if stills else TransitionDetector(TransNet()))
     if sampling is None or stills:
         frames = detect_every_frame(source, analyzer, shots, workers, progress)
@@ -115,7 +122,7 @@ def analyse(
     if tracking is not None and not stills:
         tracker = PixelTracker(source, tracking, workers, progress)
     size = (source.width, source.height)
-    return connect(frames, options or SequenceOptions(), size, tracker, source.problems)
+    return connect(frames, options, size, tracker, source.problems)
 
 
 def follow(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from faceveil.boxes import clip, sides
 from faceveil.detect.align import ARCFACE, aligned
@@ -75,6 +76,25 @@ class Recognizer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Unrecognised:
+    """The faces of a picture before they are recognised.
+
+    Attributes
+    ----------
+    faces : FrameFaces
+        Their features are zeros, to be filled in.
+    rows : ndarray of intp [k]
+        The faces that are accepted, and so can be recognised.
+    crops : ndarray of uint8 [k, S, S, 3]
+        Those faces aligned for the recogniser, RGB.
+    """
+
+    faces: FrameFaces
+    rows: NDArray[np.intp]
+    crops: Image
+
+
 class FaceAnalyzer:
     """Detects all faces of a picture and computes their features. Safe in several threads.
 
@@ -138,36 +158,35 @@ class FaceAnalyzer:
 
     def analyse(self, images: Sequence[Image]) -> list[FrameFaces]:
         """Return the faces of several pictures, whose features are computed in one batch."""
-        pyramids = [Pyramid(image) for image in images]
-        found = [
-            _within(self.detector.detect(image), pyramid)
-            for image, pyramid in zip(images, pyramids, strict=True)
-        ]
-        accepted = [part.scores >= np.float32(self.models.accept_score) for part in found]
-        crops = [
-            aligned(pyramid, part.landmarks[mask], self._alignment)
-            for pyramid, part, mask in zip(pyramids, found, accepted, strict=True)
-        ]
-        features = self._features(np.concatenate(crops)) if crops else np.zeros((0, 0), np.float32)
-        ends = np.cumsum([len(crop) for crop in crops])
-        frames = []
-        for image, pyramid, part, mask, end in zip(
-            images, pyramids, found, accepted, ends, strict=True
-        ):
-            rows = np.zeros((len(part), self.recognizer.feature_size), np.float32)
-            rows[mask] = features[end - mask.sum() : end]
-            faces = self._frame(pyramid, part, rows)
-            if self._also:
-                faces = with_objects(faces, image, self._also, self.models.accept_score)
-            frames.append(faces)
-        return frames
+        frames = [self.detect(image) for image in images]
+        if frames:
+            features = self.recognise(np.concatenate([frame.crops for frame in frames]))
+            ends = np.cumsum([len(frame.rows) for frame in frames])
+            for frame, end in zip(frames, ends.tolist(), strict=True):
+                frame.faces.features[frame.rows] = features[end - len(frame.rows) : end]
+        return [frame.faces for frame in frames]
 
-    def _features(self, crops: Image) -> Floats:
+    def detect(self, image: Image) -> Unrecognised:
+        """Return the faces of a picture, RGB uint8 [H, W, 3], before they are recognised.
+
+        Raises InputError for an array of another shape or type.
+        """
+        pyramid = Pyramid(image)
+        found = _within(self.detector.detect(image), pyramid)
+        rows = np.flatnonzero(found.scores >= np.float32(self.models.accept_score))
+        crops = aligned(pyramid, found.landmarks[rows], self._alignment)
+        faces = self._frame(pyramid, found)
+        if self._also:
+            faces = with_objects(faces, image, self._also, self.models.accept_score)
+        return Unrecognised(faces, rows, crops)
+
+    def recognise(self, crops: Image) -> Floats:
+        """Return the features float32 [n, D] of crops that `detect` returned."""
         if len(crops):
             return self.recognizer.features(crops)
         return np.zeros((0, self.recognizer.feature_size), np.float32)
 
-    def _frame(self, pyramid: Pyramid, found: Detected, features: Floats) -> FrameFaces:
+    def _frame(self, pyramid: Pyramid, found: Detected) -> FrameFaces:
         return FrameFaces(
             width=pyramid.width,
             height=pyramid.height,
@@ -175,7 +194,7 @@ class FaceAnalyzer:
             boxes=found.boxes,
             scores=found.scores,
             landmarks=found.landmarks,
-            features=features,
+            features=np.zeros((len(found), self.recognizer.feature_size), np.float32),
             thumbnail=pyramid.thumbnail(),
         )
 

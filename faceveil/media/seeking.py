@@ -55,7 +55,7 @@ class FrameReader(Protocol):
         ...
 
 
-def open_reader(source: FrameSource, frame_count: int) -> FrameReader:
+def open_reader(source: FrameSource, frame_count: int | None = None) -> FrameReader:
     """Read the frames of a source by number.
 
     Parameters
@@ -63,7 +63,8 @@ def open_reader(source: FrameSource, frame_count: int) -> FrameReader:
     source
         A video file, a folder or frames in S3.
     frame_count
-        How many frames reading from the start gives.
+        How many frames reading from the start gives; None while that is not known. Whether a file
+        has other frames than its packets say is then for the caller to check.
 
     Raises
     ------
@@ -96,7 +97,7 @@ class FrameTimes:
 class VideoReader:
     """The frames of a video file by number; see `FrameReader`."""
 
-    def __init__(self, source: VideoSource, frame_count: int) -> None:
+    def __init__(self, source: VideoSource, frame_count: int | None = None) -> None:
         self._source = source
         self._frame_count = frame_count
         self._times: FrameTimes | None = None
@@ -105,9 +106,15 @@ class VideoReader:
         """Read the times of all frames, unless that is done. Frame 0 is found without."""
         if self._times is None:
             found = frame_times(self._source)
-            if len(found.times) != self._frame_count:
+            if self._frame_count not in (None, len(found.times)):
                 found = FrameTimes(np.zeros(0, np.int64), np.zeros(0, np.int64))
             self._times = found
+
+    @property
+    def can_seek(self) -> bool:
+        """Whether frames are found by their times; otherwise all before them are decoded, too."""
+        self.prepare()
+        return self._times is not None and len(self._times.times) > 0
 
     def frames_from(self, first: int) -> Iterator[DecodedFrame]:
         """The frames from a number on."""

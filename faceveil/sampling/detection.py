@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import compress, takewhile
 from typing import TypeVar
 
-from faceveil.faces import FrameFaces, Image
+import numpy as np
+
+from faceveil.errors import InputError
+from faceveil.faces import FrameError, FrameFaces, Image
 from faceveil.media.frames import Frame, FrameSource
 from faceveil.media.reduced import thumbnail
+from faceveil.media.seeking import FrameReader, VideoReader, open_reader
 from faceveil.parallel import ordered_map
 from faceveil.progress import Progress
 from faceveil.resources import release_freed_memory
 from faceveil.sampling.adaptive import SampledFrame, SamplingOptions, sample
+from faceveil.sampling.recognition import DetectsFirst, recognise_seldom, recognise_trusted
+from faceveil.shots.cuts import ShotDetector
 from faceveil.shots.transitions import Shots, mark_shots
 
 FRAMES_BETWEEN_RELEASES = 64
+_UNREADABLE = FrameFaces(0, 0, error=FrameError("unreadable", "it could not be read again"))
 
 Item = TypeVar("Item")
 
@@ -49,17 +59,25 @@ def detect_every_frame(
 ) -> Iterator[SampledFrame[int]]:
     """Yield the faces of every frame of a source, in one pass."""
 
-    def detect(frame: Frame) -> tuple[int, FrameFaces]:
-        return frame.number, analyzer(frame.rgb())
+    def detected() -> Iterator[tuple[int, FrameFaces]]:
+        if isinstance(analyzer, DetectsFirst):
+            found = ordered_map(
+                lambda frame: (frame.number, analyzer.detect(frame.rgb())), source, workers
+            )
+            yield from recognise_seldom(found, analyzer)
+        else:
+            yield from ordered_map(
+                lambda frame: (frame.number, analyzer(frame.rgb())), source, workers
+            )
 
     with progress.stage("analyse", source.frame_count) as stage:
 
-        def detected() -> Iterator[tuple[int, FrameFaces]]:
-            for found in _releasing(ordered_map(detect, source, workers)):
+        def counted() -> Iterator[tuple[int, FrameFaces]]:
+            for found in _releasing(detected()):
                 yield found
                 stage.advance()
 
-        yield from in_shots(detected(), shots)
+        yield from in_shots(counted(), shots)
 
 
 def detect_adaptively(
@@ -72,29 +90,138 @@ def detect_adaptively(
 ) -> Iterator[SampledFrame[int]]:
     """Yield every frame of a source, with faces in as many frames as needed (`adaptive.sample`).
 
-    The source is read twice: shots are known some frames late, and whole frames are too large to be
-    held for so long.
+    Parameters
+    ----------
+    source, shots, options, workers, progress
+        As for `finding.analyse`.
+    analyzer
+        A frame in, its faces out.
+
+    Notes
+    -----
+    The source is read once. Cuts are known at once, but gradual transitions many frames late, and
+    whole frames are too large to be held for so long. Those around a transition are read again, by
+    number. A source that cannot do that is read twice, for its shots first.
     """
+    reader = _reader(source)
+    with ExitStack() as stages:
+        if reader is None:
+            starts = _shot_starts(source, shots, workers, progress)
+            stage = stages.enter_context(progress.stage("analyse", source.frame_count))
+            marked = ((frame, frame.number in starts) for frame in source)
+            found = _sampled(marked, source, analyzer, options, workers)
+        else:
+            stage = stages.enter_context(progress.stage("analyse", source.frame_count))
+            once = _OnePass(source, reader, analyzer, shots)
+            found = once.frames(options, workers)
+        for frame in _releasing(found):
+            yield frame
+            stage.advance()
+
+
+def _analysed(analyzer: Analyzer, frame: Frame) -> FrameFaces:
+    if isinstance(analyzer, DetectsFirst):
+        return recognise_trusted(analyzer, frame.rgb())
+    return analyzer(frame.rgb())
+
+
+def _reader(source: FrameSource) -> FrameReader | None:
+    """Reads frames of the source again; None where that takes all frames before them, too."""
+    try:
+        reader = open_reader(source)
+    except InputError:
+        return None
+    return None if isinstance(reader, VideoReader) and not reader.can_seek else reader
+
+
+def _shot_starts(
+    source: FrameSource, shots: Shots, workers: int, progress: Progress
+) -> frozenset[int]:
+    """The first frames of the shots, found in a pass of its own."""
     with progress.stage("shots", source.frame_count) as stage:
         small = ordered_map(lambda frame: (frame.number, thumbnail(frame)), source, workers)
-        starts, count = set(), 0
+        starts = set()
         for number, new_shot in mark_shots(small, shots):
             if new_shot:
                 starts.add(number)
-            count = number + 1
             stage.advance()
-    with progress.stage("analyse", count) as stage:
-        frames = ((frame, frame.number in starts) for frame in source)
-        sampled = sample(
-            frames,
-            lambda frame: analyzer(frame.rgb()),
-            options,
-            rate=source.rate,
-            workers=workers,
-        )
-        for found in _releasing(sampled):
-            yield SampledFrame(found.item.number, found.new_shot, found.faces)
-            stage.advance()
+    return frozenset(starts)
+
+
+def _sampled(
+    marked: Iterable[tuple[Frame, bool]],
+    source: FrameSource,
+    analyzer: Analyzer,
+    options: SamplingOptions,
+    workers: int,
+) -> Iterator[SampledFrame[int]]:
+    def detect(frame: Frame) -> FrameFaces:
+        return _analysed(analyzer, frame)
+
+    for found in sample(marked, detect, options, rate=source.rate, workers=workers):
+        yield SampledFrame(found.item.number, found.new_shot, found.faces)
+
+
+class _OnePass:
+    """Samples a source by its cuts, and looks again where it turns out that a shot began."""
+
+    def __init__(
+        self, source: FrameSource, reader: FrameReader, analyzer: Analyzer, shots: Shots
+    ) -> None:
+        self._source, self._reader = source, reader
+        self._analyzer, self._shots = analyzer, shots
+        self._thumbnails: dict[int, Image] = {}
+
+    def frames(self, options: SamplingOptions, workers: int) -> Iterator[SampledFrame[int]]:
+        """Yield every frame in order, some frames late."""
+        marked = self._marked_by_cuts(workers)
+        sampled = _sampled(marked, self._source, self._analyzer, options, workers)
+        with_thumbnails = ((frame, self._thumbnails[frame.item]) for frame in sampled)
+        stretch: list[SampledFrame[int]] = []
+        for frame, new_shot in mark_shots(with_thumbnails, self._shots):
+            stretch.append(replace(frame, new_shot=new_shot))
+            if frame.faces is not None:
+                yield from self._looked_at_again(stretch)
+                for one in stretch:
+                    del self._thumbnails[one.item]
+                stretch = []
+
+    def _marked_by_cuts(self, workers: int) -> Iterator[tuple[Frame, bool]]:
+        cuts = ShotDetector()
+        for frame, small in ordered_map(
+            lambda frame: (frame, thumbnail(frame)), self._source, workers
+        ):
+            self._thumbnails[frame.number] = small
+            yield frame, cuts.push(small)
+
+    def _looked_at_again(self, stretch: list[SampledFrame[int]]) -> list[SampledFrame[int]]:
+        """The frames after an analysed one, up to the next; all analysed if a shot begins there."""
+        missing = {frame.item for frame in stretch if frame.faces is None}
+        if not missing or not any(frame.new_shot for frame in stretch):
+            return stretch
+        found = {
+            frame.number: _analysed(self._analyzer, frame) for frame in self._read_again(missing)
+        }
+        return [
+            replace(frame, faces=found.get(frame.item, _UNREADABLE))
+            if frame.faces is None
+            else frame
+            for frame in stretch
+        ]
+
+    def _read_again(self, numbers: set[int]) -> list[Frame]:
+        """The frames of these numbers, the same pictures as before."""
+        problems = list(self._source.problems)
+        for frames in (self._reader.frames_from(min(numbers)), self._source):
+            upto = takewhile(lambda frame: frame.number <= max(numbers), frames)
+            found = [frame for frame in upto if frame.number in numbers]
+            same = [
+                np.array_equal(thumbnail(frame), self._thumbnails[frame.number]) for frame in found
+            ]
+            if all(same) and len(found) == len(numbers):
+                break
+        self._source.problems[:] = problems
+        return list(compress(found, same))
 
 
 def _releasing(items: Iterable[Item]) -> Iterator[Item]:
