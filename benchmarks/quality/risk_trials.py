@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.clips import Condition
 from benchmarks.quality.detections import Detections, Detectors, Shown
-from benchmarks.quality.source import HeldSource, KnownShots
+from benchmarks.quality.source import HeldSource, KnownShots, Remembered
 from faceveil.analysis import Analysis
 from faceveil.boxes import overlaps
 from faceveil.evaluation.coverage import coverage_of_output
@@ -94,7 +95,7 @@ def trials(clip: Condition, detectors: Detectors, each: int) -> Iterator[Trial]:
     def trial(damage: str, frames: Sequence[FrameFaces], *, tracked: bool) -> Trial:
         found = analyse(
             source,
-            source.remembered(Detections(list(frames), 0)),
+            partial(Remembered(source.pictures, Detections(list(frames), 0))),
             shots=KnownShots(starts),
             tracking=TrackOptions() if tracked else None,
             workers=1,

@@ -4,14 +4,20 @@ the whole pipeline runs as ever, only without its networks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from time import process_time
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks.quality.detections import Detections
-from faceveil.faces import FrameFaces, Image
+from faceveil.detect.align import aligned
+from faceveil.detect.analyzer import Unrecognised
+from faceveil.detect.pyramid import Pyramid
+from faceveil.faces import Floats, FrameFaces, Image
 from faceveil.media.frames import Planes, Problem, SourceKind
 from faceveil.media.reduced import thumbnail
 from faceveil.shots.transitions import TransitionDetector, mark_shots
@@ -41,6 +47,42 @@ class HeldFrame:
         return Planes((self.picture,), 255)
 
 
+class Remembered:
+    """Detects and recognises, each apart, what was once found in these pictures.
+
+    A face is known again by its crop, so recognising finds the feature that was computed of it.
+    """
+
+    def __init__(self, pictures: Sequence[Image], detections: Detections) -> None:
+        self._detections = detections  # they live as long as this, so that their id is theirs
+        self._faces = dict(zip(map(id, pictures), detections.frames, strict=True))
+        self._rows: dict[int, tuple[NDArray[np.intp], Image]] = {}
+        self._features: dict[bytes, Floats] = {}
+        self._pictures = pictures
+
+    def prepare(self) -> None:
+        """Cut out the faces of all pictures, so that detecting takes no time later."""
+        for picture in self._pictures:
+            self.detect(picture)
+
+    def __call__(self, picture: Image) -> FrameFaces:
+        return self._faces[id(picture)]
+
+    def detect(self, picture: Image) -> Unrecognised:
+        faces = self._faces[id(picture)]
+        if id(picture) not in self._rows:
+            rows = np.flatnonzero(faces.accepted)
+            crops = aligned(Pyramid(picture), faces.landmarks[rows])
+            self._rows[id(picture)] = rows, crops
+            for crop, row in zip(crops, rows, strict=True):
+                self._features[crop.tobytes()] = faces.features[row]
+        unknown = replace(faces, features=np.zeros_like(faces.features))
+        return Unrecognised(unknown, *self._rows[id(picture)])
+
+    def recognise(self, crops: Image) -> Floats:
+        return np.stack([self._features[crop.tobytes()] for crop in crops])
+
+
 class HeldSource:
     """Footage held in memory, as finding.analyse takes it."""
 
@@ -54,6 +96,7 @@ class HeldSource:
         self.frame_count: int | None = footage.frame_count
         self.problems: list[Problem] = []
         self.pictures = [footage.frame(number) for number in range(footage.frame_count)]
+        self._remembered: dict[int, Remembered] = {}
 
     def __iter__(self) -> Iterator[HeldFrame]:
         return (HeldFrame(number, picture) for number, picture in enumerate(self.pictures))
@@ -61,10 +104,11 @@ class HeldSource:
     def digest(self) -> str:
         return "sha256:0"
 
-    def remembered(self, detections: Detections) -> Callable[[Image], FrameFaces]:
+    def remembered(self, detections: Detections) -> Remembered:
         """An analyzer for these very pictures."""
-        faces = dict(zip(map(id, self.pictures), detections.frames, strict=True))
-        return lambda picture: faces[id(picture)]
+        if id(detections) not in self._remembered:
+            self._remembered[id(detections)] = Remembered(self.pictures, detections)
+        return self._remembered[id(detections)]
 
     def shot_starts(self) -> tuple[list[bool], float]:
         """Which frames start a shot, and the processor seconds it took to see."""

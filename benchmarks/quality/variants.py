@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from time import process_time
 from unittest.mock import patch
 
@@ -32,7 +33,8 @@ TRACKING = TrackOptions()
 class Variant:
     """A row of the table: the detections it starts from, and what becomes of them.
 
-    without: names of functions of faceveil.sequence.finish that are left out.
+    without: names of functions of faceveil.sequence.finish that are left out. recognises_all: every
+    face of every frame, not only where that decides something.
     """
 
     name: str
@@ -41,15 +43,17 @@ class Variant:
     sampling: SamplingOptions | None = None
     tracking: TrackOptions | None = TRACKING
     without: tuple[str, ...] = ()
+    recognises_all: bool = False
 
     def found(self, detections: Detections, source: HeldSource, shot_starts: list[bool]) -> Found:
         """What the pipeline makes of these detections."""
+        analyzer = source.remembered(detections)
         with ExitStack() as stack:
             for name in self.without:
                 stack.enter_context(patch.object(finishing, name, WITHOUT[name]))
             return analyse(
                 source,
-                source.remembered(detections),
+                partial(analyzer) if self.recognises_all else analyzer,
                 self.options,
                 shots=KnownShots(shot_starts),
                 sampling=self.sampling,
@@ -63,6 +67,7 @@ class Variant:
         """What is veiled, and the processor seconds of it all but the search for shots."""
         if self.options is None:
             return _each_frame_alone(detections.frames), detections.seconds
+        source.remembered(detections).prepare()
         start = process_time()
         found = self.found(detections, source, shot_starts)
         output = output_of_sequences(found.sequences, cluster(found.sequences))
@@ -86,6 +91,7 @@ VARIANTS = (
     Variant("faceveil, high-recall", detector="high-recall"),
     Variant("faceveil, fast: no second look", detector="fast"),
     Variant("faceveil, MTCNN alone", detector="mtcnn"),
+    Variant("every face recognised", recognises_all=True),
     Variant("without tracking", tracking=None),
     Variant("without low scores", options=replace(DEFAULT, low_scores=False)),
     Variant("without joining", options=replace(DEFAULT, join_gap=0)),
