@@ -195,8 +195,9 @@ class Columns:
         place = np.searchsorted(sequence.frames, log.frames[rows]).clip(max=len(sequence) - 1)
         same = sequence.frames[place] == log.frames[rows]
         same &= iou(sequence.boxes[place], log.boxes[rows]) >= SAME_FACE_OVERLAP
-        rows = rows[same]
-        self._owners.give(rows, NONE, np.full(len(rows), index, np.int32))
+        if same.any():
+            rows = rows[same]
+            self._owners.give(rows, NONE, np.full(len(rows), index, np.int32))
 
     def covering(self, index: int, drawn: FaceSequence) -> Floats:
         """The drawn boxes [n, 4], grown to hold what was detected of a sequence in their frames."""

@@ -230,7 +230,7 @@ def parse_change(data: Mapping[str, Any]) -> Change:
     InputError
         Where it does not follow the format.
     """
-    entry = {"id": "e1", "at": "", "by": "", "why": "", **data}
+    entry = {"id": "e1", "at": "", "by": "", "why": "the reason is the entry's", **data}
     source = {"digest": "", "name": "", "frame_count": 0}
     _check(
         {"format": FORMAT, "version": VERSION, "source": source, "entries": [entry]},

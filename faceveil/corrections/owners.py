@@ -60,8 +60,10 @@ class Owners:
     def rows_between(self, owner: int, first: int, last: int) -> Rows:
         """Return those of the frames `first` to `last`, both included."""
         rows = self.rows_of(owner)
-        low, high = np.searchsorted(self.log.frames, [first, last + 1])
-        start, stop = np.searchsorted(rows, [low, high])
+        # Keys of another type would make NumPy convert all frames first.
+        low = np.searchsorted(self.log.frames, np.int32(first))
+        high = np.searchsorted(self.log.frames, np.int32(last), side="right")
+        start, stop = np.searchsorted(rows, np.array([low, high], np.intp))
         return rows[start:stop]
 
     def give(self, rows: Rows, owner: int, new: Ints) -> None:

@@ -98,7 +98,7 @@ class Counted(np.ndarray):
         return getattr(ufunc, method)(*plain, **options)
 
     def __array_function__(self, function, types, arguments, options):
-        if function is not np.searchsorted:
+        if function is not np.searchsorted or arguments[1].dtype != self.dtype:
             Counted.seen += self.size
         plain = [np.asarray(i) if isinstance(i, Counted) else i for i in arguments]
         return function(*plain, **options)

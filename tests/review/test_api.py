@@ -127,6 +127,23 @@ def test_people_are_joined_split_and_moved(studio):
     assert studio.get("people")["total"] == 3
 
 
+def test_a_veil_on_nothing_is_removed_with_a_reason(studio):
+    """Of a sequence the veil goes, what was drawn goes whole; the document keeps the reasons."""
+    studio.correct("remove", sequence=1, why="a poster")
+    assert studio.get("boxes?first=0&last=0")["veiled"] == [1, 0]
+    box = {"frame": 5, "box": [200, 20, 240, 60]}
+    studio.correct("draw", kind="plate", keyframes=[box])
+    (row,) = [n for n, name in enumerate(studio.get("boxes?first=5&last=5")["objects"]) if name]
+    number = studio.get("boxes?first=5&last=5")["sequences"][row]
+    studio.correct("remove", sequence=number, why="drawn by mistake")
+    assert not any(studio.get("boxes?first=5&last=5")["objects"])
+    entries = studio.get("corrections.json")["entries"]
+    assert [entry["why"] for entry in entries if entry["op"] == "remove"] == [
+        "a poster",
+        "drawn by mistake",
+    ]
+
+
 def test_a_change_of_an_older_revision_is_refused(studio):
     """Two tabs: the second has not seen what the first changed."""
     keep = {"revision": 1, "op": "decide", "target": {"identity": 0}, "decision": "keep"}
