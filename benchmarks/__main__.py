@@ -37,6 +37,7 @@ MODULES = {
     "postprocessing": "cloud.postprocessing",
     "thesis": "cloud.thesis",
     "whole_command": "speed.whole_command",
+    "review_scale": "review.scale",
     "stages": "speed.stages",
     "memory": "speed.memory",
 }

@@ -138,7 +138,7 @@ class Api:
             "/tasks/{task}": self.task,
             "/openapi.json": lambda _: orjson.loads(OPENAPI.read_bytes()),
         }
-        downloads = ("output", "matte", "report.json")
+        downloads = ("output", "matte", "report.html", "report.json")
         post: dict[str, Callable[[dict[str, Any]], Any]] = {
             "/corrections": self.correct,
             "/undo": lambda body: {"revision": self._review.undo(_revision(body))},

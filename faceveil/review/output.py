@@ -6,8 +6,12 @@ import threading
 from pathlib import Path
 from typing import Any, Protocol
 
+import orjson
+
+from faceveil.assure.html_report import read_report
 from faceveil.assure.verification import Verification
 from faceveil.errors import VerificationError
+from faceveil.files import replace_file
 from faceveil.media.containers import CONTAINERS
 from faceveil.media.matte import open_matte
 from faceveil.media.open import open_sink
@@ -119,7 +123,8 @@ class Outputs:
         review.tasks.wait_for_following(task)
         version = review.version
         target = self._free(self._target)
-        report = self._free(with_ending(target, ".report.json"))
+        page = self._free(with_ending(target, ".report.html"))
+        data = self._free(with_ending(target, ".report.json"))
         matte_path = self._free(target.with_name(f"{target.stem}.matte.mov")) if matte else None
         sink = open_sink(target, review.source, overwrite=target in self._written)
         mattes = None
@@ -131,15 +136,16 @@ class Outputs:
             sink,
             review.style,
             corrections=version.corrections,
-            report=report,
+            report=page,
             reviewer=review.reviewer or None,
             matte=mattes,
             progress=task,
             check=False,
         )
-        self._written |= {target, report} | ({matte_path} if matte_path else set())
+        replace_file(data, orjson.dumps(read_report(page), option=orjson.OPT_INDENT_2))
+        self._written |= {target, page, data} | ({matte_path} if matte_path else set())
         self._rendered, self._revision = rendered, version.number
-        self._files = {"output": rendered.path, "report.json": report}
+        self._files = {"output": rendered.path, "report.html": page, "report.json": data}
         if matte_path is not None:
             self._files["matte"] = matte_path
         review.verified(rendered.verification)

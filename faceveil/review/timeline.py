@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from faceveil.assure.verification import Verification
 from faceveil.faces import Ints
 
 _LISTED = 1000
+_PATIENCE = 0.05
+"""Seconds: of hours of video the risk takes longer, and a person does not wait for it."""
 
 
 class Timeline:
@@ -69,11 +72,12 @@ class Timeline:
         """The risk as it was computed last; None until the first time."""
         return self._risk
 
-    def wait(self) -> FrameRisk | None:
-        """Wait until the risk follows the last correction."""
+    def _newest(self) -> FrameRisk | None:
+        """The risk after the last correction, or the one before it where that takes long."""
         ready = self._ready
         if ready is not None:
-            ready.result()
+            with suppress(TimeoutError):
+                ready.result(None if self._risk is None else _PATIENCE)
         return self._risk
 
     def buckets(self, first: int, last: int, count: int) -> dict[str, Any]:
@@ -102,7 +106,7 @@ class Timeline:
 
     def next(self) -> dict[str, Any]:
         """Return the riskiest stretch that has not been looked at."""
-        risk = self.wait()
+        risk = self._newest()
         stretch = None if risk is None else next(stretches(risk, self.looked), None)
         if stretch is None:
             return {"done": True}

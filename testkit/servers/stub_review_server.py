@@ -122,6 +122,7 @@ class StubReview:
             **{key: person[key] for key in ("first", "last", "frames", "kind", "decision")},
             **{key: person[key] for key in ("reason", "uncertain")},
             "sequence": identity,
+            "identity": identity,
             "shot": person["first"] // SHOT,
             "provenance": {"detected": 100, "tracked": 25},
             "object": None,
@@ -131,12 +132,21 @@ class StubReview:
 
     def boxes(self, first: int, last: int) -> dict[str, Any]:
         rows: list[tuple[Any, ...]] = [
-            (frame, self.box(place, frame), person, person, 0, 0, person not in self.kept, None)
+            (
+                frame,
+                self.box(place, frame),
+                person,
+                person,
+                0,
+                0,
+                int(person not in self.kept),
+                None,
+            )
             for frame in range(first, last + 1)
             for place, person in enumerate(self.people_of(frame))
         ]
         rows += [
-            (frame, drawn["box"], 10**6 + number, 10**6 + number, 5, 0, True, f"o{number}")
+            (frame, drawn["box"], 10**6 + number, 10**6 + number, 5, 0, 1, f"o{number}")
             for number, drawn in enumerate(self.drawn)
             for frame in range(max(first, drawn["frame"] - 20), min(last, drawn["frame"] + 20) + 1)
         ]
@@ -215,6 +225,9 @@ class _Handler(BaseHTTPRequestHandler):
         review, numbers = self.review, {name: int(value) for name, value in query.items()}
         if path.startswith("people/"):
             return review.sequences_page(int(path.split("/")[1]))
+        if path.startswith("sequences/"):
+            (sequence,) = review.sequences_page(int(path.split("/")[1]))["sequences"]
+            return sequence
         answers: dict[str, Callable[[], Any]] = {
             "state": review.state,
             "people": lambda: review.people_page(**numbers),

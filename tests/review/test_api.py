@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from PIL import Image as Picture
 
+from faceveil.assure.html_report import read_report
 from faceveil.corrections.document import read_corrections
 from faceveil.review.app import OPENAPI
 from testkit.made_review import CUT, FRAMES, HEIGHT, WIDTH, made_review, served
@@ -217,7 +218,10 @@ def test_the_output_is_rendered_verified_and_downloaded(studio, tmp_path):
     assert status == 200 and body == (tmp_path / "out.mp4").read_bytes()
     assert "attachment" in headers["content-disposition"]
     assert studio.ask("GET", "/api/v1/matte")[0] == 200
-    assert studio.get("report.json")["input"]
+    assert studio.get("report.json") == read_report(tmp_path / "out.report.html")
+    status, page, headers = studio.ask("GET", "/api/v1/report.html")
+    assert status == 200 and b"Veiling report" in page
+    assert "attachment" in headers["content-disposition"]
     assert studio.get("corrections.json")["format"] == "faceveil-corrections"
 
 

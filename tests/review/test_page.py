@@ -36,6 +36,50 @@ def test_a_click_on_a_row_or_a_face_keeps_and_veils(studio, review):
     assert sent(studio, review, 2) == expected
 
 
+def test_a_click_is_answered_before_the_server_has_answered(studio, review):
+    """Of hours of video an answer takes a while; a person must see at once what a click did."""
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    studio.route("**/api/v1/corrections", hold)
+    description = "fv-picture canvas[aria-label*='Person 2 kept']"
+    assert studio.locator(description).count() == 0
+    studio.get_by_role("button", name="Person 2 is veiled: keep").click()
+    studio.locator(description).wait_for()
+    wait_until(studio, lambda: held)
+    assert review.corrections == []
+    error = {"error": {"code": "refused", "message": "The disk is full."}}
+    held.pop().fulfill(status=500, json=error)
+    studio.locator(description).wait_for(state="detached")
+    studio.get_by_text("The disk is full.").wait_for()
+
+
+def test_space_plays_also_after_the_mouse_has_pressed_a_button(studio, review):
+    """It must not press the button again: that would undo what the click has done."""
+    keep = studio.get_by_role("button", name="Person 2 is veiled: keep")
+    keep.click()
+    sent(studio, review)
+    studio.get_by_role("button", name="Person 2 is kept: veil").wait_for()
+    studio.keyboard.press("Space")
+    studio.get_by_role("button", name="Pause").wait_for()
+    studio.keyboard.press("Space")
+    studio.get_by_role("button", name="Play", exact=False).first.wait_for()
+    assert len(review.corrections) == 1
+
+
+def test_space_presses_a_button_that_was_reached_by_keys(studio, review):
+    studio.get_by_role("button", name="Person 2 is veiled: keep").focus()
+    studio.keyboard.press("Space")
+    assert sent(studio, review)["decision"] == "keep"
+    studio.keyboard.press("r")
+    matte = studio.get_by_label("Matte for editing programs")
+    matte.focus()
+    studio.keyboard.press("Space")
+    assert matte.is_checked()
+
+
 def test_a_person_is_named_by_typing(studio, review):
     studio.get_by_role("button", name="Rename Person 3").click()
     studio.keyboard.type("Grace")

@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from faceveil.assure.html_report import read_report
 from faceveil.boxes import iou
 from faceveil.faces import Provenance
+from faceveil.files import file_digest
 from testkit.clips import make_clip, write_video
 from testkit.review_studio import KEPT, MISSED, TWO_PEOPLE, review_studio, true_analysis, without
 from testkit.truth import ENCODED, coverage_of_pixels
@@ -89,6 +91,12 @@ def test_one_drawn_box_covers_a_missed_person_in_the_whole_shot(
             page.get_by_role("button", name="The veiled video").click()
         output = tmp_path / "downloaded.mp4"
         download.value.save_as(output)
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Report to read").click()
+        download.value.save_as(tmp_path / "report.html")
+    report = read_report(tmp_path / "report.html")
+    assert report["output"]["digest"] == file_digest(output)
+    assert [entry["op"] for entry in report["corrections"]["entries"]] == ["draw"]
     covered = shares(clip, MISSED, video, output)
     assert len(covered) == FRAMES
     assert (covered >= 0.9).mean() >= 0.99
@@ -163,6 +171,23 @@ def test_a_kept_person_is_shown_in_the_preview_before_anything_is_rendered(
             "button.decide"
         ).click()
         wait_until(page, lambda: preview_of(MISSED) < 8)
+
+
+def test_a_rendering_is_cancelled_and_leaves_nothing(clip, video, analysis, open_page):
+    """Half a video must not lie there as if it were one; another rendering can begin."""
+    before = set(video.parent.iterdir())
+    with review_studio(video, analysis) as url:
+        page = open_page(url)
+        page.keyboard.press("r")
+        page.get_by_role("button", name="Render and verify").click()
+        page.locator("fv-render-panel").get_by_role("button", name="Cancel").click()
+        page.get_by_text("Rendering was cancelled.").wait_for()
+        page.get_by_role("button", name="Render and verify").wait_for()
+        (task,) = api(page, "state")["tasks"]
+        assert task["state"] == "cancelled"
+        assert api(page, "state")["output"] is None
+        left = {path.name for path in set(video.parent.iterdir()) - before}
+    assert not {name for name in left if "veiled" in name}
 
 
 def test_corrections_are_there_after_a_reload_and_can_be_undone(clip, video, analysis, open_page):

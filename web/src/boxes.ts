@@ -50,6 +50,16 @@ export class BoxCache {
     this.stale = new Set(this.chunks.keys());
   }
 
+  /** Shows a decision at once; the boxes of the next revision bring what the server made of it. */
+  decide(isMeant: (face: Face) => boolean, veiled: boolean): void {
+    for (const faces of this.chunks.values()) {
+      for (const [frame, onFrame] of faces.entries()) {
+        faces[frame] = onFrame.map((face) => (isMeant(face) ? { ...face, veiled } : face));
+      }
+    }
+    this.changed();
+  }
+
   private want(chunk: number): void {
     if (this.loading.has(chunk) || (this.chunks.has(chunk) && !this.stale.has(chunk))) return;
     this.loading.add(chunk);

@@ -13,7 +13,7 @@ import "./picture.js";
 import "./render-panel.js";
 import "./selection-bar.js";
 import { Session } from "./session.js";
-import { shortcutOf, shortcutsOf, type Page, type Shortcut } from "./shortcuts.js";
+import { pressableOf, shortcutOf, shortcutsOf, type Page, type Shortcut } from "./shortcuts.js";
 import { theme } from "./theme.js";
 import "./timeline.js";
 import "./toolbar.js";
@@ -54,16 +54,20 @@ export class FaceveilReview extends LitElement {
     },
   };
   private stopWatching: (() => void)[] = [];
+  /** What the mouse has pressed, until Tab moves the focus. */
+  private clicked: HTMLElement | null = null;
 
   override connectedCallback(): void {
     super.connectedCallback();
     document.addEventListener("keydown", this.key);
+    document.addEventListener("click", this.noteClick);
     window.addEventListener("pagehide", this.leave);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     document.removeEventListener("keydown", this.key);
+    document.removeEventListener("click", this.noteClick);
     window.removeEventListener("pagehide", this.leave);
     this.close();
   }
@@ -102,10 +106,15 @@ export class FaceveilReview extends LitElement {
     void this.session?.player.reportLooked();
   };
 
+  private readonly noteClick = (event: MouseEvent) => {
+    this.clicked = event.detail > 0 ? pressableOf(event) : null; // keys click with detail 0
+  };
+
   private readonly key = (event: KeyboardEvent) => {
+    if (event.key === "Tab") this.clicked = null;
     const isOurs = event.composedPath().includes(this) || event.target === document.body;
     if (!isOurs || !this.session || this.dialog.isOpen) return;
-    const shortcut = shortcutOf(this.shortcuts, event);
+    const shortcut = shortcutOf(this.shortcuts, event, this.clicked);
     if (!shortcut) return;
     event.preventDefault();
     shortcut.run(event);

@@ -2,6 +2,7 @@ import { LitElement, css, html, type PropertyValues } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import type { Box } from "./api.js";
 import { smallestAt, type Face } from "./boxes.js";
+import { arrowed, isTooSmall, middleBox, shifted, type Draft } from "./draft.js";
 import { drawDraft, drawFace, drawHandles, handleAt, type Handle } from "./drawing.js";
 import { Watch } from "./observe.js";
 import { isSame, targetOf } from "./selection.js";
@@ -15,16 +16,7 @@ type Gesture = { x: number; y: number; face: Face | null } & (
   { what: "press" | "pan" | "draw" } | { what: "shape"; of: Face | null; box: Box; sides: number[] }
 );
 
-/** A box being drawn or changed: of a face that is there, or of something new. */
-interface Draft {
-  box: Box;
-  face: Face | null;
-  /** Sent; it is shown until the server's boxes have arrived. */
-  isSent: boolean;
-}
-
 const CLICK = 4; // pixels that a click may move
-const SMALLEST = 4; // pixels of the video
 
 /** The frame with its boxes: click, draw, move and resize, zoom. */
 @customElement("fv-picture")
@@ -323,9 +315,7 @@ export class Picture extends LitElement {
       if (event.key !== "Enter") return;
       if (session.selection.tool === "draw") {
         const { width, height } = session.state.video;
-        const half = Math.min(width, height) / 10;
-        const box: Box = [width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half];
-        this.draft = { box, face: null, isSent: false };
+        this.draft = { box: middleBox(width, height), face: null, isSent: false };
       } else if (this.shownSelection()) {
         const face = this.shownSelection()!;
         this.draft = { box: face.box, face, isSent: false };
@@ -335,14 +325,8 @@ export class Picture extends LitElement {
     } else if (event.key === "Escape") {
       this.draft = null;
     } else if (event.key.startsWith("Arrow")) {
-      const step = event.ctrlKey ? 1 : Math.max(1, session.state.video.width / 160);
-      const dx = { ArrowLeft: -step, ArrowRight: step }[event.key] ?? 0;
-      const dy = { ArrowUp: -step, ArrowDown: step }[event.key] ?? 0;
-      const sides = event.shiftKey ? [2, 3] : [0, 1, 2, 3];
-      this.draft = {
-        ...this.draft,
-        box: this.viewport.clip(shifted(this.draft.box, sides, dx, dy)),
-      };
+      const box = arrowed(this.draft.box, event, session.state.video.width);
+      this.draft = { ...this.draft, box: this.viewport.clip(box) };
     } else {
       return;
     }
@@ -355,8 +339,7 @@ export class Picture extends LitElement {
   private commit(): void {
     const { draft, session } = this;
     if (!draft) return;
-    const [left, top, right, bottom] = draft.box;
-    if (right - left < SMALLEST || bottom - top < SMALLEST) {
+    if (isTooSmall(draft.box)) {
       this.cancel();
       return;
     }
@@ -402,13 +385,6 @@ export class Picture extends LitElement {
     this.hovered = face;
     this.paint();
   }
-}
-
-function shifted(box: Box, sides: number[], dx: number, dy: number): Box {
-  const by = [dx, dy, dx, dy];
-  return box.map(
-    (side, index) => side + (sides.includes(index) ? by[index]! : 0),
-  ) as unknown as Box;
 }
 
 declare global {

@@ -1,6 +1,6 @@
 import { ApiError, type Box, type Kind, type Sequence, type Target } from "./api.js";
 import { overlap, type Face } from "./boxes.js";
-import type { SequencePage, Session } from "./session.js";
+import type { Session } from "./session.js";
 
 /** What a press on the picture does: decide, move and resize, or draw. */
 export type Tool = "choose" | "adjust" | "draw";
@@ -95,19 +95,11 @@ export class Selection {
   }
 
   private async loadSequence(face: Face): Promise<void> {
-    const path = `people/${face.identity}/sequences`;
     try {
-      for (let offset = 0, total = 1; offset < total; offset += 200) {
-        const page = await this.session.api.get<SequencePage>(path, { offset, limit: 200 });
-        if (this.face?.sequence !== face.sequence) return;
-        const found = page.sequences.find(({ sequence }) => sequence === face.sequence);
-        if (found) {
-          this.sequence = found;
-          this.session.topics.emit("selection");
-          return;
-        }
-        total = page.total;
-      }
+      const found = await this.session.api.get<Sequence>(`sequences/${face.sequence}`);
+      if (this.face?.sequence !== face.sequence) return;
+      this.sequence = found;
+      this.session.topics.emit("selection");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
     }

@@ -5,7 +5,7 @@ import { Topics } from "./observe.js";
 import { Paged } from "./paged.js";
 import { PictureCache } from "./pictures.js";
 import { Player } from "./player.js";
-import { Selection, targetOf } from "./selection.js";
+import { Selection, isSame, targetOf } from "./selection.js";
 import { frameOf, timecode } from "./timecode.js";
 
 export type Topic =
@@ -150,6 +150,7 @@ export class Session {
   }
 
   decidePerson(identity: number, decision: Decision): Promise<boolean> {
+    this.showDecision((face) => face.identity === identity, decision);
     return this.correct({ op: "decide", target: { identity }, decision });
   }
 
@@ -161,7 +162,13 @@ export class Session {
 
   toggleSequence(face: Face): Promise<boolean> {
     const decision = face.veiled ? "keep" : "veil";
+    this.showDecision((other) => isSame(other, face), decision);
     return this.correct({ op: "decide", target: targetOf(face), decision });
+  }
+
+  /** A click is answered at once; what the server refuses is shown as it was. */
+  private showDecision(isMeant: (face: Face) => boolean, decision: Decision): void {
+    this.boxes.decide(isMeant, decision === "veil");
   }
 
   private async attempt(act: () => Promise<void>): Promise<boolean> {
@@ -171,6 +178,8 @@ export class Session {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 409) await this.renew();
+      this.boxes.refresh();
+      this.topics.emit("boxes");
       this.tell(error.message, true);
       if (error.status === 0) this.setConnection("lost");
       return false;

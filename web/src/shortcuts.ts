@@ -21,6 +21,9 @@ export interface Page {
   showPanel: (panel: "people" | "render") => void;
 }
 
+const FIELDS = "input:not([type=checkbox]), textarea, select, dialog";
+const PRESSABLE = "button, input[type=checkbox]";
+
 const plain = (event: KeyboardEvent) => !event.ctrlKey && !event.metaKey && !event.altKey;
 const command = (event: KeyboardEvent) => (event.ctrlKey || event.metaKey) && !event.altKey;
 
@@ -148,12 +151,30 @@ export function shortcutsOf(session: Session, page: Page): Shortcut[] {
   ];
 }
 
-/** The page's answer to a key press, or undefined; keys typed into fields are left alone. */
-export function shortcutOf(shortcuts: Shortcut[], event: KeyboardEvent): Shortcut | undefined {
+/** The button or checkbox that an event is about. */
+export function pressableOf(event: Event): HTMLElement | null {
   const target = event.composedPath()[0];
-  if (target instanceof HTMLElement) {
-    if (target.closest("input:not([type=checkbox]), textarea, select, dialog")) return undefined;
-    if (target.closest("button") && [" ", "Enter"].includes(event.key)) return undefined;
+  return target instanceof HTMLElement ? target.closest(PRESSABLE) : null;
+}
+
+/**
+ * The page's answer to a key press, or undefined; keys typed into fields are left alone.
+ *
+ * Space presses a button that was reached by keys. One that the mouse has `clicked` keeps the focus
+ * as well, but a person who then presses Space means to play.
+ */
+export function shortcutOf(
+  shortcuts: Shortcut[],
+  event: KeyboardEvent,
+  clicked: HTMLElement | null,
+): Shortcut | undefined {
+  const target = event.composedPath()[0];
+  if (target instanceof HTMLElement && target.closest(FIELDS)) return undefined;
+  const pressable = pressableOf(event);
+  if (pressable && event.key === "Enter") return undefined;
+  if (pressable && event.key === " ") {
+    if (pressable !== clicked) return undefined;
+    pressable.blur(); // or it would be pressed when the key is released
   }
   return shortcuts.find(({ takes }) => takes(event));
 }
