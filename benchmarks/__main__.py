@@ -38,6 +38,7 @@ MODULES = {
     "thesis": "cloud.thesis",
     "whole_command": "speed.whole_command",
     "review_scale": "review.scale",
+    "ten_faults": "review.ten_faults",
     "stages": "speed.stages",
     "memory": "speed.memory",
 }

@@ -41,13 +41,15 @@ _MEGABYTE = 1e6
 class Studio:
     """A running `faceveil review`, asked over one connection, as a page does.
 
-    opened: seconds from the start of the process to the first answer of its API.
+    opened, used: seconds, and seconds of processor, from the start of the process to the first
+    answer of its API.
     """
 
     process: subprocess.Popen[str]
     connection: http.client.HTTPConnection
     token: str
     opened: float = 0.0
+    used: float = 0.0
 
     def ask(self, method: str, path: str, body: object = None) -> bytes:
         port = self.connection.port
@@ -76,6 +78,13 @@ class Studio:
         return int(self.get("state")["revision"])
 
     @property
+    def processor(self) -> float:
+        """Seconds of processor that the process has used."""
+        text = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8")
+        user, system = text.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def peak(self) -> float:
         """The most memory of the process so far, in MB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
@@ -97,7 +106,7 @@ def studio(video: Path, analysis: Path) -> Iterator[Studio]:
             connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=120)
             running = Studio(process, connection, found[2])
             running.get("state")
-            running.opened = time.monotonic() - began
+            running.opened, running.used = time.monotonic() - began, running.processor
             yield running
         finally:
             process.terminate()
@@ -190,7 +199,7 @@ def report(hours: float) -> str:
         size = path.stat().st_size / _MEGABYTE
         del analysis
         with studio(long, path) as running:
-            opened = running.opened
+            opened, used = running.opened, running.used
             running.get("next")  # the risk has been computed once
             answers = requests_of(running, frames)
             for frame in range(0, frames, frames // 40):
@@ -223,6 +232,7 @@ def report(hours: float) -> str:
                         f"{OPENS_SECONDS} s",
                         f"{opened:.1f} s",
                     ),
+                    ("processor time of that", "", f"{used:.1f} s"),
                     ("most memory of the server", f"{MEMORY_MB} MB", f"{peak:,.0f} MB"),
                 ],
             ),

@@ -326,7 +326,11 @@ class _Application:
         missing = missing[self._columns.shots_of(missing) == sequence.shot]
         missing = missing[~self._columns.beside(index, missing)]
         nearest = np.where(missing < kept.first, 0, len(kept) - 1)
-        self._columns.put(index, kept.with_boxes(missing, kept.boxes[nearest], Provenance.MANUAL))
+        reaching = kept.with_boxes(missing, kept.boxes[nearest], Provenance.TRACKED)
+        # Of the new boxes a person set the ends; a box moved later changes those before it, too.
+        is_end = np.isin(reaching.frames, missing) & np.isin(reaching.frames, (first, last))
+        origins = np.where(is_end, Provenance.MANUAL, reaching.provenance).astype(np.uint8)
+        self._columns.put(index, replace(reaching, provenance=origins))
 
 
 def _by(entry: Entry) -> str:

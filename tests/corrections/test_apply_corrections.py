@@ -216,6 +216,13 @@ def test_an_end_moves_but_not_over_a_detected_face():
     assert (longer.first, longer.last) == (30, CUT - 1)
 
 
+def test_of_a_later_end_only_the_end_counts_as_set_by_hand():
+    """The boxes held in between are guesses: what is then drawn at the end changes them, too."""
+    analysis = analysis_of([VEILED] * 4, every=30)
+    longer = corrected(analysis, Extent(Target(sequence=at(1, 9)), 5, 33)).analysis.sequences[1]
+    assert longer.provenance[-3:].tolist() == [Provenance.TRACKED] * 2 + [Provenance.MANUAL]
+
+
 def test_a_veil_on_nothing_goes_and_the_report_can_say_why():
     result = corrected(ALL_VEILED, Remove(Target(sequence=at(1, 9)), 5, 14))
     assert {frame for frame, _ in shown(result.analysis)} == set(range(5, 15))

@@ -218,7 +218,7 @@ def test_the_output_is_rendered_verified_and_downloaded(studio, tmp_path):
     assert status == 200 and body == (tmp_path / "out.mp4").read_bytes()
     assert "attachment" in headers["content-disposition"]
     assert studio.ask("GET", "/api/v1/matte")[0] == 200
-    assert studio.get("report.json") == read_report(tmp_path / "out.report.html")
+    assert studio.get("report.json") == read_report(tmp_path / "out.mp4.report.html")
     status, page, headers = studio.ask("GET", "/api/v1/report.html")
     assert status == 200 and b"Veiling report" in page
     assert "attachment" in headers["content-disposition"]

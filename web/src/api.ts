@@ -1,8 +1,9 @@
-/** The JSON API of the review server: its types and a client. */
+/** The JSON API of the review server: its types, generated from its openapi.json, and a client. */
 
-/** x1, y1, x2, y2 in pixels of the upright frame. */
-export type Box = readonly [number, number, number, number];
-export type Decision = "keep" | "veil";
+import type { components } from "./openapi.js";
+
+type Schemas = components["schemas"];
+
 export const KINDS = ["face", "head", "plate", "person", "screen", "other"] as const;
 export type Kind = (typeof KINDS)[number];
 export const PROVENANCES = [
@@ -15,132 +16,26 @@ export const PROVENANCES = [
 ] as const;
 export type Provenance = (typeof PROVENANCES)[number];
 
-export interface Task {
-  id: string;
-  kind: "follow" | "render" | "verify";
-  state: "running" | "done" | "failed" | "cancelled";
-  done: number;
-  total: number;
-  eta_s: number | null;
-  message: string | null;
-}
-
-export interface State {
-  video: {
-    name: string;
-    width: number;
-    height: number;
-    frame_count: number;
-    rate: number;
-    kind: string;
-    digest: string;
-  };
-  shots: number[];
-  revision: number;
-  can_undo: boolean;
-  can_redo: boolean;
-  reviewer: string;
-  styles: string[];
-  style: string;
-  tasks: Task[];
-  output: { path: string; ready: boolean; verified: boolean | null } | null;
-  kinds: string[];
-  unresolved: string[];
-}
-
-export interface FacePicture {
-  frame: number;
-  box: Box;
-  sequence: number;
-}
-
-export interface Person {
-  identity: number;
-  name: string | null;
-  decision: Decision | "mixed";
-  uncertain: boolean;
-  reason: string;
-  sequences: number;
-  frames: number;
-  first: number;
-  last: number;
-  kind: Kind;
-  pictures: FacePicture[];
-  risk: number;
-}
-
-export interface Sequence {
-  sequence: number;
-  first: number;
-  last: number;
-  frames: number;
-  shot: number;
-  kind: Kind;
-  decision: Decision;
-  reason: string;
-  uncertain: boolean;
-  provenance: Partial<Record<Provenance, number>>;
-  object: string | null;
-  picture: { frame: number; box: Box };
-}
-
+export type Box = Schemas["Box"];
+export type Decision = "keep" | "veil";
+export type Task = Schemas["Task"];
+export type State = Schemas["State"];
+export type Person = Schemas["Person"];
+export type People = Schemas["People"];
+export type Sequence = Schemas["Sequence"];
+export type SequencePage = Schemas["Sequences"];
 /** All boxes of a range of frames, as columns. */
-export interface BoxColumns {
-  revision: number;
-  frames: number[];
-  boxes: Box[];
-  sequences: number[];
-  identities: number[];
-  provenance: number[];
-  kinds: number[];
-  veiled: number[];
-  scores: number[];
-  objects: (string | null)[];
-}
-
-export interface Timeline {
-  risk: number[];
-  looked: number[];
-  shots: number[];
-  faces: number[];
-  findings: number[];
-  risk_left: number;
-}
-
-export type NextStretch =
-  { done: true } | { done?: false; first: number; last: number; risk: number; reasons: string[] };
-
-export interface Finding {
-  frame: number;
-  box: Box | null;
-  what: string;
-}
-
+export type BoxColumns = Schemas["Boxes"];
+export type Timeline = Schemas["Timeline"];
+export type NextStretch = Schemas["Next"];
+export type Stretch = Exclude<NextStretch, { done: true }>;
+export type Finding = Schemas["Finding"];
+export type Keyframe = Schemas["Keyframe"];
 /** One correction; sequences, identities and objects are named by their ids. */
-export type Correction =
-  | { op: "decide"; target: { identity: number }; decision: Decision }
-  | { op: "decide"; target: Target & Partial<Range>; decision: Decision }
-  | { op: "name"; identity: number; name: string }
-  | { op: "join"; identities: [number, number] }
-  | { op: "move"; sequence: number; identity: number | null }
-  | { op: "split"; sequence: number; frame: number }
-  | { op: "draw"; kind: Kind; keyframes: Keyframe[] }
-  | ({ op: "shape"; keyframes: Keyframe[] } & Target)
-  | ({ op: "extent" } & Target & Range)
-  | ({ op: "remove"; why: string } & Target & Partial<Range>)
-  | { op: "reference"; identity: number; frame: number; box: Box };
-
-export interface Keyframe {
-  frame: number;
-  box: Box;
-}
-
-export interface Range {
-  first: number;
-  last: number;
-}
-
+export type Correction = WithoutRevision<Schemas["Correction"]>;
 export type Target = { sequence: number } | { object: string };
+
+type WithoutRevision<Sent> = Sent extends unknown ? Omit<Sent, "revision"> : never;
 
 export interface ServerEvent {
   event: string;

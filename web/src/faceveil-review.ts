@@ -310,7 +310,7 @@ export class FaceveilReview extends LitElement {
           </div>`,
       )}
       ${
-        stretch && !stretch.done && within(session.player.frame, stretch)
+        stretch && within(session.player.frame, stretch)
           ? html`<div class="card">
               <span class="chip alarm">Risk ${percent(stretch.risk)}</span
               >${stretch.reasons.join(", ")}

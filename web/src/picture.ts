@@ -1,6 +1,6 @@
 import { LitElement, css, html, type PropertyValues } from "lit";
 import { customElement, property } from "lit/decorators.js";
-import type { Box } from "./api.js";
+import type { Box, Keyframe } from "./api.js";
 import { smallestAt, type Face } from "./boxes.js";
 import { arrowed, isTooSmall, middleBox, shifted, type Draft } from "./draft.js";
 import { drawDraft, drawFace, drawHandles, handleAt, type Handle } from "./drawing.js";
@@ -344,7 +344,7 @@ export class Picture extends LitElement {
       return;
     }
     draft.isSent = true;
-    const keyframes = [{ frame: session.player.frame, box: draft.box }];
+    const keyframes: [Keyframe] = [{ frame: session.player.frame, box: draft.box }];
     const sent = draft.face
       ? session.correct({ op: "shape", keyframes, ...targetOf(draft.face) })
       : session.draw(keyframes);

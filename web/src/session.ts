@@ -1,5 +1,15 @@
 import { ApiError, type Api, type Correction, type Decision, type Finding } from "./api.js";
-import type { Keyframe, NextStretch, Person, Sequence, State, Task } from "./api.js";
+import type {
+  Keyframe,
+  NextStretch,
+  People,
+  Person,
+  Sequence,
+  SequencePage,
+  State,
+  Stretch,
+  Task,
+} from "./api.js";
 import { BoxCache, type Face } from "./boxes.js";
 import { Topics } from "./observe.js";
 import { Paged } from "./paged.js";
@@ -24,11 +34,6 @@ export interface Notice {
   isError: boolean;
 }
 
-export interface SequencePage {
-  total: number;
-  sequences: Sequence[];
-}
-
 const NOTICE_MS = 6000;
 
 /** What the page knows of the review, and everything that a person can do to it. */
@@ -42,7 +47,7 @@ export class Session {
   readonly opened = new Map<number, Paged<Sequence>>();
   connection: Connection = "open";
   notice: Notice | null = null;
-  stretch: NextStretch | null = null;
+  stretch: Stretch | null = null;
   findings: Finding[] = [];
   riskLeft: number | null = null;
   /** The newest revision that is known of. */
@@ -68,7 +73,7 @@ export class Session {
     });
     this.people = new Paged(
       async (offset, limit) => {
-        const page = await api.get<{ total: number; people: Person[] }>("people", {
+        const page = await api.get<People>("people", {
           offset,
           limit,
         });
@@ -145,7 +150,7 @@ export class Session {
   }
 
   /** Draws a box of the chosen kind, which the server then follows through the shot. */
-  draw(keyframes: Keyframe[]): Promise<boolean> {
+  draw(keyframes: [Keyframe]): Promise<boolean> {
     return this.correct({ op: "draw", kind: this.selection.drawKind, keyframes });
   }
 
@@ -250,12 +255,10 @@ export class Session {
   async goToRiskiest(): Promise<void> {
     await this.player.reportLooked();
     await this.attempt(async () => {
-      this.stretch = await this.api.get<NextStretch>("next", { after: this.player.frame });
-      if (this.stretch.done) {
-        this.tell("Every risky stretch has been looked at");
-      } else {
-        this.player.show(this.stretch.first);
-      }
+      const next = await this.api.get<NextStretch>("next", { after: this.player.frame });
+      this.stretch = "done" in next ? null : next;
+      if (this.stretch) this.player.show(this.stretch.first);
+      else this.tell("Every risky stretch has been looked at");
       this.topics.emit("timeline");
     });
   }
