@@ -76,20 +76,28 @@ class DetectorProcess:
         Raises DetectorLostError where the process died, or gives no answer within `timeout`
         seconds.
         """
+        if self._connection is None:
+            raise DetectorLostError("the process was stopped")
         memory = self._room_for(image.nbytes)
         np.ndarray(image.shape, np.uint8, memory.buf)[...] = image
         try:
-            assert self._connection is not None
             self._connection.send((memory.name, image.shape))
         except OSError as error:
-            raise DetectorLostError from error
+            raise DetectorLostError("the process has died") from error
         answer = self._receive(timeout)
         if not isinstance(answer, FrameFaces):
             raise DetectorLostError(str(answer))
         return answer
 
+    def kill(self) -> None:
+        """End the process, at once; what waits for its answer is told. Safe from any thread."""
+        with self._lock:
+            process = self._process
+        if process is not None and process.pid is not None:
+            process.kill()
+
     def stop(self) -> None:
-        """End the process, at once. Safe from another thread, and more than once."""
+        """End the process and free its memory. Not while another thread detects."""
         with self._lock:
             process, connection, memory = self._process, self._connection, self._memory
             self._process = self._connection = self._memory = None

@@ -18,6 +18,7 @@ HANG_SECONDS = 10.0
 """Without an answer for so long, a process is replaced; the picture is blank long before."""
 _WAIT_SECONDS = 0.1
 _RETRY_SECONDS = 0.5
+_STOP_SECONDS = 5.0
 
 
 class Looks:
@@ -79,6 +80,11 @@ class Looks:
     def stop(self) -> None:
         """End all processes."""
         self._stopping.set()
+        for detector in self.detectors:
+            detector.kill()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(_STOP_SECONDS)
         for detector in self.detectors:
             detector.stop()
 
