@@ -36,6 +36,7 @@ class LoadControl:
         self._seconds = 0.0
         self._level = 0
         self._stride = 1
+        self._has_reserve = True
         self._calm_since: float | None = None
         self._tense_since: float | None = None
 
@@ -48,6 +49,11 @@ class LoadControl:
     def scale(self) -> float:
         """The size of the pictures in which faces are detected, as a share."""
         return SCALES[self._level]
+
+    @property
+    def has_reserve(self) -> bool:
+        """Whether there is time for looks between those that are planned."""
+        return self._level == 0 and self._has_reserve
 
     @property
     def look_seconds(self) -> float:
@@ -70,6 +76,7 @@ class LoadControl:
             else:
                 self._calm_since = self._tense_since = None
             self._stride = min(max(self._stride, needed), most)
+            self._has_reserve = 2 * needed <= most
 
     def is_late(self, seconds: float) -> bool:
         """Whether a frame that is late by so many seconds is dropped."""

@@ -105,7 +105,7 @@ class Looks:
                 self._window.retry(frame.number)
                 self._replace(detector)
                 continue
-            self._window.answer(frame.number, faces, refine=self.load.scale == 1.0)
+            self._window.answer(frame.number, faces, refine=self.load.has_reserve)
 
     def _look(self, detector: DetectorProcess, frame: LiveFrame) -> FrameFaces | None:
         start = time.monotonic()
