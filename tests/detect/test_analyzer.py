@@ -155,7 +155,7 @@ def test_networks_on_several_engines_are_named_one_by_one(monkeypatch, tmp_path)
     )
     models = build_analyzer().models
     assert models.engine == (
-        "mtcnn onnxruntime, centerface openvino-bf16, arcface-mobilefacenet openvino-bf16"
+        "mtcnn onnxruntime, centerface openvino-bf16, arcface-mobilefacenet onnxruntime"
     )
 
 

@@ -178,7 +178,7 @@ def test_processes_that_start_together_choose_the_same(openvino, nothing_remembe
     code = """
 from faceveil.weights.session import Runtime, open_networks
 from faceveil.weights.store import locate
-(sessions,) = open_networks([locate("arcface-mobilefacenet", "recognizer")], Runtime())
+(sessions,) = open_networks([locate("centerface", "detector")], Runtime())
 print(sessions["model"].engine)
 """
     environment = {
