@@ -11,6 +11,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,8 +91,8 @@ def take_precedence() -> str:
 class StageClock:
     """Processor time of the stages of a program, each without the stages inside it.
 
-    Measured in the thread that works, so that threads side by side do not count for each other:
-    libraries must run on the thread that calls them.
+    The program must do one thing at a time (`one_at_a_time`). Threads of libraries count, since a
+    network may run in one of its own.
     """
 
     def __init__(self) -> None:
@@ -104,11 +105,11 @@ class StageClock:
         """Add the processor time of the block to a stage."""
         outside = getattr(self._inner, "seconds", 0.0)
         self._inner.seconds = 0.0
-        start = time.thread_time()
+        start = time.process_time()
         try:
             yield
         finally:
-            spent = time.thread_time() - start
+            spent = time.process_time() - start
             self.spent[label] += spent - self._inner.seconds
             self._inner.seconds = outside + spent
 
@@ -144,3 +145,18 @@ class StageClock:
 
         with patch.object(owner, name, wrapper):
             yield
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let thread pools do their work at once, in the thread that hands it to them."""
+
+    def submit(
+        _: ThreadPoolExecutor, function: Callable[..., Answer], *arguments: object
+    ) -> Future[Answer]:
+        done: Future[Answer] = Future()
+        done.set_result(function(*arguments))
+        return done
+
+    with patch.object(ThreadPoolExecutor, "submit", submit):
+        yield

@@ -19,7 +19,7 @@ import cv2
 
 from benchmarks.report import machine, publish, table
 from benchmarks.speed.whole_command import make_clips
-from benchmarks.timing import StageClock, in_own_process
+from benchmarks.timing import StageClock, in_own_process, one_at_a_time
 from faceveil import finding, pipeline, rendering, veiling
 from faceveil.assure import verify as verify_module
 from faceveil.assure.traces import TraceLog
@@ -106,6 +106,7 @@ def stages(clip: Path, target: Path, sampling: SamplingOptions | None = None) ->
         stack.enter_context(clock.generator(DECODE, VideoSource, "_decode"))
         for label, owner, name in STAGES:
             stack.enter_context(clock.function(label, owner, name))
+        stack.enter_context(one_at_a_time())
         start = process_time()
         source = VideoSource(clip)
         found = finding.analyse(source, analyzer, sampling=sampling, workers=1)
