@@ -16,12 +16,13 @@ import numpy as np
 
 from benchmarks.quality.clips import clips
 from benchmarks.report import machine, publish, table
+from faceveil.detect.added import AddedLooks
 from faceveil.detect.analyzer import UNION_CENTERFACE, UNION_THRESHOLDS, UNION_TIMES_SMALLEST
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.detector import Detected
 from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks
 from faceveil.detect.pyramid import Pyramid
-from faceveil.detect.thorough import ThoroughCenterFace
+from faceveil.detect.thorough import ThoroughCenterFace, TurnedCenterFace
 from faceveil.detect.union import UnionDetector
 from faceveil.evaluation.coverage import coverage_of_boxes, match, on_ignored
 from faceveil.evaluation.truth import Truth
@@ -83,7 +84,7 @@ def _larger(image: Image) -> tuple[Image, float, float]:
     return cv2.resize(image, None, fx=1.5, fy=1.5), 0.0, 1 / 1.5
 
 
-def detectors() -> dict[str, UnionDetector]:
+def detectors() -> dict[str, UnionDetector | AddedLooks]:
     """Each step on top of those above it, then each that was left out on top of "default"."""
     files = locate("mtcnn", "detector").files
     networks = MTCNNNetworks(*(open_session(files[name]) for name in ("pnet", "rnet", "onet")))
@@ -92,14 +93,17 @@ def detectors() -> dict[str, UnionDetector]:
     mtcnn = MTCNN(networks, None, UNION_THRESHOLDS, times_smallest=UNION_TIMES_SMALLEST)
     one, both = (kind(session, None, UNION_CENTERFACE) for kind in (OneSize, CenterFace))
     again = ThoroughCenterFace(both)
-    everywhere = ThoroughCenterFace(both, everywhere=True)
+    turned = TurnedCenterFace(both)
+    small = MTCNN(networks, None, UNION_THRESHOLDS, below_times_smallest=UNION_TIMES_SMALLEST)
     return {
         "MTCNN and CenterFace, once each": UnionDetector([all_sizes, one]),
         "CenterFace at half the size too": UnionDetector([all_sizes, both]),
         "MTCNN from twice the size (fast)": UnionDetector([mtcnn, both]),
         "without MTCNN": UnionDetector([both]),
         "doubtful places nearer, mirrored and turned (default)": UnionDetector([mtcnn, again]),
-        "the whole mirrored and turned (high-recall)": UnionDetector([all_sizes, everywhere]),
+        "the whole mirrored and turned (high-recall)": AddedLooks(
+            UnionDetector([mtcnn, again]), [turned, small]
+        ),
         "left out: a mirrored border of 12 %": UnionDetector([mtcnn, Also(both, _mirrored_border)]),
         "left out: the whole 1.5 times as large": UnionDetector([mtcnn, Also(both, _larger)]),
     }

@@ -12,6 +12,7 @@ import orjson
 from numpy.typing import NDArray
 
 from faceveil.boxes import clip, sides
+from faceveil.detect.added import AddedLooks
 from faceveil.detect.align import ARCFACE, aligned
 from faceveil.detect.also import AlsoDetector, AlsoOptions, with_objects
 from faceveil.detect.arcface import ArcFace
@@ -22,7 +23,7 @@ from faceveil.detect.family_detectors import detector_of_family
 from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks
 from faceveil.detect.no_recognizer import NO_RECOGNIZER, NoRecognizer
 from faceveil.detect.pyramid import Pyramid
-from faceveil.detect.thorough import ThoroughCenterFace
+from faceveil.detect.thorough import ThoroughCenterFace, TurnedCenterFace
 from faceveil.detect.union import PyramidDetector, UnionDetector
 from faceveil.errors import UsageError
 from faceveil.faces import FIRST_ENGINE, LOW_SCORE, Floats, FrameFaces, Image, Kind, Models
@@ -41,7 +42,7 @@ UnionDetector)."""
 FAST, DEFAULT, HIGH_RECALL = PROFILES = ("fast", "default", "high-recall")
 UNION_TIMES_SMALLEST = 2.0
 """Smaller faces are left to CenterFace, which detects them better: MTCNN costs less than half."""
-_RESULTS_VERSION = 3
+_RESULTS_VERSION = 4
 """To be raised when a change of code changes the results of the same networks and settings."""
 
 
@@ -390,7 +391,19 @@ def _detector_of(opened: list[_Opened], options: AnalyzerOptions) -> Detector:
             raise UsageError("Rekognition needs boto3: pip install 'faceveil[aws]'") from error
         return RekognitionDetector()
     detectors = [_detector(part, options) for part in opened]
-    return UnionDetector(detectors) if options.detector == UNION else detectors[0]
+    if options.detector != UNION:
+        return detectors[0]
+    union = UnionDetector(detectors)
+    if options.profile != HIGH_RECALL:
+        return union
+    mtcnn, centerface = opened
+    return AddedLooks(
+        union,
+        [
+            TurnedCenterFace(_centerface(centerface, options)),
+            _mtcnn(mtcnn, options, below_times_smallest=UNION_TIMES_SMALLEST),
+        ],
+    )
 
 
 def _detector(opened: _Opened, options: AnalyzerOptions) -> PyramidDetector:
@@ -400,26 +413,29 @@ def _detector(opened: _Opened, options: AnalyzerOptions) -> PyramidDetector:
 
         return DlibHOG(opened.located.files["landmarks"], options.min_face_size)
     if network.architecture == "mtcnn":
-        stages = (sessions["pnet"], sessions["rnet"], sessions["onet"])
-        networks = MTCNNNetworks(*stages, colour_order=network.colour_order)
-        small_too = options.detector != UNION or options.profile == HIGH_RECALL
-        return MTCNN(
-            networks,
-            options.min_face_size,
-            options.mtcnn_thresholds,
-            times_smallest=1.0 if small_too else UNION_TIMES_SMALLEST,
-        )
+        alone = options.detector != UNION
+        return _mtcnn(opened, options, times_smallest=1.0 if alone else UNION_TIMES_SMALLEST)
     if network.architecture == "centerface":
-        detector = CenterFace(
-            sessions["model"],
-            options.min_face_size,
-            options.centerface_accept,
-            options.centerface_scale,
-        )
+        detector = _centerface(opened, options)
         if options.detector != UNION or options.profile == FAST:
             return detector
-        return ThoroughCenterFace(detector, everywhere=options.profile == HIGH_RECALL)
+        return ThoroughCenterFace(detector)
     return detector_of_family(network, sessions["model"], options.min_face_size)
+
+
+def _mtcnn(opened: _Opened, options: AnalyzerOptions, **sizes: float) -> MTCNN:
+    pnet, rnet, onet = (opened.sessions[name] for name in ("pnet", "rnet", "onet"))
+    networks = MTCNNNetworks(pnet, rnet, onet, opened.network.colour_order)
+    return MTCNN(networks, options.min_face_size, options.mtcnn_thresholds, **sizes)
+
+
+def _centerface(opened: _Opened, options: AnalyzerOptions) -> CenterFace:
+    return CenterFace(
+        opened.sessions["model"],
+        options.min_face_size,
+        options.centerface_accept,
+        options.centerface_scale,
+    )
 
 
 def _recognizer(opened: _Opened) -> Recognizer:

@@ -51,7 +51,9 @@ class MTCNN:
     scale_factor : float
         From each scale of the pyramid to the next.
     times_smallest : float
-        Faces of less than this times the smallest size are left to another detector.
+        Faces of less than this times the smallest size are left to another detector,
+    below_times_smallest : float, optional
+        and those from this on; by default all are detected.
     """
 
     name = "mtcnn"
@@ -63,12 +65,14 @@ class MTCNN:
         thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
         scale_factor: float = 0.709,
         times_smallest: float = 1.0,
+        below_times_smallest: float | None = None,
     ) -> None:
         self._networks = networks
         self._min_face_size = min_face_size
         self._thresholds = thresholds
         self._scale_factor = scale_factor
         self._times_smallest = times_smallest
+        self._below_times_smallest = below_times_smallest
         self.accept_score = thresholds[2]
 
     def detect(self, image: Image) -> Detected:
@@ -86,7 +90,11 @@ class MTCNN:
         regressions = [np.zeros((0, 4), np.float32)]
         smallest = self._min_face_size or pyramid.smallest_face
         scale = _CELL / (self._times_smallest * smallest)
-        while min(pyramid.width, pyramid.height) * scale >= _CELL:
+        below = self._below_times_smallest
+        least = _CELL / min(pyramid.width, pyramid.height)
+        if below is not None:  # the next scale is so near that it finds the same
+            least = max(least, _CELL / (below * smallest) * 1.05)
+        while scale >= least:
             cells, score, regression = self._propose_at(pyramid, scale)
             kept = suppress(cells, score, 0.5)
             boxes.append(cells[kept])

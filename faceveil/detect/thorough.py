@@ -1,4 +1,4 @@
-"""CenterFace applied again to doubtful places: enlarged, mirrored and rotated.
+"""CenterFace applied again: to doubtful places, enlarged, mirrored and rotated; to the whole.
 
 A place with a score far below acceptance is often a head: on its side or upside down, small, noisy.
 Cut out, enlarged and rotated upright it is detected clearly, and all crops of a picture together
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceveil.boxes import centres, overlaps, sides, suppress
+from faceveil.detect.added import add
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.detector import Detected, rescale
 from faceveil.detect.pyramid import Pyramid
@@ -49,16 +50,12 @@ class ThoroughCenterFace:
     Parameters
     ----------
     detector : CenterFace
-    everywhere : bool
-        Process the whole picture mirrored and rotated as well, for heads that were not even
-        doubtful, at four times the cost.
     """
 
     name = "centerface"
 
-    def __init__(self, detector: CenterFace, everywhere: bool = False) -> None:
+    def __init__(self, detector: CenterFace) -> None:
         self._detector = detector
-        self._everywhere = everywhere
         self.accept_score = detector.accept_score
 
     def detect(self, image: Image) -> Detected:
@@ -68,25 +65,13 @@ class ThoroughCenterFace:
     def detect_in(self, pyramid: Pyramid) -> Detected:
         """Return the faces of a picture."""
         first = self._detector.detect_in(pyramid, _DOUBT)
-        views = [_View(first.select(first.scores >= np.float32(LOW_SCORE)), self.accept_score)]
-        if self._everywhere:
-            views += _whole_views(self._detector, pyramid.levels[0])
-        known = [view.found.select(view.found.scores >= np.float32(view.accept)) for view in views]
-        doubtful = self._doubtful(first, Detected.joined(known).boxes)
+        found = first.select(first.scores >= np.float32(LOW_SCORE))
+        known = first.boxes[first.scores >= np.float32(self.accept_score)]
+        doubtful = self._doubtful(first, known)
         if len(doubtful):
-            views += self._closer(pyramid, doubtful)
-        return self._joined(views)
-
-    def _joined(self, views: list[_View]) -> Detected:
-        """Each face once, as in the view with its best score, best score first."""
-        raw = Detected.joined([view.found for view in views])
-        scores = np.concatenate(
-            [rescale(view.found.scores, view.accept, self.accept_score) for view in views]
-        )
-        accepted = scores >= np.float32(self.accept_score)
-        kept = suppress(raw.boxes, raw.scores + accepted, _KNOWN_IOU)
-        kept = kept[np.argsort(-scores[kept], kind="stable")]
-        return Detected(raw.boxes[kept], scores[kept], raw.landmarks[kept])
+            closer = _joined(self._closer(pyramid, doubtful), self.accept_score)
+            found = add(found, closer, self.accept_score)
+        return found
 
     def _doubtful(self, first: Detected, known: Floats) -> Floats:
         """Boxes [n, 4] that are not accepted but may be faces, best score first."""
@@ -118,6 +103,41 @@ class ThoroughCenterFace:
                 (np.flatnonzero(whole & ~mirrored), _TURNED_ACCEPT),
             )
         ]
+
+
+class TurnedCenterFace:
+    """CenterFace on the whole picture mirrored and rotated, for heads that are not even doubtful.
+
+    Parameters
+    ----------
+    detector : CenterFace
+    """
+
+    name = "centerface"
+    accept_score = _TURNED_ACCEPT
+
+    def __init__(self, detector: CenterFace) -> None:
+        self._detector = detector
+
+    def detect(self, image: Image) -> Detected:
+        """Return the faces of a picture, RGB uint8 [H, W, 3], best score first."""
+        return self.detect_in(Pyramid(image))
+
+    def detect_in(self, pyramid: Pyramid) -> Detected:
+        """Return the faces of a picture."""
+        return _joined(_whole_views(self._detector, pyramid.levels[0]), self.accept_score)
+
+
+def _joined(views: list[_View], accept_score: float) -> Detected:
+    """Each face once, as in the view with its best score, best score first."""
+    raw = Detected.joined([view.found for view in views])
+    scores = np.concatenate(
+        [rescale(view.found.scores, view.accept, accept_score) for view in views]
+    )
+    accepted = scores >= np.float32(accept_score)
+    kept = suppress(raw.boxes, raw.scores + accepted, _KNOWN_IOU)
+    kept = kept[np.argsort(-scores[kept], kind="stable")]
+    return Detected(raw.boxes[kept], scores[kept], raw.landmarks[kept])
 
 
 def _whole_views(detector: CenterFace, image: Image) -> list[_View]:

@@ -71,7 +71,7 @@ def merge(found: Detected, rank: NDArray[np.intp], accept_score: float) -> Detec
     """Return each face once, best score first; `rank` [n] is the number of each row's detector."""
     accepted = found.scores >= np.float32(accept_score)
     order = np.lexsort((-found.scores, np.where(accepted, rank, rank.max(initial=0) + 1)))
-    same = _same_face(found.boxes)
+    same = same_face(found.boxes)
     free = np.ones(len(found), bool)
     kept: list[int] = []
     scores: list[float] = []
@@ -88,8 +88,8 @@ def merge(found: Detected, rank: NDArray[np.intp], accept_score: float) -> Detec
     return Detected(faces.boxes, combined[best], faces.landmarks)
 
 
-def _same_face(boxes: Floats) -> NDArray[np.bool_]:
-    """bool [n, n]: which boxes are around one face. A box is always the same as itself."""
+def same_face(boxes: Floats) -> NDArray[np.bool_]:
+    """Return bool [n, n]: which boxes [n, 4] are around one face; each and itself always are."""
     area = areas(boxes)
     ratio = np.minimum(area[:, None], area) / np.maximum(np.maximum(area[:, None], area), 1e-6)
     inside = (overlaps(boxes, boxes, "minimum") > _INSIDE) & (ratio > _INSIDE_AREA)

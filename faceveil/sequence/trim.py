@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from faceveil.boxes import share_of_smaller, sizes
 from faceveil.faces import FaceSequence, Floats, Ints, Provenance
+from faceveil.sequence.doubt import is_doubtful
 from faceveil.sequence.support import within
 
 SHARED_PART = 0.6
@@ -23,7 +24,8 @@ def trim(sequences: Sequence[FaceSequence]) -> list[FaceSequence]:
     A face detected in a single frame (half hidden, say) is extended over the face that was there
     before and after. Where that face was itself detected it has a sequence of its own, which
     decides about it; an extension is only a guess. Detected boxes, and boxes between detected ones,
-    are never cut off.
+    are never cut off. What was hardly detected itself (`doubt`) explains nothing: more detections
+    must not veil less.
     """
     frames, boxes, owner = _detected(sequences)
     trimmed = []
@@ -44,8 +46,11 @@ def trim(sequences: Sequence[FaceSequence]) -> list[FaceSequence]:
 
 
 def _detected(sequences: Sequence[FaceSequence]) -> tuple[Ints, Floats, Ints]:
-    """Every detected box as columns sorted by frame: frames, boxes, index of its sequence."""
-    picked = [sequence.provenance == Provenance.DETECTED for sequence in sequences]
+    """Detected boxes of sequences beyond doubt, sorted by frame: frames, boxes, sequence."""
+    picked = [
+        (sequence.provenance == Provenance.DETECTED) & (not is_doubtful(sequence))
+        for sequence in sequences
+    ]
     pairs = list(zip(sequences, picked, strict=True))
     frames = np.concatenate([np.zeros(0, np.int32), *(s.frames[mask] for s, mask in pairs)])
     boxes = np.concatenate([np.zeros((0, 4), np.float32), *(s.boxes[mask] for s, mask in pairs)])

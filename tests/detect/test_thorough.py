@@ -5,10 +5,11 @@ import pytest
 
 from faceveil.boxes import overlaps
 from faceveil.detect import thorough
+from faceveil.detect.added import AddedLooks
 from faceveil.detect.align import aligned
 from faceveil.detect.analyzer import AnalyzerOptions
 from faceveil.detect.pyramid import Pyramid
-from faceveil.detect.thorough import ThoroughCenterFace
+from faceveil.detect.thorough import ThoroughCenterFace, TurnedCenterFace
 from faceveil.errors import UsageError
 
 
@@ -26,7 +27,7 @@ def test_heads_are_found_however_they_are_turned(centerface, people, steps):
     picture, truth = people
     truth = turned_boxes(truth, steps, 1040, 540)
     turned = np.ascontiguousarray(np.rot90(picture, steps))
-    detector = ThoroughCenterFace(centerface, everywhere=True)
+    detector = AddedLooks(ThoroughCenterFace(centerface), [TurnedCenterFace(centerface)])
     found = detector.detect(turned)
     seen = found.boxes[found.scores >= detector.accept_score]
     assert ((overlaps(truth, seen) > 0.5).sum(axis=1) == 1).all()
@@ -46,7 +47,7 @@ def test_a_doubtful_head_on_its_side_is_found_by_looking_closer(centerface, peop
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_turned_heads_are_upright_for_the_recogniser(centerface, recognizer, people, steps):
     picture, truth = people
-    detector = ThoroughCenterFace(centerface, everywhere=True)
+    detector = AddedLooks(ThoroughCenterFace(centerface), [TurnedCenterFace(centerface)])
     turned = np.ascontiguousarray(np.rot90(picture, steps))
     features = []
     for image, boxes in ((picture, truth), (turned, turned_boxes(truth, steps, 1040, 540))):
