@@ -96,7 +96,7 @@ def _engines() -> Iterator[Finding]:
     available = engines.available_engines()
     yield Finding("ok", f"engines: {', '.join(available)}")
     if engines.processor().has_bfloat16 and engines.OPENVINO not in available:
-        hint = "pip install 'faceveil[openvino]' runs the networks twice as fast"
+        hint = "pip install 'faceveil[openvino]' for --engine openvino-bf16"
         yield Finding("note", f"this processor multiplies bfloat16 by itself: {hint}")
     if engines.CUDA not in available and shutil.which("nvidia-smi"):
         yield Finding(

@@ -1,7 +1,7 @@
 """Which engine runs a network: the fastest one, measured once on this machine and remembered.
 
-Only engines that detect as well are compared. bfloat16 is used for networks whose recall in it was
-measured (`bfloat16` in manifest.toml), and where this machine's results agree with float32's. A
+Only engines that detect as well are compared. bfloat16 is used for networks that were measured to
+do as well in it (`bfloat16` in manifest.toml), where its results agree with float32's here. A
 second run reads what the first one measured, so that results stay the same on one machine; where
 nothing can be remembered it is always onnxruntime.
 """

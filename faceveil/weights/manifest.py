@@ -72,7 +72,7 @@ class Network:
     class_count : int
         Columns of a raw YOLO's output that are scores of classes.
     bfloat16 : mapping of str to tuple of int
-        Of a network whose recall in bfloat16 was measured to be that in float32: the usual shape of
+        Of a network that was measured to do as well in bfloat16 as in float32: the usual shape of
         the input of each file. Empty for others.
     """
 
