@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from faceveil.assure.html_report import write_html_report
 from faceveil.assure.verification import Verification
 from faceveil.aws.s3 import S3Location
 from faceveil.aws.s3_errors import LostObjectError
@@ -33,6 +34,7 @@ from faceveil.review.tasks import Task
 from faceveil.veils.keyframes import to_keyframes
 from faceveil.veils.styles import VeilStyle
 
+REPORT_PAGE = "report.html"
 PAUSE_SECONDS = 2.0
 """Between two readings of the status of a job that renders."""
 _LONGEST_BEGINNING = 30
@@ -154,9 +156,13 @@ class JobOutputs:
         if self._new_id is None or name == "matte":
             raise AnswerError(404, name, f"There is no {name} yet: render first.")
         job = self._client.job(self._new_id)
-        if name == REPORT:
-            path = Path(self._folder.name, f"{job.id}.{REPORT}")
-            path.write_bytes(self._client.bucket.read(job.prefix + REPORT))
+        if name in (REPORT, REPORT_PAGE):
+            path = Path(self._folder.name, f"{job.id}.{name}")
+            content = self._client.bucket.read(job.prefix + REPORT)
+            if name == REPORT_PAGE:
+                write_html_report(orjson.loads(content), (), path)
+            else:
+                path.write_bytes(content)
             return path
         if job.video is None:
             raise AnswerError(

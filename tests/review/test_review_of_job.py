@@ -93,6 +93,9 @@ def test_a_job_is_looked_at_corrected_and_rendered_by_another_job(made, jobs):
         status, report, _ = client.ask("GET", "/api/v1/report.json")
         assert status == 200
         assert [row["op"] for row in json.loads(report)["corrections"]["entries"]] == ["decide"]
+        status, page, headers = client.ask("GET", "/api/v1/report.html")
+        assert (status, headers["content-type"].partition(";")[0]) == (200, "text/html")
+        assert b"Veiling report" in page
         status, refusal, _ = client.ask("GET", "/api/v1/output")
         assert (status, f"aws download {new_id}" in refusal.decode()) == (422, True)
         # The same corrections again are the same job.
