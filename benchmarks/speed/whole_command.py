@@ -7,8 +7,8 @@ included), and `faceveil veil` in each profile of the detector, with adaptive sa
 that is fast, on a real clip of 640x360 and on a 1080p clip of walking people
 (street.py), one after the other on the same two cores, with real-time priority where the system
 grants it, so that other work on the machine does not count. deface runs in an environment of its
-own with onnxruntime, which is its faster backend, made once in the user's cache folder; it keeps
-the sound, as faceveil does.
+own with onnxruntime, which is its faster backend, made once in the user's cache folder; its
+default drops the sound, which faceveil keeps.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ WAYS = {
     ),
 }
 STREET_REPEATED = 2
-PEER = "deface --keep-audio"
+PEER = "deface"
 
 
 def make_clips(scratch: Path) -> dict[str, Path]:
@@ -71,7 +71,7 @@ def commands(source: Path, target: Path) -> dict[str, list[str | Path]]:
         "--overwrite",
     )
     lines = {name: [*ours, *words] for name, words in WAYS.items()}
-    lines[PEER] = [deface, source, "--keep-audio", "-o", target]
+    lines[PEER] = [deface, source, "-o", target]
     return lines
 
 

@@ -106,7 +106,8 @@ def choose_encoder(
     Raises
     ------
     UsageError
-        When the container cannot hold the codec, or this build of FFmpeg has no such encoder.
+        When the container cannot hold the codec, this build of FFmpeg has no such encoder, or the
+        encoder cannot take so narrow a picture.
     """
     family = _family(options, container, layout, field_order)
     if family not in container.codecs:
@@ -119,6 +120,11 @@ def choose_encoder(
         codec = Codec(name, "w")
     except UnknownCodecError as error:
         raise UsageError(f"codec {name}: this build of FFmpeg has no such encoder") from error
+    if name == "libsvtav1" and _is_strip(layout):
+        raise UsageError(
+            f"codec av1: {layout.width}x{layout.height} is too narrow for its encoder; write a "
+            ".mp4 or .mkv file with --codec h264"
+        )
     taken = [item.name for item in codec.video_formats or ()]
     pixel_format = _nearest(layout.pixel_format, taken, name)
     light = mastering(dict(side_data))
@@ -132,6 +138,11 @@ def choose_encoder(
     return Encoder(
         name, family, pixel_format, settings, field_order if is_interlaced else 0, tuple(losses)
     )
+
+
+def _is_strip(layout: VideoLayout) -> bool:
+    """Whether SVT-AV1 could wait for ever: seen from 24x4096 and 16x128 on, not at 28x1024."""
+    return min(layout.width, layout.height) < 32 and max(layout.width, layout.height) > 64
 
 
 _SUFFIX_OF = {"mp4": "mp4", "mov": "mov", "matroska": "mkv", "webm": "webm", "mpegts": "ts"}

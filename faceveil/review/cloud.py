@@ -24,7 +24,7 @@ from faceveil.corrections.document import Corrections, parse_corrections, to_jso
 from faceveil.errors import FaceveilError, InputError
 from faceveil.jobs.client import JobClient, Status
 from faceveil.jobs.job import Job, job_prefix
-from faceveil.jobs.job_folder import CORRECTIONS, REPORT
+from faceveil.jobs.job_folder import CORRECTIONS, REPORT, frames_of
 from faceveil.media.s3_frames import S3Frames
 from faceveil.review.answers import AnswerError
 from faceveil.review.output import findings_of
@@ -45,7 +45,7 @@ class JobFrames(S3Frames):
     """The frames of a job, with the digest that its analysis has."""
 
     def __init__(self, bucket: S3Location, job: Job, size: tuple[int, int]) -> None:
-        super().__init__(bucket.folder(job.frames_prefix), size=size)
+        super().__init__(frames_of(bucket, job), size=size)
         self._job = job
 
     def digest(self) -> str:

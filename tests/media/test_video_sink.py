@@ -398,3 +398,10 @@ def test_av1_leaves_the_process_its_priority(tmp_path):
         for frame in source:
             sink.write(frame, False)
     assert os.sched_getscheduler(0) == before == os.SCHED_OTHER
+
+
+@pytest.mark.parametrize("size", [(16, 4096), (512, 16)])
+def test_a_strip_is_refused_before_its_av1_encoder_waits_for_ever(tmp_path, size):
+    make_video(tmp_path / "strip.mkv", range(2), size=size)
+    with pytest.raises(UsageError, match=r"codec av1.*too narrow.*--codec h264"):
+        copy_video(tmp_path / "strip.mkv", tmp_path / "out.webm")
