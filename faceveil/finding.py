@@ -68,6 +68,7 @@ def analyse(
     shots: Shots | None = None,
     sampling: SamplingOptions | None = None,
     tracking: TrackOptions | None = TrackOptions(),
+    recognise_all: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Found:
@@ -92,6 +93,9 @@ def analyse(
         Analyse only as many frames as needed; None analyses every frame.
     tracking
         How faces are followed by their pixels; None switches that off. Stills are never tracked.
+    recognise_all
+        Recognise every detected face, as is right where someone is to stay visible: the more
+        features a sequence has, the sooner one of them contradicts. Adaptive sampling always does.
     workers
         Frames analysed at once; by default one per core.
     progress
@@ -109,7 +113,7 @@ def analyse(
     progress, workers = progress or QuietProgress(), workers or usable_cores()
     analyzer, options = analyzer or build_analyzer(), options or SequenceOptions()
     stills = source.kind == "stills"
-    if stills or not distance_by_name(options.distance).feature_memory:
+    if recognise_all or stills or not distance_by_name(options.distance).feature_memory:
         # Other frames say nothing about a face of a still, and the thesis's distance compares each
         # face with the one before it: all faces are recognised.
         analyzer = partial(analyzer)

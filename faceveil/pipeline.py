@@ -360,6 +360,7 @@ def analyse_and_decide(
             sequences,
             sampling=sampling,
             tracking=tracking,
+            recognise_all=selection.mode in ("keep", "only"),
             workers=workers,
             progress=progress,
         )

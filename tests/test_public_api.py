@@ -13,8 +13,10 @@ from faceveil import veiling
 from faceveil.analysis import parse_analysis, to_json
 from faceveil.corrections.entries import BoxAt, Decide, Target
 from faceveil.decisions import Point, SelectionRecord
+from faceveil.detect.analyzer import FaceAnalyzer
 from faceveil.errors import UsageError, VerificationError
 from faceveil.frame_range import FrameRange
+from faceveil.pipeline import analyse_and_decide
 from faceveil.sequence.options import SequenceOptions
 from testkit.clips import make_clip, write_video
 
@@ -116,6 +118,28 @@ def test_names_of_functions_are_never_shadowed_by_packages():
     code = "import faceveil.pipeline, faceveil.evaluation.judging\nfrom faceveil import *\n"
     code += "assert all(map(callable, [veil, evaluate, verify, render, analyse, decide]))"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_face_is_recognised_where_someone_is_chosen(source, found, monkeypatch):
+    """The more features a sequence has, the sooner one contradicts that it is who may be seen."""
+    crops = []
+    features = FaceAnalyzer.recognise
+
+    def counted(self, some):
+        crops.append(len(some))
+        return features(self, some)
+
+    def recognised(request):
+        crops.clear()
+        analyse_and_decide(source, request, tracking=None)
+        return sum(crops)
+
+    monkeypatch.setattr(FaceAnalyzer, "recognise", counted)
+    x1, y1, x2, y2 = found.detections.boxes[0].tolist()
+    point = Point(int(found.detections.frames[0]), (x1 + x2) / 2, (y1 + y2) / 2)
+    with_choice = recognised(faceveil.SelectionRequest(keep_at=(point,)))
+    assert with_choice >= len(found.detections)
+    assert 0 < recognised(faceveil.SelectionRequest()) < with_choice
 
 
 def test_veil_follows_by_pixels_and_verifies_unless_told_otherwise(video, tmp_path):

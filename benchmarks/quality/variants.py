@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from time import process_time
 from unittest.mock import patch
 
@@ -53,11 +52,12 @@ class Variant:
                 stack.enter_context(patch.object(finishing, name, WITHOUT[name]))
             return analyse(
                 source,
-                partial(analyzer) if self.recognises_all else analyzer,
+                analyzer,
                 self.options,
                 shots=KnownShots(shot_starts),
                 sampling=self.sampling,
                 tracking=self.tracking,
+                recognise_all=self.recognises_all,
                 workers=1,
             )
 
