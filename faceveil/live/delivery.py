@@ -92,9 +92,18 @@ class Delivery:
                         raise
                     self._metrics.count("sink_lost")
                     self._open_again()
-            self.sink.close()
+            self._close()
         except FaceveilError as error:
             self.error = error
+
+    def _close(self) -> None:
+        """Close the sink; a server that is gone by then has taken what it could."""
+        try:
+            self.sink.close()
+        except OutputError:
+            if not self.sink.reopen:
+                raise
+            self._metrics.count("sink_lost")
 
     def _deliver(self, piece: _Piece) -> None:
         if isinstance(piece.frame, av.VideoFrame):

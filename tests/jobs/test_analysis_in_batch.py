@@ -3,6 +3,7 @@
 Real: S3 (SeaweedFS). Simulated: Batch's control plane (LocalCloud); its containers are calls.
 """
 
+from dataclasses import dataclass
 from itertools import count
 
 import pytest
@@ -77,16 +78,18 @@ def test_counting_frames_stops_where_the_answer_is_known(uploaded):
     """A job of days costs no more listings than its function has time for."""
     pages = count()
 
+    @dataclass(frozen=True)
     class Pages:
+        bucket: str = "frames"
+        prefix: str = ""
+
         def pages(self):
             while True:
                 next(pages)
                 yield [None] * 1000
 
     class Run:
-        class bucket:  # noqa: N801
-            folder = staticmethod(lambda _: Pages())
-
+        bucket = Pages()
         job = uploaded.run().job
 
     assert not seconds_for(5500).has_time_to_analyse(Run())

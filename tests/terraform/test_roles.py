@@ -22,6 +22,7 @@ ROLES = ("submit", "model", "postprocess", "render", "finish", "sweep")
 
 # What roles allow beyond the calls of one run, each with its reason.
 NOT_BOTO3 = {
+    "kms:CreateGrant": "SageMaker asks it in the role's name, for the disks of its instances",
     "kms:Decrypt": "S3 and Lambda ask it in the role's name",
     "kms:GenerateDataKey": "S3 asks it in the role's name",
     "logs:CreateLogGroup": "the service writes the logs",

@@ -380,6 +380,7 @@ def calls(aws, cloud, place, frames, job_id, tmp_path, monkeypatch):
     assert aws("upload", frames, "--job", job_id, "--person", photo) == 0
     assert aws("upload", frames, "--job", job_id) == 0
     assert aws("submit", job_id, "--keep-at", "9:107,50") == 0
+    note_names(place, job_id, "faceveil")
     deploy(place, job_id, tmp_path)
     assert aws("watch", job_id) == 0
     assert aws("download", job_id, tmp_path / "out") == 0
