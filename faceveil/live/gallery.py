@@ -59,20 +59,28 @@ class Gallery:
     ) -> list[int]:
         """Return the person of each sequence, numbered from 0 through the run.
 
-        A track keeps its person. A new one is the known person it is most like, from the
-        recogniser's threshold on, unless she is in the same frames; else it is a new person.
+        A track keeps its person as long as its face does not contradict what is remembered of her:
+        a track that has gone over to another face is that of another person, and loses what was
+        chosen for the first. A new track is the known person it is most like, from the recogniser's
+        threshold on, unless she is in the same frames; else it is a new person.
         """
+        thresholds = thresholds_of(recognizer)
         self._person_of = {
             track: person for track, person in self._person_of.items() if track in set(tracks)
         }
         apart = _apart(sequences)
         templates = sequence_templates(sequences)
-        means, known = templates.means, templates.known
+        means, directions, known = templates.means, templates.directions, templates.known
         for row in np.flatnonzero(known).tolist():
-            if tracks[row] in self._person_of or sequences[row].kind != Kind.FACE:
+            if sequences[row].kind != Kind.FACE:
                 continue
-            present = {self._person_of.get(tracks[other]) for other in apart[row]}
-            person = self._most_like(means[row], present, thresholds_of(recognizer).merge)
+            known_as = self._person_of.get(tracks[row])
+            if known_as is not None and self._may_be(
+                known_as, directions[row], thresholds.uncertain
+            ):
+                continue
+            present = {known_as, *(self._person_of.get(tracks[other]) for other in apart[row])}
+            person = self._most_like(means[row], present, thresholds.merge)
             self._person_of[tracks[row]] = self._new() if person is None else person
         identities = []
         for track in tracks:
@@ -124,6 +132,16 @@ class Gallery:
     def _new(self) -> int:
         self._next += 1
         return self._next - 1
+
+    def _may_be(self, person: int, direction: Floats, uncertain: float) -> bool:
+        """Whether nothing that is remembered of a person contradicts a face."""
+        known = self._people.get(person)
+        if known is None or known.memory is None:
+            return True
+        templates = sequence_templates([known.memory])
+        if not templates.known[0] or templates.directions.shape[1] != len(direction):
+            return True
+        return float(templates.directions[0] @ direction) >= uncertain
 
     def _most_like(self, mean: Floats, present: set[int | None], merge: float) -> int | None:
         known = [

@@ -138,6 +138,18 @@ def test_a_person_keeps_her_number_until_she_is_forgotten():
     assert gallery.identify([seen(3, 0)], [4], None, 301.0) != first
 
 
+def test_a_track_that_goes_over_to_another_face_is_another_person():
+    """Else whoever walks in front of a person who was kept by a click would be kept as well."""
+    gallery = Gallery(forget=100.0)
+    first = gallery.identify([seen(3, 0)], [0], None, 0.0)
+    gallery.remember([seen(3, 0)], first, 0, 30)
+    assert gallery.identify([seen(3, 0)], [0], None, 1.0) == first
+    other = gallery.identify([seen(5, 0)], [0], None, 2.0)
+    assert other != first
+    gallery.remember([seen(5, 0)], other, 30, 30)
+    assert gallery.identify([seen(3, 0)], [0], None, 3.0) == first, "she comes back"
+
+
 def test_two_faces_in_one_frame_are_two_people():
     gallery = Gallery(forget=100.0)
     one, other = gallery.identify([seen(3, 0), seen(3, 0)], [0, 1], None, 0.0)
