@@ -50,7 +50,7 @@ Everyone is veiled, unless --keep or --keep-foreground leaves someone visible. W
 face that is found late is still veiled in the frames before. A frame that is not ready when it is
 due is replaced by the last one that was veiled (--on-overload freeze) or by a black one (blank).
 While the detector hangs or restarts, the picture is black. The networks run once on each picture
-(--profile fast, unless another is named); what gives way on a slow machine is told every second.
+(--profile fast, unless another is named); what gives way on a slow machine is shown every second.
 
 Stop with Ctrl-C or SIGTERM: the output is then completed, and the exit code is 0.
 """
@@ -153,7 +153,7 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
         "--keep-foreground",
         action="store_true",
         help="leave those visible who stand in the foreground: large, near the centre, steady and "
-        "there for two seconds; whoever is uncertain is veiled",
+        "there for two seconds; a person who is uncertain is veiled",
     )
     group.add_argument(
         "--accept",

@@ -6,6 +6,7 @@ A look is one detection of the faces of a frame.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from math import ceil
 
 SCALES = (1.0, 0.7, 0.5)
@@ -104,11 +105,10 @@ class LoadControl:
     def _closer(self) -> None:
         self._stride -= 1
 
-    def _after_calm(self, now: float, step: object) -> None:
+    def _after_calm(self, now: float, step: Callable[[], None]) -> None:
         self._tense_since = None
         if self._calm_since is None:
             self._calm_since = now
         elif now - self._calm_since >= _CALM_SECONDS:
             self._calm_since = now
-            assert callable(step)
             step()
