@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from faceveil.corrections.apply import Corrected, apply_corrections
     from faceveil.corrections.document import Corrections, read_corrections, write_corrections
     from faceveil.decisions import Decision, Point
-    from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+    from faceveil.detect.build import AnalyzerOptions, build_analyzer
     from faceveil.errors import FaceveilError
     from faceveil.evaluation.judging import evaluate
     from faceveil.faces import FaceSequence, FrameFaces
@@ -37,7 +37,7 @@ _HOMES = {
     "corrections.apply": ("Corrected", "apply_corrections"),
     "corrections.document": ("Corrections", "read_corrections", "write_corrections"),
     "decisions": ("Decision", "Point"),
-    "detect.analyzer": ("AnalyzerOptions", "build_analyzer"),
+    "detect.build": ("AnalyzerOptions", "build_analyzer"),
     "errors": ("FaceveilError",),
     "evaluation.judging": ("evaluate",),
     "faces": ("FaceSequence", "FrameFaces"),

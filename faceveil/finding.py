@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.detect.analyzer import build_analyzer
+from faceveil.detect.build import build_analyzer
 from faceveil.errors import InputError
 from faceveil.faces import DetectionLog, FaceSequence, FrameFaces, Ints, Kind, Models
 from faceveil.media.frames import FrameSource, Problem

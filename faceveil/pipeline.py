@@ -15,7 +15,7 @@ from typing import Any
 from faceveil.analysis import Analysis, SourceInfo, write_analysis
 from faceveil.assure.signature import Signer
 from faceveil.decisions import Point
-from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.faces import Models
 from faceveil.finding import Found, analyse, with_regions
 from faceveil.frame_range import FrameRange

@@ -22,7 +22,8 @@ from faceveil.assure.verify import EVERY
 from faceveil.corrections.apply import apply_corrections
 from faceveil.corrections.document import Corrections, summary
 from faceveil.detect.also import AlsoOptions
-from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
+from faceveil.detect.analyzer import FaceAnalyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.errors import InputError, UsageError
 from faceveil.files import path_digest
 from faceveil.media.frames import FrameSource, LocalSink, Loss, Problem

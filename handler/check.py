@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from faceveil.detect.analyzer import UNION, AnalyzerOptions, build_analyzer
+from faceveil.detect.build import UNION, AnalyzerOptions, build_analyzer
 from faceveil.errors import FaceveilError, WeightsError
 from faceveil.weights.cache import weights_folder
 from faceveil.weights.catalogue import verify_networks

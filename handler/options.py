@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from faceveil.detect.also import AlsoOptions
-from faceveil.detect.analyzer import AnalyzerOptions
+from faceveil.detect.build import AnalyzerOptions
 from faceveil.errors import UsageError
 from faceveil.media.pictures import MAX_PIXELS
 from faceveil.weights.engines import ENVIRONMENT_VARIABLE, engine_named

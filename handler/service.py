@@ -12,8 +12,9 @@ from typing import Any, Protocol
 import cv2
 from sagemaker_inference import content_types
 
-from faceveil.detect.analyzer import FaceAnalyzer, build_analyzer
+from faceveil.detect.analyzer import FaceAnalyzer
 from faceveil.detect.answer import answer, unknown
+from faceveil.detect.build import build_analyzer
 from handler.busy import FOLDER_VARIABLE, BusyNote
 from handler.options import ServiceOptions
 

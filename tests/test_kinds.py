@@ -16,7 +16,7 @@ from faceveil.cli.parsing import also as parse_also
 from faceveil.cli.parsing import region as parse_region
 from faceveil.decisions import Point
 from faceveil.detect.also import AlsoOptions
-from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.errors import InputError, UsageError, WeightsError
 from faceveil.faces import FrameFaces, Kind, Provenance
 from faceveil.jobs.steps.packed_analysis import pack, unpack, without_features

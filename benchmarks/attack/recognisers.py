@@ -41,7 +41,7 @@ from benchmarks.attack.views import (
 )
 from benchmarks.attack.ways import Way, all_ways
 from benchmarks.report import machine, publish, table
-from faceveil.detect.analyzer import build_analyzer
+from faceveil.detect.build import build_analyzer
 from faceveil.faces import Floats
 from testkit import SHARED_DATA
 

@@ -73,7 +73,7 @@ def frames(size: tuple[int, int]) -> list[bytes]:
 
 def own_answer(variables: dict[str, str]) -> Answer:
     """What a worker does with a body, without a server."""
-    from faceveil.detect.analyzer import build_analyzer
+    from faceveil.detect.build import build_analyzer
     from handler.options import ServiceOptions
     from handler.service import Service
 

@@ -94,7 +94,7 @@ def network_seconds(clip: Path) -> float:
     the clip, of each the least of several rounds."""
     import cv2
 
-    from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+    from faceveil.detect.build import AnalyzerOptions, build_analyzer
     from faceveil.media.video import VideoSource
 
     cv2.setNumThreads(1)

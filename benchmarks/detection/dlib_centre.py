@@ -22,7 +22,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from benchmarks.detection.recognition import area_under_curve
 from benchmarks.report import table
 from faceveil.detect.align import aligned
-from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.detect.dlib_resnet import DlibResNet, directions
 from faceveil.detect.pyramid import Pyramid
 from faceveil.faces import FrameFaces, Image

@@ -29,7 +29,7 @@ from benchmarks.report import publish, table
 from benchmarks.timing import clocked
 from faceveil.boxes import overlaps
 from faceveil.detect import mtcnn as mtcnn_module
-from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.detector import Detected
 from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks

@@ -24,7 +24,8 @@ from benchmarks.quality.source import HeldSource
 from benchmarks.quality.variants import Variant
 from benchmarks.report import machine, publish, table
 from faceveil.detect.align import ARCFACE
-from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
+from faceveil.detect.analyzer import FaceAnalyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.evaluation.judging import Evaluation, evaluate
 from faceveil.identity.thresholds import thresholds_of
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from benchmarks.report import publish, table
-from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
+from faceveil.detect.analyzer import FaceAnalyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.faces import Floats
 from faceveil.weights.manifest import load_manifest
 from testkit import SHARED_DATA

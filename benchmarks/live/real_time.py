@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.report import machine, publish, table
 from faceveil import pipeline
-from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.faces import Image
 from faceveil.live.options import LiveOptions
 from faceveil.live.run import LiveRun

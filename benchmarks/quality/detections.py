@@ -21,7 +21,8 @@ import orjson
 
 from benchmarks.environments import cache, environment
 from benchmarks.speed.whole_command import DEFACE
-from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
+from faceveil.detect.analyzer import FaceAnalyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.evaluation.output import Output, output_of_boxes
 from faceveil.faces import FrameFaces
 from faceveil.weights.engines import ONNXRUNTIME, OPENVINO

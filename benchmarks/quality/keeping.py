@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.quality.variants import output_of_sequences
-from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
+from faceveil.detect.analyzer import FaceAnalyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.evaluation.judging import Share, evaluate
 from faceveil.evaluation.truth import Truth
 from faceveil.finding import Found

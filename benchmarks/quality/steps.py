@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.quality.clips import clips
 from benchmarks.report import machine, publish, table
 from faceveil.detect.added import AddedLooks
-from faceveil.detect.analyzer import UNION_CENTERFACE, UNION_THRESHOLDS, UNION_TIMES_SMALLEST
+from faceveil.detect.build import UNION_CENTERFACE, UNION_THRESHOLDS, UNION_TIMES_SMALLEST
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.detector import Detected
 from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks

@@ -21,7 +21,8 @@ import numpy as np
 from benchmarks.report import machine, publish, table
 from faceveil import finding, pipeline
 from faceveil.analysis import Analysis
-from faceveil.detect.analyzer import FaceAnalyzer, build_analyzer
+from faceveil.detect.analyzer import FaceAnalyzer
+from faceveil.detect.build import build_analyzer
 from faceveil.evaluation.output import planned_boxes
 from faceveil.faces import Image
 from faceveil.identity.references import load_references

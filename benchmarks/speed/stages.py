@@ -24,12 +24,13 @@ from faceveil import finding, pipeline, rendering, veiling
 from faceveil.assure import verify as verify_module
 from faceveil.assure.traces import TraceLog
 from faceveil.detect import analyzer as analyzer_module
-from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 from faceveil.detect.arcface import ArcFace
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.mtcnn import MTCNN
 from faceveil.detect.pyramid import Pyramid
 from faceveil.detect.thorough import ThoroughCenterFace
+from faceveil.faces import Floats, Image
 from faceveil.media import reduced
 from faceveil.media import video as video_module
 from faceveil.media.decoded_frame import DecodedFrame
@@ -95,7 +96,7 @@ def stages(clip: Path, target: Path, sampling: SamplingOptions | None = None) ->
     recognised = 0
     features = ArcFace.features
 
-    def counted(self: ArcFace, crops: analyzer_module.Image) -> analyzer_module.Floats:
+    def counted(self: ArcFace, crops: Image) -> Floats:
         nonlocal recognised
         recognised += len(crops)
         return features(self, crops)

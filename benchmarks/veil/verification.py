@@ -26,7 +26,8 @@ from faceveil import finding, pipeline
 from faceveil.analysis import Analysis
 from faceveil.assure.verification import Verification
 from faceveil.assure.verify import verify
-from faceveil.detect.analyzer import FAST, AnalyzerOptions, FaceAnalyzer, build_analyzer
+from faceveil.detect.analyzer import FaceAnalyzer
+from faceveil.detect.build import FAST, AnalyzerOptions, build_analyzer
 from faceveil.media.frames import EncodeOptions, FrameSource
 from faceveil.media.open import open_sink, open_source
 from faceveil.veils.styles import STYLE_NAMES, VeilStyle

@@ -76,7 +76,7 @@ def _people(mode: str) -> str:
 def _duration(source: FrameSource, options: argparse.Namespace) -> str:
     """The time of the analysis, which takes most of it, from a few frames of the input."""
     from faceveil.cli.options import analyzer_options_of
-    from faceveil.detect.analyzer import build_analyzer
+    from faceveil.detect.build import build_analyzer
     from faceveil.resources import usable_cores
 
     analyzer = build_analyzer(analyzer_options_of(options))

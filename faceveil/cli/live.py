@@ -26,7 +26,7 @@ from faceveil.cli.arguments import (
 from faceveil.errors import UsageError
 
 if TYPE_CHECKING:
-    from faceveil.detect.analyzer import AnalyzerOptions
+    from faceveil.detect.build import AnalyzerOptions
     from faceveil.identity.select import Selection
     from faceveil.live.choices import Choices
     from faceveil.live.options import LiveOptions
@@ -176,7 +176,7 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
 def run_live(options: argparse.Namespace) -> int:
     """`faceveil live`. Returns 0 at the end of a file, and when it is stopped."""
     from faceveil.cli.options import given
-    from faceveil.detect.analyzer import build_analyzer
+    from faceveil.detect.build import build_analyzer
     from faceveil.live.choices import Choices
     from faceveil.live.metrics import Metrics, MetricsServer
     from faceveil.live.page_sink import BothSinks
@@ -256,7 +256,7 @@ def _check_apart(source: str, sink: str) -> None:
 def _networks_of(options: argparse.Namespace) -> AnalyzerOptions:
     """The networks; the union runs each of its two once, unless another profile is named."""
     from faceveil.cli.options import analyzer_options_of
-    from faceveil.detect.analyzer import DEFAULT, FAST, UNION
+    from faceveil.detect.build import DEFAULT, FAST, UNION
 
     if options.profile is None:
         options.profile = FAST if options.detector == UNION else DEFAULT
@@ -265,7 +265,7 @@ def _networks_of(options: argparse.Namespace) -> AnalyzerOptions:
 
 def _selection_of(options: argparse.Namespace, networks: AnalyzerOptions) -> Selection:
     """Who stays visible; the photos are read here, before the stream is opened."""
-    from faceveil.detect.analyzer import build_analyzer
+    from faceveil.detect.build import build_analyzer
     from faceveil.identity.request import SelectionRequest
 
     request = SelectionRequest(

@@ -9,7 +9,7 @@ from typing import Any
 
 from faceveil.assure.verify import EVERY
 from faceveil.decisions import Point
-from faceveil.detect.analyzer import AnalyzerOptions
+from faceveil.detect.build import AnalyzerOptions
 from faceveil.errors import UsageError
 from faceveil.frame_range import FrameRange
 from faceveil.identity.request import SelectionRequest, TimeSpan

@@ -20,7 +20,7 @@ def preview(options: argparse.Namespace, work: Work) -> int:
     Raises UsageError for what is not a video file.
     """
     from faceveil.cli.options import analyzer_options_of
-    from faceveil.detect.analyzer import build_analyzer
+    from faceveil.detect.build import build_analyzer
     from faceveil.faces import Image
     from faceveil.media.excerpt import copy_excerpt, find_start
     from faceveil.media.single_picture import is_picture

@@ -164,7 +164,7 @@ def _selection(
     from fractions import Fraction
 
     from faceveil.cli.options import analyzer_options_of
-    from faceveil.detect.analyzer import build_analyzer
+    from faceveil.detect.build import build_analyzer
 
     recognizer = analysis.models.recognizer if analysis.models else None
     analyzer = None

@@ -100,7 +100,7 @@ def run_verify(options: argparse.Namespace) -> int:
     from faceveil.cli.options import analyzer_options_of, every_of, style_of
     from faceveil.corrections.apply import apply_corrections
     from faceveil.corrections.document import read_corrections
-    from faceveil.detect.analyzer import build_analyzer
+    from faceveil.detect.build import build_analyzer
     from faceveil.files import replace_file
     from faceveil.identity.features import read_features
     from faceveil.media.open import open_source

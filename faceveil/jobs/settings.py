@@ -128,7 +128,7 @@ def read_input_buckets(environment: Mapping[str, str] = os.environ) -> dict[str,
 def analyzer_of(networks: Networks) -> FaceAnalyzer:
     """The networks of a job, kept for the next call of a function. Raises WeightsError."""
     from faceveil.detect.also import AlsoOptions
-    from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+    from faceveil.detect.build import AnalyzerOptions, build_analyzer
 
     return build_analyzer(
         AnalyzerOptions(

@@ -13,7 +13,7 @@ from faceveil.assure.pixels import missing_veils
 from faceveil.assure.traces import TraceLog, Tracer, grey_samples
 from faceveil.assure.verify import share_under, verify
 from faceveil.decisions import Decision, SelectionRecord
-from faceveil.detect.analyzer import build_analyzer
+from faceveil.detect.build import build_analyzer
 from faceveil.errors import CoverageError, InputError, UsageError, VerificationError
 from faceveil.faces import FaceSequence, FrameFaces, Provenance
 from faceveil.finding import analyse

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
 from faceveil.detect.arcface import ArcFace
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.detect.centerface import CenterFace
 from faceveil.detect.mtcnn import MTCNNNetworks
 from faceveil.weights.session import open_session

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceveil.detect.added import AddedLooks, add
-from faceveil.detect.analyzer import PROFILES, AnalyzerOptions, build_analyzer
+from faceveil.detect.build import PROFILES, AnalyzerOptions, build_analyzer
 from faceveil.detect.detector import Detected
 from faceveil.detect.union import same_face
 

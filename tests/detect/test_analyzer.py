@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from faceveil.boxes import overlaps
-from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
+from faceveil.detect.analyzer import FaceAnalyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.detect.detector import Detected
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import FrameFaces, Models

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from faceveil.boxes import overlaps
-from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.detect.pyramid import Pyramid
 from faceveil.errors import WeightsError
 from faceveil.identity.thresholds import thresholds_of
@@ -134,7 +134,7 @@ def test_the_landmarks_that_forbid_commercial_use_are_never_opened(people):
         "import sys, numpy as np\n"
         "opened = []\n"
         "sys.addaudithook(lambda name, what: name == 'open' and opened.append(what[0]))\n"
-        "from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer\n"
+        "from faceveil.detect.build import AnalyzerOptions, build_analyzer\n"
         "analyzer = build_analyzer(AnalyzerOptions('dlib-hog', 'dlib-resnet'))\n"
         "analyzer(np.zeros((90, 90, 3), np.uint8))\n"
         "maps = open('/proc/self/maps').read()\n"

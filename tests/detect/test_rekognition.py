@@ -13,7 +13,8 @@ from botocore.retries.standard import ExponentialBackoff
 from faceveil.aws.clients import rekognition_client
 from faceveil.boxes import overlaps
 from faceveil.cli.main import main
-from faceveil.detect.analyzer import AnalyzerOptions, FaceAnalyzer, build_analyzer
+from faceveil.detect.analyzer import FaceAnalyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.detect.no_recognizer import NoRecognizer
 from faceveil.detect.rekognition import MOST_BYTES, RekognitionDetector, jpeg
 from faceveil.errors import InputError

@@ -7,7 +7,7 @@ from faceveil.boxes import overlaps
 from faceveil.detect import thorough
 from faceveil.detect.added import AddedLooks
 from faceveil.detect.align import aligned
-from faceveil.detect.analyzer import AnalyzerOptions
+from faceveil.detect.build import AnalyzerOptions
 from faceveil.detect.pyramid import Pyramid
 from faceveil.detect.thorough import ThoroughCenterFace, TurnedCenterFace
 from faceveil.errors import UsageError

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image as Picture
 
-from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.errors import UsageError
 from faceveil.weights.catalogue import fetch_networks
 from testkit.portraits import portrait_path

@@ -11,7 +11,7 @@ pytest.importorskip("sagemaker_inference", reason="needs the extra `serve`: sage
 
 from PIL import Image
 
-from faceveil.detect.analyzer import build_analyzer
+from faceveil.detect.build import build_analyzer
 from faceveil.errors import LicenceError
 from faceveil.faces import FrameFaces
 from handler import check

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from PIL import Image as Picture
 
-from faceveil.detect.analyzer import build_analyzer
+from faceveil.detect.build import build_analyzer
 from faceveil.faces import FrameFaces
 from faceveil.media.picture_file import clean
 from faceveil.media.pictures import read_picture

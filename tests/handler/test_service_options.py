@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceveil.detect.analyzer import AnalyzerOptions
+from faceveil.detect.build import AnalyzerOptions
 from faceveil.errors import UsageError
 
 pytest.importorskip("sagemaker_inference", reason="needs the extra `serve`: sagemaker-inference")

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from faceveil.detect.analyzer import build_analyzer
+from faceveil.detect.build import build_analyzer
 from faceveil.errors import InputError
 from faceveil.identity.cluster import cluster
 from faceveil.identity.references import References, load_references

@@ -145,7 +145,7 @@ class Frames(list):
 def test_photos_by_another_recognizer_than_the_analysis_s_are_refused(monkeypatch):
     analysis = pipeline.decide(found("dlib-resnet", 0.1), SOURCE)
     usual = SimpleNamespace(models=Models("any", "arcface-mobilefacenet", "sha256:0", 0.5))
-    monkeypatch.setattr("faceveil.detect.analyzer.build_analyzer", lambda options: usual)
+    monkeypatch.setattr("faceveil.detect.build.build_analyzer", lambda options: usual)
     monkeypatch.setattr("faceveil.cli.options.analyzer_options_of", lambda options: None)
     request = SelectionRequest(keep=(Path("ann.jpg"),))
     with pytest.raises(UsageError, match="--recognizer dlib-resnet"):

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.errors import OutputError
 from faceveil.weights import cache
 from faceveil.weights.catalogue import ANALYZER_NETWORKS, fetch_networks, verify_networks

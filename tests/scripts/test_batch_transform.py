@@ -179,7 +179,7 @@ def real_server_options(model_server_runs):
 @pytest.mark.slow
 def test_the_real_server_answers_what_the_library_does(tmp_path, real_server_options):
     """200 frames of a clip through this script and the real server, and through the library."""
-    from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+    from faceveil.detect.build import AnalyzerOptions, build_analyzer
     from faceveil.faces import FrameFaces
     from faceveil.media.pictures import read_picture
     from testkit.clips import make_clip, write_frames

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from faceveil.cli.main import main
-from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.errors import LicenceError, WeightsError
 from faceveil.weights import packs
 from faceveil.weights.store import locate

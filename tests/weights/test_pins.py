@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from faceveil.cli.main import main
-from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.errors import UsageError, WeightsError
 from faceveil.identity.thresholds import thresholds_of
 from faceveil.weights import manifest

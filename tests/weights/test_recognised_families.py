@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from faceveil.cli.main import main
-from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+from faceveil.detect.build import AnalyzerOptions, build_analyzer
 from faceveil.errors import WeightsError
 from faceveil.weights.families import FAMILIES
 from faceveil.weights.store import locate

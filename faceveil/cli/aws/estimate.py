@@ -216,7 +216,7 @@ def _rate(number: str, text: str) -> float:
 
 def measure(source: FrameSource) -> float:
     """Frames per second that one thread of this machine analyses; needs the weights."""
-    from faceveil.detect.analyzer import AnalyzerOptions, build_analyzer
+    from faceveil.detect.build import AnalyzerOptions, build_analyzer
 
     analyzer = build_analyzer(AnalyzerOptions())
     length = min(source.frame_count or MEASURED_AMONG, MEASURED_AMONG)
