@@ -5,17 +5,8 @@ from __future__ import annotations
 import argparse
 
 from faceveil.cli import parsing
-from faceveil.cli.arguments import (
-    Commands,
-    add_analysed,
-    add_command,
-    add_following,
-    add_networks,
-    add_overwrite,
-    add_progress,
-    add_regions,
-    add_selection,
-)
+from faceveil.cli.arguments import Commands, add_analysed, add_command, add_overwrite, add_progress
+from faceveil.cli.finding_arguments import add_following, add_networks, add_regions, add_selection
 
 
 def add_analyse_parser(commands: Commands) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from faceveil.cli import parsing
-from faceveil.cli.arguments import Commands, add_command, add_overwrite, add_style
+from faceveil.cli.arguments import Commands, add_command, add_overwrite
+from faceveil.cli.output_arguments import add_style
 
 DESCRIPTION = """\
 Compare what is veiled with the truth: how many faces are covered in how many frames, the longest

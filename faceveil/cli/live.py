@@ -14,15 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceveil.cli import parsing
-from faceveil.cli.arguments import (
-    Commands,
-    add_command,
-    add_networks,
-    add_overwrite,
-    add_photos,
-    add_progress,
-    add_style,
-)
+from faceveil.cli.arguments import Commands, add_command, add_overwrite, add_progress
+from faceveil.cli.finding_arguments import add_networks, add_photos
+from faceveil.cli.output_arguments import add_style
 from faceveil.errors import UsageError
 
 if TYPE_CHECKING:

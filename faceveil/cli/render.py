@@ -7,16 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceveil.cli import parsing
-from faceveil.cli.arguments import (
-    Commands,
-    add_command,
-    add_networks,
-    add_progress,
-    add_reading,
-    add_rendering,
-    add_selection,
-    add_verification,
-)
+from faceveil.cli.arguments import Commands, add_command, add_progress, add_reading
+from faceveil.cli.finding_arguments import add_networks, add_selection
+from faceveil.cli.output_arguments import add_rendering, add_verification
 from faceveil.errors import UsageError
 
 if TYPE_CHECKING:

@@ -9,17 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceveil.cli import parsing
-from faceveil.cli.arguments import (
-    Commands,
-    add_analysed,
-    add_command,
-    add_following,
-    add_networks,
-    add_progress,
-    add_selection,
-    add_style,
-)
+from faceveil.cli.arguments import Commands, add_analysed, add_command, add_progress
 from faceveil.cli.aws.deployment import add_deployment, checked_id, client_of
+from faceveil.cli.finding_arguments import add_following, add_networks, add_selection
+from faceveil.cli.output_arguments import add_style
 from faceveil.errors import UsageError
 from faceveil.paths import Kind, Written, check_paths, with_ending
 

@@ -7,18 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from faceveil.cli import parsing
-from faceveil.cli.arguments import (
-    Commands,
-    add_analysed,
-    add_command,
-    add_following,
-    add_networks,
-    add_progress,
-    add_regions,
-    add_rendering,
-    add_selection,
-    add_verification,
-)
+from faceveil.cli.arguments import Commands, add_analysed, add_command, add_progress
+from faceveil.cli.finding_arguments import add_following, add_networks, add_regions, add_selection
 from faceveil.cli.many import (
     Work,
     left_out,
@@ -28,6 +18,7 @@ from faceveil.cli.many import (
     works_of,
 )
 from faceveil.cli.messages import say
+from faceveil.cli.output_arguments import add_rendering, add_verification
 from faceveil.errors import UsageError
 
 DESCRIPTION = """\

@@ -6,16 +6,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from faceveil.cli import parsing
-from faceveil.cli.arguments import (
-    Commands,
-    add_command,
-    add_crops,
-    add_networks,
-    add_overwrite,
-    add_progress,
-    add_reading,
-    add_style,
-)
+from faceveil.cli.arguments import Commands, add_command, add_overwrite, add_progress, add_reading
+from faceveil.cli.finding_arguments import add_networks
+from faceveil.cli.output_arguments import add_crops, add_style
 from faceveil.errors import UsageError
 
 if TYPE_CHECKING:

@@ -14,18 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from faceveil.cli import parsing
-from faceveil.cli.arguments import (
-    Commands,
-    add_analysed,
-    add_command,
-    add_following,
-    add_networks,
-    add_progress,
-    add_regions,
-    add_rendering,
-    add_selection,
-    add_verification,
-)
+from faceveil.cli.arguments import Commands, add_analysed, add_command, add_progress
+from faceveil.cli.finding_arguments import add_following, add_networks, add_regions, add_selection
 from faceveil.cli.many import (
     SEVERITY,
     Work,
@@ -36,6 +26,7 @@ from faceveil.cli.many import (
     veil_each,
 )
 from faceveil.cli.messages import say
+from faceveil.cli.output_arguments import add_rendering, add_verification
 from faceveil.cli.program import say_error
 from faceveil.cli.veil import veil_one
 from faceveil.errors import FaceveilError, InputError, UsageError

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from faceveil.cli import parsing
-from faceveil.cli.arguments import Commands, add_command, add_encoding, add_overwrite
+from faceveil.cli.arguments import Commands, add_command, add_overwrite
 from faceveil.cli.aws.deployment import add_dry_run
+from faceveil.cli.output_arguments import add_encoding
 from faceveil.errors import InputError, UsageError
 
 DESCRIPTION = """\

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceveil.cli import parsing
-from faceveil.cli.arguments import Commands, add_command, add_overwrite, add_photos, add_progress
+from faceveil.cli.arguments import Commands, add_command, add_overwrite, add_progress
 from faceveil.cli.aws.deployment import add_deployment, add_dry_run, client_of
+from faceveil.cli.finding_arguments import add_photos
 from faceveil.cli.messages import say
 from faceveil.errors import UsageError
 

@@ -12,16 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceveil.cli import parsing
-from faceveil.cli.arguments import (
-    Commands,
-    add_also,
-    add_command,
-    add_on_violation,
-    add_quality,
-    add_regions,
-    add_selection,
-    add_style,
-)
+from faceveil.cli.arguments import Commands, add_command
 from faceveil.cli.aws.deployment import (
     add_deployment,
     add_dry_run,
@@ -30,6 +21,8 @@ from faceveil.cli.aws.deployment import (
     instances_of,
     own_frames,
 )
+from faceveil.cli.finding_arguments import add_also, add_regions, add_selection
+from faceveil.cli.output_arguments import add_on_violation, add_quality, add_style
 from faceveil.errors import InputError, UsageError
 
 if TYPE_CHECKING:
