@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from faceveil import render
 from faceveil.errors import OutputError, UsageError
 from faceveil.media.matte import open_matte
-from faceveil.media.open import open_source
+from faceveil.media.open import open_sink, open_source
+from faceveil.veils.render import veil_opacity
+from faceveil.veils.styles import VeilStyle
 from testkit.made_media import frame_times, make_video, numbered
+from testkit.made_review import FRAMES, HEIGHT, WIDTH, made_analysis
 
 
 def a_matte(frame):
@@ -46,6 +50,34 @@ def test_frames_and_times_are_those_of_the_video(tmp_path, times):
         assert [stream.type for stream in container.streams] == ["video"]
         assert container.streams.video[0].codec_context.name == "prores"
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
+
+
+def test_the_matte_of_a_rendering_is_read_back_frame_for_frame(tmp_path):
+    """An editing program lays it over the video: each frame is white where the renderer veiled that
+    very frame and black elsewhere, at the frame's time, and the matte has no alpha."""
+    analysis = made_analysis(tmp_path / "in.mp4")
+    uneven = [2 * number + number * number // 50 for number in range(FRAMES)]
+    make_video(tmp_path / "in.mp4", uneven, Fraction(1, 50), size=(WIDTH, HEIGHT))
+    source = open_source(tmp_path / "in.mp4")
+    look = VeilStyle("square")
+    matte = open_matte(tmp_path / "matte.mov", source)
+    sink = open_sink(tmp_path / "out.mp4", source)
+    render(source, analysis, sink, look, verification=None, matte=matte)
+
+    times = frame_times(tmp_path / "in.mp4")
+    assert frame_times(tmp_path / "matte.mov") == frame_times(tmp_path / "out.mp4") == times
+    assert len(set(np.diff(np.array(times, float)).round(6))) > 1
+    with av.open(str(tmp_path / "matte.mov")) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.codec_tag, context.pix_fmt) == ("apch", "yuv422p10le")
+        assert context.color_range == 1 and context.colorspace == 1
+    found = list(grey_frames(tmp_path / "matte.mov"))
+    assert len(found) == FRAMES
+    for number, grey in enumerate(found):
+        boxes = [item.box_at(number) for item in analysis.sequences if number in item.frames]
+        expected = veil_opacity(np.array(boxes), look, WIDTH, HEIGHT)
+        assert set(np.unique(expected)) == {0, 255}
+        assert np.abs(grey - expected).max() < 6
 
 
 @pytest.mark.parametrize("width", [160, 161])
