@@ -58,11 +58,10 @@ def add_render_parser(commands: Commands) -> None:
 
 def run_render(options: argparse.Namespace) -> int:
     """`faceveil render`. Raises VerificationError when the output shows a face."""
-    from dataclasses import replace
-
     from faceveil import pipeline, rendering
-    from faceveil.analysis import read_analysis, write_analysis
+    from faceveil.analysis import write_analysis
     from faceveil.assure.signature import Signer
+    from faceveil.cli.analysed import open_analysed, read_analysed
     from faceveil.cli.messages import say_rendered
     from faceveil.cli.options import (
         check_report_options,
@@ -73,61 +72,26 @@ def run_render(options: argparse.Namespace) -> int:
     )
     from faceveil.corrections.apply import apply_corrections
     from faceveil.corrections.document import read_corrections
-    from faceveil.identity.features import read_features
     from faceveil.media.matte import open_matte
-    from faceveil.media.open import open_sink, open_source
-    from faceveil.paths import check_paths, written_paths
+    from faceveil.media.open import open_sink
     from faceveil.progress import choose_progress
 
     style, request = style_of(options), request_of(options)
     check_report_options(options)
-    check_paths(
-        filter(
-            None,
-            (
-                options.input,
-                options.analysis,
-                options.features,
-                options.corrections,
-                options.sign,
-                *request.photos,
-            ),
-        ),
-        written_paths(
-            output=Path(options.output),
-            crops=options.crops,
-            analysis=options.analysis_output,
-            contact_sheet=options.contact_sheet,
-            report=options.report,
-            matte=Path(options.matte) if options.matte else None,
-            keyframes=options.keyframes,
-        ),
-        overwrite=options.overwrite,
-    )
+    _check_paths(options, request)
     signer = Signer(options.sign) if options.sign else None
-    analysis = read_analysis(options.analysis)
     corrections = read_corrections(options.corrections) if options.corrections else None
-    source = open_source(
-        options.input,
-        stills=analysis.source.kind == "stills",
-        recursive=options.recursive,
-        hwaccel=options.hwaccel,
-    )
-    analysis.check_source(source.digest())
+    analysis = read_analysed(options.analysis, options.features)
+    source = open_analysed(analysis, options)
     encoding = encode_options_of(options)
     sink = open_sink(options.output, source, encoding, overwrite=options.overwrite)
     matte = None
     if options.matte:
         matte = open_matte(options.matte, source, rate=encoding.rate, output=sink)
-    if options.features:
-        features = read_features(analysis.sequences, analysis.source.digest, options.features)
-        analysis = replace(analysis, sequences=features)
     if request.mode != "all":
         analysis = pipeline.decide_again(analysis, _selection(request, analysis, options))
     if options.analysis_output:
-        corrected = analysis
-        if corrections is not None:
-            corrected = apply_corrections(analysis, corrections).analysis
+        corrected = apply_corrections(analysis, corrections).analysis if corrections else analysis
         write_analysis(corrected, options.analysis_output)
     rendered = rendering.render(
         source,
@@ -148,6 +112,29 @@ def run_render(options: argparse.Namespace) -> int:
         check=False,
     )
     return say_rendered(options, options.input, rendered)
+
+
+def _check_paths(options: argparse.Namespace, request: SelectionRequest) -> None:
+    from faceveil.paths import check_paths, written_paths
+
+    read = (
+        options.input,
+        options.analysis,
+        options.features,
+        options.corrections,
+        options.sign,
+        *request.photos,
+    )
+    written = written_paths(
+        output=Path(options.output),
+        crops=options.crops,
+        analysis=options.analysis_output,
+        contact_sheet=options.contact_sheet,
+        report=options.report,
+        matte=Path(options.matte) if options.matte else None,
+        keyframes=options.keyframes,
+    )
+    check_paths(filter(None, read), written, overwrite=options.overwrite)
 
 
 def _selection(

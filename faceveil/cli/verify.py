@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceveil.cli import parsing
@@ -12,8 +13,7 @@ from faceveil.cli.output_arguments import add_crops, add_style
 from faceveil.errors import UsageError
 
 if TYPE_CHECKING:
-    from faceveil.analysis import Analysis
-    from faceveil.media.frames import FrameSource
+    from faceveil.assure.verification import Verification
 
 DESCRIPTION = """\
 Verify an output again, also one that another program rendered: does a face show outside the veils,
@@ -82,58 +82,56 @@ def add_verify_parser(commands: Commands) -> None:
 
 def run_verify(options: argparse.Namespace) -> int:
     """`faceveil verify`. Raises VerificationError when the output shows a face."""
-    from dataclasses import replace
-
-    import orjson
-
-    from faceveil.analysis import read_analysis
-    from faceveil.assure.step import check_recognizer
-    from faceveil.assure.verify import verify
     from faceveil.cli.messages import say
-    from faceveil.cli.options import analyzer_options_of, every_of, style_of
-    from faceveil.corrections.apply import apply_corrections
-    from faceveil.corrections.document import read_corrections
-    from faceveil.detect.build import build_analyzer
-    from faceveil.files import replace_file
-    from faceveil.identity.features import read_features
-    from faceveil.media.open import open_source
+    from faceveil.cli.options import every_of
     from faceveil.paths import check_paths, written_paths
-    from faceveil.progress import choose_progress
-    from faceveil.rendering import VerifyOptions, verifier_networks
-    from faceveil.resources import usable_cores
 
     every = every_of(options)
     if every is None:
         raise UsageError("--verify-frames off: nothing would be verified")
-    check_paths(
-        filter(
-            None,
-            (
-                options.output,
-                options.analysis,
-                options.input,
-                options.features,
-                options.corrections,
-            ),
-        ),
-        written_paths(crops=options.crops, report=options.json),
-        overwrite=options.overwrite,
+    read = (
+        options.output,
+        options.analysis,
+        options.input,
+        options.features,
+        options.corrections,
     )
-    analysis = read_analysis(options.analysis)
+    written = written_paths(crops=options.crops, report=options.json)
+    check_paths(filter(None, read), written, overwrite=options.overwrite)
+    verification = _verified(options, every)
+    if options.json:
+        _write_json(verification, options.json)
+    say(options, verification.summary())
+    verification.require(str(options.output))
+    return 0
+
+
+def _verified(options: argparse.Namespace, every: int) -> Verification:
+    """What verification finds in the output; the networks search every `every`-th frame."""
+    from faceveil.assure.step import check_recognizer
+    from faceveil.assure.verify import verify
+    from faceveil.cli.analysed import open_analysed, read_analysed
+    from faceveil.cli.options import analyzer_options_of, style_of
+    from faceveil.corrections.apply import apply_corrections
+    from faceveil.corrections.document import read_corrections
+    from faceveil.detect.build import build_analyzer
+    from faceveil.media.open import open_source
+    from faceveil.progress import choose_progress
+    from faceveil.rendering import VerifyOptions, verifier_networks
+    from faceveil.resources import usable_cores
+
+    analysis = read_analysed(options.analysis, options.features)
     is_stills = analysis.source.kind == "stills"
     output = open_source(
         options.output, stills=is_stills, recursive=is_stills, hwaccel=options.hwaccel, gaps=True
     )
-    original = _original(analysis, options)
-    if options.features:
-        features = read_features(analysis.sequences, analysis.source.digest, options.features)
-        analysis = replace(analysis, sequences=features)
+    original = open_analysed(analysis, options) if options.input else None
     if options.corrections:
         analysis = apply_corrections(analysis, read_corrections(options.corrections)).analysis
     networks = VerifyOptions(networks=analyzer_options_of(options))
     analyzer = build_analyzer(verifier_networks(analysis, networks))
     check_recognizer(analysis, analyzer)
-    verification = verify(
+    return verify(
         output,
         analysis,
         analyzer,
@@ -144,25 +142,11 @@ def run_verify(options: argparse.Namespace) -> int:
         crops=options.crops,
         progress=choose_progress(options.progress, options.quiet),
     )
-    if options.json:
-        content = orjson.dumps(verification.to_dict(), option=orjson.OPT_INDENT_2)
-        replace_file(options.json, content)
-    say(options, verification.summary())
-    verification.require(str(options.output))
-    return 0
 
 
-def _original(analysis: Analysis, options: argparse.Namespace) -> FrameSource | None:
-    """The input of the analysis, where it was named. Raises InputError for another one."""
-    from faceveil.media.open import open_source
+def _write_json(verification: Verification, path: Path) -> None:
+    import orjson
 
-    if options.input is None:
-        return None
-    original = open_source(
-        options.input,
-        stills=analysis.source.kind == "stills",
-        recursive=options.recursive,
-        hwaccel=options.hwaccel,
-    )
-    analysis.check_source(original.digest())
-    return original
+    from faceveil.files import replace_file
+
+    replace_file(path, orjson.dumps(verification.to_dict(), option=orjson.OPT_INDENT_2))
