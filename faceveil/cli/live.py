@@ -75,7 +75,7 @@ def add_live_parser(commands: Commands) -> None:
     add_style(parser.add_argument_group("veils"))
     add_networks(parser)
     add_progress(parser)
-    parser.set_defaults(func=run_live, profile=None)
+    parser.set_defaults(func=run_live, profile=None, recognizer=None)
 
 
 def _add_page(parser: argparse.ArgumentParser) -> None:
@@ -249,12 +249,18 @@ def _check_apart(source: str, sink: str) -> None:
 
 def _networks_of(options: argparse.Namespace) -> AnalyzerOptions:
     """The networks; the union runs each of its two once, unless another profile is named."""
-    from faceveil.cli.options import analyzer_options_of
-    from faceveil.detect.build import DEFAULT, FAST, UNION
+    from faceveil.cli.options import analyzer_options_of, given
+    from faceveil.detect.build import DEFAULT, FAST, UNION, AnalyzerOptions
+    from faceveil.live.networks import veiling_everyone
 
     if options.profile is None:
         options.profile = FAST if options.detector == UNION else DEFAULT
-    return analyzer_options_of(options)
+    named = given(options, "recognizer")
+    if options.recognizer is None:
+        options.recognizer = AnalyzerOptions().recognizer
+    networks = analyzer_options_of(options)
+    may_be_kept = options.keep or options.keep_foreground or options.page
+    return networks if may_be_kept else veiling_everyone(networks, **named)
 
 
 def _selection_of(options: argparse.Namespace, networks: AnalyzerOptions) -> Selection:

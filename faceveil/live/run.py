@@ -34,6 +34,9 @@ GAP_SECONDS = 0.5
 """After so long without a frame others are shown in place, so that viewers stay connected."""
 GAP_RATE = 5.0
 _TICK_SECONDS = 0.02
+_READER_SECONDS = 6.0
+"""How long the end waits for the thread that reads: a little longer than a silent source may be.
+A thread that is in OpenCV while Python ends would abort the program."""
 _MOST_SOUND = 2000
 _FRAMES_BETWEEN_RELEASES = 256
 
@@ -134,9 +137,12 @@ class LiveRun:
     def _close(self) -> None:
         self._stopping.set()
         self._source.close()
-        self.looks.stop()
-        if self._delivery is not None:
-            self._delivery.finish()
+        try:
+            self.looks.stop()
+            if self._delivery is not None:
+                self._delivery.finish()
+        finally:
+            self._reader.join(_READER_SECONDS)
 
     def _step(self) -> bool:
         """One turn: what is due leaves. False once the source has ended and all has left."""

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from faceveil.cli.main import main
+from faceveil.detect.build import AnalyzerOptions
+from faceveil.live import networks
 from testkit.clips import make_clip, write_video
 from testkit.marked_faces import pictures
 from testkit.servers.processes import free_ports
@@ -23,7 +25,8 @@ def clip(tmp_path_factory):
     return path
 
 
-def test_ctrl_c_completes_the_output_and_is_no_failure(clip, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_completes_the_output_and_is_no_failure(clip, tmp_path, number):
     """The state is told every second, and the metrics answer while it runs."""
     output = tmp_path / "out.mp4"
     (port,) = free_ports(1)
@@ -33,7 +36,7 @@ def test_ctrl_c_completes_the_output_and_is_no_failure(clip, tmp_path):
         for line in process.stderr:
             if json.loads(line)["frames_out"] > 60:
                 break
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.wait(60) == 0
     assert len(list(pictures(output))) > 30
 
@@ -56,3 +59,15 @@ def test_what_cannot_work_is_refused_before_the_stream_is_opened(
     assert main(["live", str(clip), sink, *arguments[1:]]) != 0
     assert message in capsys.readouterr().err
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_nothing_biometric_is_computed_where_everyone_is_veiled(monkeypatch):
+    """bfloat16 only detects, and an engine that is named stays; photos are never read with it."""
+    monkeypatch.delenv("FACEVEIL_ENGINE")
+    monkeypatch.setattr(networks, "available_engines", lambda: ["onnxruntime", "openvino-bf16"])
+    veiling = networks.veiling_everyone(AnalyzerOptions(profile="fast"))
+    assert (veiling.recognizer, veiling.engine) == ("none", "openvino-bf16")
+    monkeypatch.setenv("FACEVEIL_ENGINE", "onnxruntime")
+    assert networks.veiling_everyone(AnalyzerOptions()).engine == "auto"
+    own = AnalyzerOptions(detector="mtcnn")
+    assert networks.veiling_everyone(own).engine == "auto"

@@ -1,5 +1,8 @@
 """What leaves a live run, when frames leave as soon as they are ready: no clock is involved."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -8,6 +11,7 @@ from faceveil.live.options import LiveOptions
 from faceveil.live.run import LiveRun
 from faceveil.live.sinks import open_sink
 from faceveil.live.sources import LiveSource
+from testkit.live_streams import Kept, Script, frames
 from testkit.marked_faces import (
     bare_pixels,
     marked_analyzer,
@@ -62,3 +66,20 @@ def test_the_picture_around_the_faces_is_left_as_it_is(tmp_path):
     for before, after in zip(originals, frames, strict=True):
         same = np.abs(before.astype(int) - after.astype(int)).max(axis=2) < 24
         assert same.mean() > 0.7
+
+
+def test_no_thread_outlives_a_run():
+    """One that is in OpenCV while Python ends would abort the program, with exit code 134."""
+
+    def slow_to_end():
+        for item in frames(0, 50, 0.0):
+            yield item
+            if item.frame.pts == 9:
+                run.stop()
+                time.sleep(0.5)
+
+    run = LiveRun(
+        Script(slow_to_end()), Kept(), marked_analyzer, LiveOptions(workers=1), paced=False
+    )
+    run.run()
+    assert not [one.name for one in threading.enumerate() if one.name.startswith("faceveil-")]
