@@ -250,8 +250,10 @@ class Person:
         return int(timeline.get_attribute("aria-valuenow"))
 
     def _shown(self, frame: int) -> None:
-        """Wait until a frame and its boxes are on the screen."""
-        described = self.hand.page.locator(f"fv-picture canvas[aria-label^='Frame {frame},']")
+        """Wait until a frame and its boxes are on the screen: every shot has some."""
+        described = self.hand.page.locator(
+            f"fv-picture canvas[aria-label^='Frame {frame},']:not([aria-label$='no boxes'])"
+        )
         self.hand.wait_for(lambda: described.count() == 1)
 
     def _changed(self, act: Callable[[], None]) -> None:

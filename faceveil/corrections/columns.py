@@ -60,15 +60,23 @@ class Columns:
 
     def result(self) -> tuple[Analysis, tuple[str | None, ...]]:
         """Return the analysis without what was removed, and the objects of its sequences."""
+        identities = np.array(self.identities, np.int32)
+        if min(self._lasts, default=0) >= 0:
+            analysis = replace(
+                self._analysis,
+                sequences=self.sequences.copy(),
+                identities=identities,
+                decisions=self.decisions.copy(),
+                detections=self._owners.log_of(None),
+            )
+            return analysis, tuple(self.objects)
         present = [index for index, last in enumerate(self._lasts) if last >= 0]
-        numbers = None
-        if len(present) < len(self.sequences):
-            numbers = np.full(len(self.sequences) + 1, NONE, np.int32)
-            numbers[present] = np.arange(len(present))
+        numbers = np.full(len(self.sequences) + 1, NONE, np.int32)
+        numbers[present] = np.arange(len(present))
         analysis = replace(
             self._analysis,
             sequences=[self.sequences[index] for index in present],
-            identities=np.array([self.identities[index] for index in present], np.int32),
+            identities=identities[present],
             decisions=[self.decisions[index] for index in present],
             detections=self._owners.log_of(numbers),
         )

@@ -240,6 +240,11 @@ def parse_change(data: Mapping[str, Any]) -> Change:
     return _entry(entry).change
 
 
+def prepare_checks() -> None:
+    """Import what checks entries, so that the first correction need not wait for it."""
+    _validator()
+
+
 @lru_cache(maxsize=1)
 def _validator() -> Draft202012Validator:
     from jsonschema import Draft202012Validator

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -45,20 +46,39 @@ class SequenceTable:
     def sequences(self) -> Sequence[FaceSequence]:
         return self.analysis.sequences
 
+    def after(
+        self, analysis: Analysis, names: Mapping[int, str], objects: Mapping[int, str]
+    ) -> SequenceTable:
+        """Return the table after another correction, which changed few of these sequences."""
+        twin = SequenceTable(analysis, names, objects)
+        old, new = self.sequences, analysis.sequences
+        same = np.fromiter(map(is_, old, new), bool, min(len(old), len(new)))
+        changed = np.append(np.flatnonzero(~same), np.arange(len(same), len(new)))
+        spans = np.zeros((len(new), 3), np.int64)
+        spans[: len(same)] = self._spans[: len(same)]
+        spans[changed] = _spans_of([new[index] for index in changed.tolist()])
+        twin.__dict__["_spans"] = spans
+        return twin
+
     @cached_property
+    def _spans(self) -> Indices:
+        """int64 [sequences, 3]: the first and the last frame of each, and how many boxes it has."""
+        return _spans_of(self.sequences)
+
+    @property
     def first(self) -> Indices:
         """int64 [sequences]: the first frame of each."""
-        return np.array([item.frames[0] for item in self.sequences], np.int64)
+        return self._spans[:, 0]
 
-    @cached_property
+    @property
     def last(self) -> Indices:
         """int64 [sequences]: the last frame of each."""
-        return np.array([item.frames[-1] for item in self.sequences], np.int64)
+        return self._spans[:, 1]
 
-    @cached_property
+    @property
     def lengths(self) -> Indices:
         """int64 [sequences]: how many boxes each has."""
-        return np.array([len(item.frames) for item in self.sequences], np.int64)
+        return self._spans[:, 2]
 
     @cached_property
     def veiled(self) -> NDArray[np.bool_]:
@@ -213,6 +233,11 @@ _COLUMNS = (
     "scores",
     "objects",
 )
+
+
+def _spans_of(sequences: Sequence[FaceSequence]) -> Indices:
+    spans = [(item.frames[0], item.frames[-1], len(item.frames)) for item in sequences]
+    return np.array(spans, np.int64).reshape(-1, 3)
 
 
 def best_picture(sequence: FaceSequence) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from faceveil.analysis import Analysis
 from faceveil.assure.verification import Verification
 from faceveil.corrections.apply import Applier, Corrected
-from faceveil.corrections.document import Corrections, to_json
+from faceveil.corrections.document import Corrections, prepare_checks, to_json
 from faceveil.corrections.entries import (
     Change,
     Draw,
@@ -102,7 +102,9 @@ class Review:
         self._saver = threading.Timer(0, lambda: None)
         self._checker = ThreadPoolExecutor(1, thread_name_prefix="faceveil-digest")
         self._checked: Future[None] = self._checker.submit(self._check_source)
+        self._checker.submit(prepare_checks)
         corrections = store.read() or Corrections.of(analysis.source)
+        self._table = SequenceTable(analysis, {}, {})
         self.version = self._version_of(1, corrections)
         for span in self.version.corrected.looked:
             self.timeline.looked[span.first : span.end] = True
@@ -340,8 +342,8 @@ class Review:
     def _version_of(self, number: int, corrections: Corrections) -> Version:
         corrected = self._applier.apply(corrections)
         objects = {row: name for row, name in enumerate(corrected.objects) if name is not None}
-        table = SequenceTable(corrected.analysis, corrected.names, objects)
-        return Version(number, corrections, corrected, table)
+        self._table = self._table.after(corrected.analysis, corrected.names, objects)
+        return Version(number, corrections, corrected, self._table)
 
     def _with_looked(self) -> Corrections:
         corrections = self.version.corrections

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -19,6 +20,9 @@ from faceveil.faces import Ints
 _LISTED = 1000
 _PATIENCE = 0.05
 """Seconds: of hours of video the risk takes longer, and a person does not wait for it."""
+_SETTLED = 0.3
+"""Seconds after the last change from which the risk is computed: what a person does next comes
+first, since computing takes the same cores."""
 
 
 class Timeline:
@@ -37,24 +41,34 @@ class Timeline:
         self._changed = changed
         self._crew = ThreadPoolExecutor(1, thread_name_prefix="faceveil-risk")
         self._lock = threading.Lock()
+        self._hurry = threading.Event()
         self._wanted: tuple[Analysis, Verification | None] | None = None
+        self._changed_at = 0.0
         self._ready: Future[None] | None = None
         self._risk: FrameRisk | None = None
         self._faces: NDArray[np.uint16] = np.zeros(frame_count, np.uint16)
 
     def close(self) -> None:
         """End the thread that computes."""
+        with self._lock:
+            self._wanted = None
+        self._hurry.set()
         self._crew.shutdown(wait=True, cancel_futures=True)
 
     def renew(self, analysis: Analysis, verification: Verification | None) -> None:
-        """Compute the risk again; of several changes in a row, once for the last."""
+        """Compute the risk again a little later; of several changes in a row, for the last."""
         with self._lock:
             is_pending = self._wanted is not None
             self._wanted = analysis, verification
+            self._changed_at = time.monotonic()
             if not is_pending:
+                self._hurry.clear()
                 self._ready = self._crew.submit(self._compute)
 
     def _compute(self) -> None:
+        while (left := self._changed_at + _SETTLED - time.monotonic()) > 0:
+            if self._hurry.wait(left):
+                break
         with self._lock:
             wanted, self._wanted = self._wanted, None
         if wanted is None:
@@ -76,6 +90,7 @@ class Timeline:
         """The risk after the last correction, or the one before it where that takes long."""
         ready = self._ready
         if ready is not None:
+            self._hurry.set()
             with suppress(TimeoutError):
                 ready.result(None if self._risk is None else _PATIENCE)
         return self._risk
