@@ -15,8 +15,9 @@ from faceveil.detect.facenet import FaceNet
 from faceveil.detect.family_detectors import detector_of_family
 from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks
 from faceveil.detect.no_recognizer import NO_RECOGNIZER, NoRecognizer
-from faceveil.detect.thorough import ThoroughCenterFace, TurnedCenterFace
+from faceveil.detect.thorough import RolledCenterFace, ThoroughCenterFace, TurnedCenterFace
 from faceveil.detect.union import PyramidDetector, UnionDetector
+from faceveil.detect.upright import UprightLook
 from faceveil.errors import UsageError
 from faceveil.faces import FIRST_ENGINE, LOW_SCORE, Kind
 
@@ -34,7 +35,7 @@ UnionDetector)."""
 FAST, DEFAULT, HIGH_RECALL = PROFILES = ("fast", "default", "high-recall")
 UNION_TIMES_SMALLEST = 2.0
 """Smaller faces are left to CenterFace, which detects them better: MTCNN costs less than half."""
-_RESULTS_VERSION = 4
+_RESULTS_VERSION = 5
 """To be raised when a change of code changes the results of the same networks and settings."""
 
 
@@ -51,8 +52,9 @@ class AnalyzerOptions:
         A name, a path or "none".
     profile : {"fast", "default", "high-recall"}
         How thorough the union is. "fast" runs each network once. "default" examines doubtful places
-        again, enlarged, mirrored and rotated. "high-recall" also examines the whole picture
-        mirrored and rotated, and the smallest faces with MTCNN, at three times the cost
+        again, enlarged, mirrored and rotated, and the whole picture turned upright where faces in
+        it lie on their side or upside down. "high-recall" also examines every picture mirrored and
+        rotated, and the smallest faces with MTCNN, at three times the cost
         (benchmarks/reports/quality.md has the results of each).
     min_face_size : float, optional
         Pixels of the picture; by default 1/27 of its shorter side, between 20 and 40.
@@ -232,11 +234,14 @@ def _detector_of(opened: list[_Opened], options: AnalyzerOptions) -> Detector:
     if options.detector != UNION:
         return detectors[0]
     union = UnionDetector(detectors)
-    if options.profile != HIGH_RECALL:
+    if options.profile == FAST:
         return union
     mtcnn, centerface = opened
+    upright = UprightLook(union, RolledCenterFace(_centerface(centerface, options)))
+    if options.profile == DEFAULT:
+        return upright
     return AddedLooks(
-        union,
+        upright,
         [
             TurnedCenterFace(_centerface(centerface, options)),
             _mtcnn(mtcnn, options, below_times_smallest=UNION_TIMES_SMALLEST),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceveil.boxes import centres, overlaps, sides, suppress
 from faceveil.detect.added import add
@@ -32,6 +33,8 @@ _TURNS = [np.array([[c, -s], [s, c]], float) for c, s in ((0, 1), (-1, 0), (0, -
 _MIRRORED_ACCEPT, _TURNED_ACCEPT = 0.6, 0.7
 """Scores from which a face counts in such a view: hands and cloth resemble faces more often when
 they are rotated."""
+_ROLLED_ACCEPT = 0.5
+"""The same in a picture of which another face shows that it is to be rotated."""
 _SWAPPED = [1, 0, 2, 4, 3]
 """Order of the landmarks of a mirrored face."""
 
@@ -125,7 +128,29 @@ class TurnedCenterFace:
 
     def detect_in(self, pyramid: Pyramid) -> Detected:
         """Return the faces of a picture."""
-        return _joined(_whole_views(self._detector, pyramid.levels[0]), self.accept_score)
+        image = pyramid.levels[0]
+        mirrored = _whole_view(self._detector, image, _MIRROR, image[:, ::-1])
+        views = [_View(mirrored, _MIRRORED_ACCEPT)]
+        views += [_View(_turned(self._detector, image, n), _TURNED_ACCEPT) for n in (1, 2, 3)]
+        return _joined(views, self.accept_score)
+
+
+class RolledCenterFace:
+    """CenterFace on the whole picture rotated, where faces were seen to lie that way.
+
+    Parameters
+    ----------
+    detector : CenterFace
+    """
+
+    accept_score = _ROLLED_ACCEPT
+
+    def __init__(self, detector: CenterFace) -> None:
+        self._detector = detector
+
+    def detect_turned(self, pyramid: Pyramid, quarters: int) -> Detected:
+        """Return the faces of a picture rotated by 1 to 3 quarters, as `numpy.rot90` counts."""
+        return _turned(self._detector, pyramid.levels[0], quarters)
 
 
 def _joined(views: list[_View], accept_score: float) -> Detected:
@@ -140,18 +165,23 @@ def _joined(views: list[_View], accept_score: float) -> Detected:
     return Detected(raw.boxes[kept], scores[kept], raw.landmarks[kept])
 
 
-def _whole_views(detector: CenterFace, image: Image) -> list[_View]:
-    """Faces of the whole picture, mirrored and rotated."""
-    ways = [(_MIRROR, image[:, ::-1], _MIRRORED_ACCEPT)]
-    ways += [(turn, np.rot90(image, n), _TURNED_ACCEPT) for n, turn in enumerate(_TURNS, 1)]
-    views = []
-    for turn, view, accept in ways:
-        middles = [np.array(picture.shape[1::-1]) / 2 for picture in (image, view)]
-        corner = middles[0] - turn @ middles[1]
-        matrix = np.concatenate([turn, corner[:, None]], axis=1).astype(np.float32)
-        found = detector.detect(np.ascontiguousarray(view))
-        views.append(_View(_in_picture(found, np.tile(matrix, (len(found), 1, 1))), accept))
-    return views
+def _turned(detector: CenterFace, image: Image, quarters: int) -> Detected:
+    """Faces of the whole picture rotated by so many quarters."""
+    return _whole_view(detector, image, _TURNS[quarters - 1], np.rot90(image, quarters))
+
+
+def _whole_view(
+    detector: CenterFace, image: Image, turn: NDArray[np.float64], view: Image
+) -> Detected:
+    """Faces of a mirrored or rotated view [h, w, 3] of the whole picture, in pixels of it.
+
+    turn float64 [2, 2] maps directions of the view to directions of the picture.
+    """
+    middles = [np.array(picture.shape[1::-1]) / 2 for picture in (image, view)]
+    corner = middles[0] - turn @ middles[1]
+    matrix = np.concatenate([turn, corner[:, None]], axis=1).astype(np.float32)
+    found = detector.detect(np.ascontiguousarray(view))
+    return _in_picture(found, np.tile(matrix, (len(found), 1, 1)))
 
 
 def _in_picture(found: Detected, matrices: Floats) -> Detected:
