@@ -23,6 +23,9 @@ _MULTIPLE = 32
 _SMALLEST_SEEN = 20
 """Pixels a face should measure in the input of the network. At 1080p (faces of 40 pixels) that is
 half size, which costs a quarter of full size and keeps nearly all of its recall."""
+_SMALL_PICTURE, _MOST_ENLARGED = 216, 2.0
+"""A picture whose shorter side is smaller is enlarged to that, but at most to twice its size: faces
+in it measure a few pixels."""
 _TILE = Tile()
 _SAME_IOU = 0.3
 
@@ -39,8 +42,8 @@ class CenterFace:
     accept_score : float
     input_scale : float, optional
         Size of the picture in the network, 1 being full size; by default that in which the smallest
-        face measures 20 pixels. The picture is processed once more in half that size
-        (`views.detect_in_views`).
+        face measures 20 pixels, and more for a small picture. The picture is processed once more in
+        half that size (`views.detect_in_views`).
     """
 
     name = "centerface"
@@ -69,8 +72,7 @@ class CenterFace:
 
     def detect_in(self, pyramid: Pyramid, lowest: float = LOW_SCORE) -> Detected:
         """Return the faces of a picture from the score `lowest` on."""
-        smallest = self._min_face_size or pyramid.smallest_face
-        scale = self._input_scale or min(1.0, _SMALLEST_SEEN / smallest)
+        scale = self._input_scale or self._scale(pyramid)
         found = detect_in_views(pyramid, scale, _TILE, lambda view: self._candidates(view, lowest))
         found = found.select(suppress(found.boxes, found.scores, _SAME_IOU))
         boxes = clip(found.boxes, pyramid.width, pyramid.height)
@@ -80,6 +82,13 @@ class CenterFace:
         """Return the faces of a view, RGB uint8 [H, W, 3]; boxes may reach over its edges."""
         found = self._candidates(view, LOW_SCORE)
         return found.select(suppress(found.boxes, found.scores, _SAME_IOU))
+
+    def _scale(self, pyramid: Pyramid) -> float:
+        """The size in which the picture is processed, 1 being full size."""
+        if self._min_face_size is not None:
+            return min(1.0, _SMALLEST_SEEN / self._min_face_size)
+        enlarged = min(_SMALL_PICTURE / min(pyramid.width, pyramid.height), _MOST_ENLARGED)
+        return enlarged if enlarged > 1 else _SMALLEST_SEEN / pyramid.smallest_face
 
     def _candidates(self, view: Image, lowest: float) -> Detected:
         """Every centre of a face in one view; a face may have several."""

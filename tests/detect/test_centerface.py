@@ -85,3 +85,17 @@ def test_tiny_and_thin_pictures_give_no_face(centerface, size):
 def test_another_kind_of_network_is_refused(mtcnn_networks):
     with pytest.raises(UsageError, match="4 outputs"):
         CenterFace(mtcnn_networks.pnet)
+
+
+def test_a_small_picture_is_enlarged_so_that_small_faces_are_found(centerface_session, people):
+    """Faces of six pixels in a video of 108 lines had low scores only, and were never veiled."""
+    picture, truth = people
+    small = cv2.resize(picture, None, fx=0.11, fy=0.11, interpolation=cv2.INTER_AREA)
+    as_it_is = CenterFace(centerface_session, accept_score=0.35, input_scale=1).detect(small)
+    enlarged = CenterFace(centerface_session, accept_score=0.35).detect(small)
+    wanted = CenterFace(centerface_session, min_face_size=20, accept_score=0.35).detect(small)
+    counts = [
+        int((overlaps(truth * 0.11, found.boxes[found.scores >= 0.35]) > 0.3).any(axis=1).sum())
+        for found in (as_it_is, enlarged, wanted)
+    ]
+    assert counts[0] == counts[2] < counts[1]
