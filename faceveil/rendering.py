@@ -28,10 +28,11 @@ from faceveil.errors import InputError, UsageError
 from faceveil.files import path_digest
 from faceveil.media.frames import FrameSource, LocalSink, Loss, Problem
 from faceveil.media.matte import MatteSink
+from faceveil.media.video_sink import VideoSink
 from faceveil.paths import readable
 from faceveil.progress import Progress
 from faceveil.resources import usable_cores
-from faceveil.veiling import render_frames
+from faceveil.veiling import changed_frames, render_frames
 from faceveil.veils.keyframes import write_keyframes
 from faceveil.veils.styles import VeilStyle
 
@@ -218,6 +219,8 @@ def render(
     pictures = None
     if report is not None and is_page(report) and not boxes_only:
         pictures = KeptPictures(analysis)
+    if isinstance(sink, VideoSink) and not boxes_only:
+        sink.copy_unchanged(changed_frames(analysis))
     found = None
     with matte or nullcontext(), sink:
         with clock.stage("render"):

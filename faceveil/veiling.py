@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceveil.analysis import Analysis
 from faceveil.assure.contact_sheet import ContactSheet
@@ -87,6 +88,15 @@ def render_frames(
                 sink.write(frame, changed)
             stage.advance()
     return coverage
+
+
+def changed_frames(analysis: Analysis) -> NDArray[np.bool_]:
+    """Return bool [frames]: which frames may get a veil."""
+    changed = np.zeros(analysis.source.frame_count, np.bool_)
+    veiled = np.flatnonzero(analysis.veiled).tolist()
+    for frames in (analysis.unknown_frames, *(analysis.sequences[i].frames for i in veiled)):
+        changed[frames[(frames >= 0) & (frames < len(changed))]] = True
+    return changed
 
 
 def _checked_coverage(analysis: Analysis, plan: VeilPlan, style: VeilStyle) -> Coverage:

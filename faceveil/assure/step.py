@@ -13,6 +13,7 @@ from faceveil.errors import InputError, UsageError, VerificationError
 from faceveil.media.frames import LocalSink
 from faceveil.media.open import open_source
 from faceveil.media.publish import remove
+from faceveil.media.video_sink import VideoSink
 from faceveil.paths import with_ending
 from faceveil.progress import Progress
 from faceveil.veils.styles import VeilStyle
@@ -82,6 +83,7 @@ class VerificationStep:
                 self._analyzer,
                 self._style,
                 original=self.traces,
+                copies=sink.copies if isinstance(sink, VideoSink) else None,
                 every=self._every,
                 workers=self._workers,
                 crops=self._crops,

@@ -33,7 +33,9 @@ from faceveil.identity.templates import (
     sequence_templates,
 )
 from faceveil.identity.thresholds import thresholds_of
+from faceveil.media.decoded_frame import DecodedFrame
 from faceveil.media.frames import Frame, FrameSource
+from faceveil.media.splice import Copies
 from faceveil.parallel import ordered_map
 from faceveil.progress import Progress, QuietProgress
 from faceveil.veils.kinds import by_style
@@ -62,6 +64,7 @@ def verify(
     *,
     original: FrameSource | TraceLog | None = None,
     templates: Templates | None = None,
+    copies: Copies | None = None,
     every: int = EVERY,
     workers: int = 2,
     crops: Path | None = None,
@@ -86,6 +89,8 @@ def verify(
     templates : Templates, optional
         One a sequence, by which people are recognised; by default those of the features that the
         sequences of the analysis hold.
+    copies : Copies, optional
+        Frames of a video that were copied: each must show what the input shows.
     every : int
         The analyzer checks every so many frames, and at least one frame of each veiled sequence;
         of unrelated pictures all, since none says anything about another.
@@ -102,7 +107,8 @@ def verify(
     Raises
     ------
     InputError
-        When output, original and analysis do not have the same frames.
+        When output, original and analysis do not have the same frames, or a copied frame shows
+        something else.
     UsageError
         For `every` below 1.
     """
@@ -111,7 +117,7 @@ def verify(
     tracer = Tracer.of(analysis, style)
     if templates is None:
         templates = sequence_templates(analysis.sequences)
-    check = _FrameCheck.prepare(analysis, templates, analyzer, tracer, every)
+    check = _FrameCheck.prepare(analysis, templates, analyzer, tracer, every, copies)
     pictures = None if crops is None else Crops(crops)
     frames = looked_at = veils = 0
     violations: list[Violation] = []
@@ -211,6 +217,7 @@ class _FrameCheck:
     people: _People
     free: tuple[range, ...]
     accept: float
+    copies: Copies | None
 
     @classmethod
     def prepare(
@@ -220,17 +227,20 @@ class _FrameCheck:
         analyzer: Analyzer,
         tracer: Tracer,
         every: int,
+        copies: Copies | None,
     ) -> _FrameCheck:
         veiled = analysis.veiled
         kept = VeilPlan.build(analysis.sequences, ~veiled, secret="")
         sample = _sample(analysis, every)
         people, free = _People.of(analysis, templates), _free_frames(analysis)
         accept = thresholds_of(analysis.models.recognizer if analysis.models else None).accept
-        return cls(analysis, analyzer, tracer, sample, kept, people, free, accept)
+        return cls(analysis, analyzer, tracer, sample, kept, people, free, accept, copies)
 
     def __call__(self, pair: tuple[int, Frame, Trace | None]) -> _Found:
         number, frame, trace = pair
         found = _Found()
+        if self.copies is not None and isinstance(frame, DecodedFrame):
+            self.copies.check(frame)
         if trace is not None and len(trace.original):
             self._compare(frame, trace, found)
         found.looked_at = number in self.sample

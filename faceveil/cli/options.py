@@ -124,7 +124,7 @@ def style_of(options: Namespace) -> VeilStyle:
 def encode_options_of(options: Namespace) -> EncodeOptions:
     """How a video is encoded."""
     return EncodeOptions(
-        **given(options, "crf", "preset", "rate", "codec", "audio", "strip_metadata")
+        **given(options, "crf", "preset", "rate", "codec", "audio", "unveiled", "strip_metadata")
     )
 
 

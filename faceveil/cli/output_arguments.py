@@ -97,6 +97,12 @@ def add_encoding(group: Group) -> None:
         help="copy (default; what the container cannot hold is encoded), encode, or drop",
     )
     group.add_argument(
+        "--unveiled",
+        choices=("copy", "encode"),
+        help="pictures between two key frames that get no veil: copy (default: bit for bit, in "
+        "H.264 where that is safe and --crf and --codec are not given), or encode all",
+    )
+    group.add_argument(
         "--strip-metadata",
         action="store_true",
         help="leave out location, camera, owner and other tags of recording",

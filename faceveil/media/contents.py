@@ -18,7 +18,7 @@ _GRAPHICS = re.compile(rb"(?ims)^\[Graphics\].*?(?=^\[|\Z)")
 
 def is_font(content: bytes) -> bool:
     """Whether a file is a font and nothing else: no picture lies in it or behind it."""
-    if not content.startswith(_FONTS) or _PICTURE.search(content):
+    if not content.startswith(_FONTS) or holds_picture(content):
         return False
     if content[:4] in (b"wOFF", b"wOF2"):
         return len(content) <= int.from_bytes(content[8:12], "big") + _SPARE
@@ -32,6 +32,11 @@ def is_font(content: bytes) -> bool:
     return len(content) <= max(ends, default=0) + _SPARE
 
 
+def holds_picture(content: bytes) -> bool:
+    """Whether the beginning of a picture file lies anywhere in some bytes."""
+    return _PICTURE.search(content) is not None
+
+
 def clean_header(codec: str, header: bytes) -> bytes | None:
     """The header of a stream of sound or subtitles without pictures; None where some are left."""
     if codec == "vorbis":
@@ -42,7 +47,7 @@ def clean_header(codec: str, header: bytes) -> bytes | None:
         header = _GRAPHICS.sub(b"", header)
     elif codec == "opus":
         header = header[: _opus_length(header)]
-    has_picture = _PICTURE.search(header) or b"image/" in header
+    has_picture = holds_picture(header) or b"image/" in header
     return None if has_picture else header
 
 

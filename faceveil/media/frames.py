@@ -99,6 +99,7 @@ HARDWARE_CODECS = tuple(
     if codec != "prores" or device == "videotoolbox"
 )
 AUDIO = ("copy", "encode", "drop")
+UNVEILED = ("copy", "encode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,9 @@ class EncodeOptions:
     audio
         `copy` takes sound over as it is and encodes only what the container cannot hold;
         `encode` encodes all of it as the container's usual codec; `drop` leaves it out.
+    unveiled
+        `copy` takes groups of pictures without a veil over as they are, where that is known to be
+        safe (`media.splice`); `encode` encodes every picture.
 
     Raises
     ------
@@ -139,6 +143,7 @@ class EncodeOptions:
     strip_metadata: bool = False
     codec: str | None = None
     audio: str = "copy"
+    unveiled: str = "copy"
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
@@ -156,6 +161,8 @@ class EncodeOptions:
             )
         if self.audio not in AUDIO:
             raise UsageError(f"audio {self.audio!r} is none of {', '.join(AUDIO)}")
+        if self.unveiled not in UNVEILED:
+            raise UsageError(f"unveiled {self.unveiled!r} is none of {', '.join(UNVEILED)}")
 
 
 class Frame(Protocol):

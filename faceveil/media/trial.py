@@ -16,6 +16,7 @@ from faceveil.media.accompaniment import kept_chapters, kept_tags
 from faceveil.media.demux import open_input
 from faceveil.media.frames import Loss
 from faceveil.media.publish import output_error
+from faceveil.media.splice import Groups, Splice
 from faceveil.media.writer import VideoWriter, WritingPlan
 
 _PLACE = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
@@ -81,6 +82,20 @@ def _write(plan: WritingPlan, path: Path, scratch: Path) -> None:
             f"{path}: {plan.encoder.name} into a {path.suffix} file was refused "
             f"({_words(error)}){_advice(plan)}"
         ) from error
+
+
+def is_accepted(plan: WritingPlan, groups: Groups, scratch: Path) -> bool:
+    """Whether a container takes the header of pictures of the source beside encoded ones."""
+    writer = VideoWriter(plan, scratch, Splice(plan, groups))
+    try:
+        writer.open()
+    except (FFmpegError, OSError, ValueError, NotImplementedError):
+        return False
+    finally:
+        with suppress(FFmpegError, OSError, ValueError):
+            writer.close()
+        scratch.unlink(missing_ok=True)
+    return True
 
 
 def _words(error: Exception) -> str:

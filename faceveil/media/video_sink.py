@@ -8,7 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from av.error import FFmpegError
+from numpy.typing import NDArray
 
 from faceveil.errors import OutputError
 from faceveil.media.accompaniment import Accompaniment, Planner
@@ -20,7 +22,8 @@ from faceveil.media.frames import EncodeOptions, Frame, FrameSource, Loss
 from faceveil.media.layout import LIMITED, picture_layout
 from faceveil.media.publish import output_error, remove
 from faceveil.media.room import video_bytes
-from faceveil.media.trial import try_out
+from faceveil.media.splice import Copies, Splice, copied_groups
+from faceveil.media.trial import is_accepted, try_out
 from faceveil.media.video import VideoSource
 from faceveil.media.writer import VideoWriter, WritingPlan
 from faceveil.paths import check_room, temporary_beside
@@ -72,6 +75,9 @@ class VideoSink:
             *tag_losses,
         ]
         self._writer = VideoWriter(self._plan, self._temporary)
+        self._splice: Splice | None = None
+        self.copies: Copies | None = None
+        """The frames that are copied, to be compared with the output; None where none is."""
 
     @property
     def losses(self) -> list[Loss]:
@@ -81,6 +87,22 @@ class VideoSink:
             why = "they are shown at less than the container's unit of time after another"
             losses.append(Loss(f"the exact times of {self._writer.moved} frames", why))
         return losses
+
+    def copy_unchanged(self, changed: NDArray[np.bool_]) -> None:
+        """Copy groups of pictures in which nothing changes, where that is known to be safe.
+
+        Call it before the sink is entered.
+
+        Parameters
+        ----------
+        changed
+            Bool [n]: which of all frames of the source will be written with changes.
+        """
+        groups = copied_groups(self._plan, changed)
+        if groups is not None and is_accepted(self._plan, groups, self._temporary):
+            self.copies = Copies(groups.copied)
+            self._splice = Splice(self._plan, groups)
+            self._writer = VideoWriter(self._plan, self._temporary, self._splice)
 
     def __enter__(self) -> VideoSink:
         try:
@@ -94,7 +116,14 @@ class VideoSink:
         return self
 
     def write(self, frame: Frame, changed: bool) -> None:
-        """Encode the next frame. Every frame is encoded, also one that did not change."""
+        """Store the next frame: encoded, or as the source has it where its group is copied.
+
+        Raises OutputError where a frame that is to be copied was changed.
+        """
+        if self.copies is not None and self.copies.holds(frame.number):
+            if changed or not isinstance(frame, DecodedFrame):
+                raise OutputError(f"{self.path}: frame {frame.number} changed but was to be copied")
+            self.copies.add(frame)
         self._write(self._picture(frame))
         self._frames += 1
 
@@ -123,6 +152,8 @@ class VideoSink:
             self._writer.finish()
         except (OSError, FFmpegError) as error:
             raise self._failed(error) from error
+        if self._splice is not None and not self._splice.is_whole(self._temporary):
+            raise OutputError(f"{self.path}: the pictures copied into it cannot be read as written")
         self._finished = True
         return self._temporary
 

@@ -24,6 +24,7 @@ from faceveil.media.encoders import Encoder
 from faceveil.media.frames import EncodeOptions
 from faceveil.media.layout import VideoLayout
 from faceveil.media.remux import TrackCopy, first_packets
+from faceveil.media.splice import Splice
 from faceveil.media.video import VideoSource, automatic_threads
 
 _INTERLEAVE_MICROSECONDS = 2_000_000
@@ -79,10 +80,15 @@ class WritingPlan:
 
 
 class VideoWriter:
-    """Writes one file after a plan. Raises FFmpegError, OSError and ValueError as PyAV does."""
+    """Writes one file after a plan, with pictures of the source spliced in where there is a splice.
 
-    def __init__(self, plan: WritingPlan, path: Path) -> None:
+    Raises FFmpegError, OSError and ValueError as PyAV does.
+    """
+
+    def __init__(self, plan: WritingPlan, path: Path, splice: Splice | None = None) -> None:
         self._plan = plan
+        self._splice = splice
+        self._video: VideoStream
         self._path = path
         self._resources = ExitStack()
         self._copy: TrackCopy | None = None
@@ -121,12 +127,19 @@ class VideoWriter:
             if self._first is None:
                 self._first = picture.pts or 0
             self._pictures += 1
-        for packet in self._video.encode(picture):
-            self._mend(packet)
+        for packet in self._encoded(picture):
             if self._copy is not None:
                 self._copy.until((packet.dts or 0) * Fraction(packet.time_base))
             self.written += packet.size
             self._output.mux_one(packet)
+
+    def _encoded(self, picture: av.VideoFrame | None) -> Iterator[Packet[Any]]:
+        if self._splice is not None:
+            yield from self._splice.encode(picture)
+            return
+        for packet in self._video.encode(picture):
+            self._mend(packet)
+            yield packet
 
     def write_first_packets(self) -> None:
         """Mux one packet of each track, for a trial."""
@@ -158,8 +171,11 @@ class VideoWriter:
         plan, strip = self._plan, self._plan.options.strip_metadata
         timescales, tracks = [], {}
         for stream in source.streams:
-            if stream.index == video.stream_index:
-                self._add_video()
+            if isinstance(stream, VideoStream) and stream.index == video.stream_index:
+                if self._splice is None:
+                    self._add_video()
+                else:
+                    self._video = self._splice.add_to(self._output, video, stream)
                 self._video.metadata.update(kept_tags(stream.metadata, strip))
                 self._video.disposition = stream.disposition
             elif stream.index in plan.accompaniment.choices:
@@ -199,7 +215,7 @@ class VideoWriter:
             context.sample_aspect_ratio = plan.source.sample_aspect_ratio
         if layout.display_matrix:
             stream.set_display_matrix(layout.display_matrix)
-        self._video: VideoStream = stream
+        self._video = stream
 
     def _keep_apart(self, picture: av.VideoFrame) -> None:
         """Move a picture that would be shown together with the one before it, as the container
