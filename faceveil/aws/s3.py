@@ -19,6 +19,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from faceveil.aws.clients import S3Uri, s3_client
+from faceveil.aws.direct_reads import DirectReads
 from faceveil.aws.errors import AWS_ERRORS, BROKEN_BODY, code_of
 from faceveil.aws.s3_errors import (
     ALREADY_THERE,
@@ -72,6 +73,7 @@ class S3Location:
     client: S3Client
     bucket: str
     prefix: str = ""
+    direct: DirectReads | None = None
 
     @classmethod
     def open(
@@ -97,7 +99,7 @@ class S3Location:
             prefix_keys=prefix_keys,
             owners=owners,
         )
-        return cls(client, parsed.bucket).folder(parsed.key)
+        return cls(client, parsed.bucket, direct=DirectReads(client)).folder(parsed.key)
 
     def folder(self, name: str) -> S3Location:
         """The place `name` inside this one."""
@@ -170,15 +172,20 @@ class S3Location:
 
     def read(self, name: str, etag: str | None = None) -> bytes:
         """The content of an object; of the one with this `etag` only, where it is given."""
+        key = self.prefix + name
+        content = self.direct.read(self.bucket, key, etag) if self.direct else None
+        if content is not None:
+            return content
         options: dict[str, Any] = {"IfMatch": f'"{etag}"'} if etag else {}
         for attempt in range(1, BODY_ATTEMPTS + 1):
             try:
-                answer = self.client.get_object(
-                    Bucket=self.bucket, Key=self.prefix + name, **options
-                )
+                answer = self.client.get_object(Bucket=self.bucket, Key=key, **options)
                 # Not `with answer["Body"]`: that is urllib3's stream, with errors of its own.
                 with closing(answer["Body"]) as body:
-                    return body.read()
+                    content = body.read()
+                if self.direct:
+                    self.direct.learn(self.bucket, key)
+                return content
             except BROKEN_BODY as error:
                 if attempt == BODY_ATTEMPTS:
                     raise explained(error, self.uri(name), InputError) from error

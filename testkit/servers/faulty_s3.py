@@ -57,12 +57,18 @@ class FaultyS3(LocalServer):
         How many requests were made, by operation.
     headers
         Those of the last request of each operation.
+    replaced
+        Headers of answers by name in lower case, in place of what the real S3 says.
+    connections
+        How many clients' connections there were.
     """
 
     def __init__(self, upstream: str, rule: Rule = lambda request: None) -> None:
         self.rule = rule
         self.requests: Counter[str] = Counter()
         self.headers: dict[str, dict[str, str]] = {}
+        self.replaced: dict[str, str] = {}
+        self.connections = 0
         self._seen: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
         self._upstream = urlsplit(upstream).netloc
@@ -125,6 +131,10 @@ def _handler(proxy: FaultyS3) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
         upstream: http.client.HTTPConnection | None = None
 
+        def setup(self) -> None:
+            super().setup()
+            proxy.connections += 1
+
         def handle_expect_100(self) -> bool:
             answered = super().handle_expect_100()
             self.wfile.flush()
@@ -148,7 +158,9 @@ def _handler(proxy: FaultyS3) -> type[BaseHTTPRequestHandler]:
             if fault == DROP_ANSWER:
                 self.close_connection = True
                 return
-            kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in _OWN_HEADERS]
+            left_out = {*_OWN_HEADERS, *proxy.replaced}
+            kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in left_out]
+            kept += proxy.replaced.items()
             length = int(answer.headers.get("Content-Length") or 0)
             self.answer(answer.status, kept, content, length, fault == TRUNCATE)
 
