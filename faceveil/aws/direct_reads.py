@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _OPERATION = "GetObject"
 _SIGNATURE = "s3v4"
 _OF_ONE_REQUEST = {"amz-sdk-invocation-id", "amz-sdk-request", "if-match", "x-amzn-trace-id"}
+_SIGNED_WITH = ("auth_type", "client_config", "signing")
 _SIGNED_OTHERWISE = {"identity_cache", "request_credentials"}
 _CHECKSUMS: dict[str, Callable[[bytes], bytes]] = {
     "x-amz-checksum-sha256": lambda content: hashlib.sha256(content).digest(),
@@ -56,7 +57,7 @@ class DirectReads:
         self._seen = threading.local()
         # The client has no public name for its connections. Without them boto3 reads everything.
         self._session: Any = getattr(getattr(client, "_endpoint", None), "http_session", None)
-        client.meta.events.register(f"before-sign.s3.{_OPERATION}", self._note)  # type: ignore[arg-type]
+        client.meta.events.register(f"before-sign.s3.{_OPERATION}", self._note)
 
     def read(self, bucket: str, key: str, etag: str | None) -> bytes | None:
         """Return the content of an object, or None where boto3 has to be asked.
@@ -88,11 +89,8 @@ class DirectReads:
     def _note(
         self, request: AWSRequest, signature_version: str, request_signer: object, **_: object
     ) -> None:
-        context = {
-            name: request.context[name]
-            for name in ("auth_type", "client_config", "signing")
-            if name in request.context
-        }
+        noted: dict[str, Any] = dict(request.context)
+        context = {name: noted[name] for name in _SIGNED_WITH if name in noted}
         if signature_version != _SIGNATURE or _SIGNED_OTHERWISE & set(context.get("signing", {})):
             self._seen.request = None
             return
@@ -101,7 +99,7 @@ class DirectReads:
             for name, value in request.headers.items()
             if name.lower() not in _OF_ONE_REQUEST
         }
-        self._seen.request = _Pattern(request.url, headers, context, request_signer)
+        self._seen.request = _Pattern(str(request.url), headers, context, request_signer)
 
 
 def _quoted(key: str) -> str:
@@ -116,5 +114,5 @@ def _is_whole(answer: Any) -> bool:  # noqa: ANN401, botocore's
     for name, digest in _CHECKSUMS.items():
         told = answer.headers.get(name)
         if told is not None and "-" not in told:  # else of the parts of an upload
-            return base64.b64encode(digest(content)).decode() == told
+            return base64.b64encode(digest(content)).decode() == str(told)
     return True
