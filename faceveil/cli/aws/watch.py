@@ -139,10 +139,13 @@ class Watcher:
         if status.state == "submitted" and _age(status) > PATIENCE_SECONDS:
             text += ": not started yet: does the deployment have its images?"
         machines = self.watch.look()
-        if machines is not None and status.state == "detecting":
-            text += f" ({machines.kind.word} {machines.status})"
-        if machines is not None and machines.instance_type not in self.prices.transform:
-            text += f" (no price of {machines.instance_type}: --prices)"
+        if machines and status.state == "detecting":
+            newest = machines[-1]
+            text += f" ({newest.kind.word} {newest.status})"
+        for instance_type in {
+            used.instance_type for used in machines
+        } - self.prices.transform.keys():
+            text += f" (no price of {instance_type}: --prices)"
         self.tell(
             Look(
                 job_id=status.job_id,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from faceveil.aws.s3 import S3Location
 from faceveil.aws.sagemaker import ENDS, PROCESSING, TRANSFORM, JobKind
 from faceveil.errors import InputError
 from faceveil.jobs.job_folder import load_job
-from faceveil.jobs.transforms.names import Pass, SageMakerNames, noted_names
+from faceveil.jobs.transforms.names import MOST_ATTEMPTS, Pass, SageMakerNames, noted_names
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
@@ -22,7 +21,7 @@ _NOT_YET = ("ResourceNotFound", "ValidationException")
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """kind: of the job. seconds: that its instances have run so far, as far as SageMaker tells."""
+    """One SageMaker job. seconds: that its instances have run so far, as far as SageMaker tells."""
 
     kind: JobKind
     status: str
@@ -32,7 +31,10 @@ class Described:
 
 
 class SageMakerWatch:
-    """Describes SageMaker's jobs until they have ended, or until SageMaker refuses."""
+    """Describes SageMaker's jobs until they have ended, or until SageMaker refuses.
+
+    All attempts count: a job that lacked capacity, or was tried again, has run on several machines.
+    """
 
     def __init__(
         self, client: SageMakerClient, bucket: S3Location, job_id: str, kind: JobKind
@@ -41,9 +43,10 @@ class SageMakerWatch:
         self._bucket = bucket
         self._job_id = job_id
         self._kind = kind
-        self._passes: list[Pass] = ["detect", "render"] if kind == PROCESSING else ["detect"]
+        passes: tuple[Pass, ...] = ("detect", "render" if kind == PROCESSING else "refine")
+        self._attempts = dict.fromkeys(passes, 1)
         self._names: SageMakerNames | None = None
-        self._known: list[Described] = []
+        self._ended: list[Described] = []
 
     @classmethod
     def of_job(cls, client: SageMakerClient, bucket: S3Location, job_id: str) -> SageMakerWatch:
@@ -54,30 +57,33 @@ class SageMakerWatch:
             is_processing = False  # its status tells what is wrong with it
         return cls(client, bucket, job_id, PROCESSING if is_processing else TRANSFORM)
 
-    def look(self) -> Described | None:
-        """Describe the newest job, with the seconds of those before it.
+    def look(self) -> tuple[Described, ...]:
+        """Describe the jobs that were created so far, the one at work last.
 
-        None where there is none yet, or SageMaker refuses to tell.
+        Empty where there is none yet, or SageMaker refuses to tell.
         """
         self._names = self._names or noted_names(self._bucket, self._job_id)
-        while self._names and self._passes:
-            try:
-                described = self._described(self._names.name(self._passes[0]))
-            except AWS_ERRORS as error:
-                if code_of(error) not in _NOT_YET:
-                    self._passes.clear()
-                break
-            if described.status not in ENDS:
-                return self._summed([*self._known, described])
-            self._known.append(described)
-            self._passes.pop(0)
-        return self._summed(self._known)
+        at_work: list[Described] = []
+        for which in list(self._attempts) if self._names else ():
+            while (described := self._next(which)) is not None:
+                if described.status not in ENDS:
+                    at_work.append(described)
+                    break
+                self._ended.append(described)
+                self._attempts[which] += 1
+        return (*self._ended, *at_work)
 
-    @staticmethod
-    def _summed(jobs: Sequence[Described]) -> Described | None:
-        if not jobs:
+    def _next(self, which: Pass) -> Described | None:
+        """Describe the first attempt that had not ended at the last look, None without one."""
+        attempt = self._attempts.get(which, MOST_ATTEMPTS + 1)
+        if self._names is None or attempt > MOST_ATTEMPTS:
             return None
-        return replace(jobs[-1], seconds=sum(job.seconds for job in jobs))
+        try:
+            return self._described(self._names.name(which, attempt))
+        except AWS_ERRORS as error:
+            if code_of(error) not in _NOT_YET:
+                self._attempts.clear()
+            return None
 
     def _described(self, name: str) -> Described:
         kind = self._kind

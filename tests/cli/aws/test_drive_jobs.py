@@ -26,6 +26,7 @@ from faceveil.errors import InputError, OutputError, UsageError, VerificationErr
 from faceveil.jobs import state_machine
 from faceveil.jobs.client import JobClient
 from faceveil.jobs.costs.prices import read_prices
+from faceveil.jobs.costs.spent import dollars_so_far
 from faceveil.jobs.detections.answers import UnknownFrames
 from faceveil.jobs.job import own_detections, read_job
 from faceveil.jobs.job_run import JobRun
@@ -318,29 +319,57 @@ def test_what_sagemaker_does_not_tell_is_left_out(uploaded, aws, cloud, place):
             raise ClientError({"Error": error}, "DescribeTransformJob")
 
     transform = SageMakerWatch(Denied(), place, uploaded, TRANSFORM)
-    assert transform.look() is None
-    assert transform.look() is None
+    assert transform.look() == ()
+    assert transform.look() == ()
     assert len(asked) == 1
-    assert SageMakerWatch(sagemaker_client(), place, "never-submitted", TRANSFORM).look() is None
+    assert SageMakerWatch(sagemaker_client(), place, "never-submitted", TRANSFORM).look() == ()
 
 
 def test_both_processing_jobs_are_watched_and_paid(aws, cloud, place, uploaded):
     """The seconds of the first are kept when the second is at work."""
     assert aws("submit", uploaded, "--as", "processing", "--instance-count", "2") == 0
     watch = SageMakerWatch(sagemaker_client(), place, uploaded, PROCESSING)
-    assert watch.look() is None, "it may be asked before the deployment has created anything"
+    assert watch.look() == (), "it may be asked before the deployment has created anything"
     names = note_names(place, uploaded, "news")
     resources = {"ClusterConfig": {"InstanceType": "ml.c5.xlarge", "InstanceCount": 2}}
     hour_ago = {"ProcessingStartTime": time.time() - 3600, "ProcessingResources": resources}
     first = {"ProcessingJobName": names.name("detect"), **hour_ago}
     cloud.answer("CreateProcessingJob", {**first, "ProcessingEndTime": time.time()})
-    looked = watch.look()
+    (looked,) = watch.look()
     assert (looked.status, looked.instance_count) == ("InProgress", 2)
     assert looked.seconds == pytest.approx(3600, abs=5)
     cloud.states[names.name("detect")] = "Completed"
     second = {"ProcessingJobName": names.name("render"), **hour_ago}
     cloud.answer("CreateProcessingJob", second)
-    assert watch.look().seconds == pytest.approx(7200, abs=10)
+    assert sum(job.seconds for job in watch.look()) == pytest.approx(7200, abs=10)
+
+
+def test_every_attempt_is_watched_and_paid_at_its_own_price(aws, cloud, place, uploaded):
+    """A transform that failed, another on dearer machines, and the second pass of a sampled job."""
+    assert aws("submit", uploaded) == 0
+    watch = SageMakerWatch(sagemaker_client(), place, uploaded, TRANSFORM)
+    names = note_names(place, uploaded, "news")
+
+    def create(which, attempt, instance_type):
+        request = transform_of(uploaded) | {"TransformJobName": names.name(which, attempt)}
+        request["TransformResources"] = {"InstanceType": instance_type, "InstanceCount": 2}
+        cloud.answer("CreateTransformJob", request | {"TransformEndTime": time.time()})
+
+    create("detect", 1, "ml.c5.xlarge")
+    cloud.states[names.name("detect")] = "Failed"
+    assert [job.status for job in watch.look()] == ["Failed"]
+    create("detect", 2, "ml.c5.2xlarge")
+    assert [job.status for job in watch.look()] == ["Failed", "InProgress"]
+    cloud.states[names.name("detect", 2)] = "Completed"
+    create("refine", 1, "ml.c5.2xlarge")
+    jobs = watch.look()
+    assert [job.status for job in jobs] == ["Failed", "Completed", "InProgress"]
+    again = SageMakerWatch(sagemaker_client(), place, uploaded, TRANSFORM).look()
+    assert [job.instance_type for job in again] == [job.instance_type for job in jobs]
+    prices = read_prices()
+    hours = [prices.transform[f"ml.c5.{size}"] for size in ("xlarge", "2xlarge", "2xlarge")]
+    dollars = dollars_so_far(prices, JobClient(place.bucket).status(uploaded), jobs)
+    assert dollars == pytest.approx(2 * sum(hours), rel=0.01)
 
 
 def test_veiled_frames_become_a_video_at_the_times_of_their_source(aws, tmp_path):
