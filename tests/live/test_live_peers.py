@@ -23,6 +23,7 @@ from faceveil.live.sources import LiveSource, SourceOptions, shown
 from testkit.live_streams import LONGEST, Kept, endless, running_to, until
 from testkit.marked_faces import bare_pixels, marked_analyzer, pictures, send_marked, write_marked
 from testkit.servers.processes import free_ports, running
+from testkit.servers.rtsp_server import rtsp_server
 
 pytestmark = pytest.mark.slow
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -142,13 +143,28 @@ def test_an_rtsp_server_receives_veiled_pictures():
     assert sum(bare for bare, _ in frames) == 0
 
 
-def test_a_sender_may_connect_here():
+def test_an_ip_camera_that_hangs_up_is_called_again(tmp_path):
+    """RTSP as cameras serve it: the server plays two seconds to each client, and hangs up."""
+    clip = write_marked(tmp_path / "in.ts", 50)
+    sink = Kept()
+    with rtsp_server(clip) as url:
+        run = LiveRun(LiveSource(url), sink, marked_analyzer, LiveOptions(delay=0.6, workers=1))
+        with running_to(sink, None, run=run):
+            until(lambda: sink.shown > 5, "pictures")
+            until(lambda: run.metrics.values()["source_lost"] > 0, "the loss is noticed")
+            before = sink.shown
+            until(lambda: sink.shown > before + 5, "pictures again")
+    assert sink.bare == 0
+
+
+@pytest.mark.parametrize(("scheme", "muxer"), [("tcp", "mpegts"), ("rtmp", "flv")])
+def test_a_sender_may_connect_here(scheme, muxer):
     """A listening source waits as long as it takes; RTMP senders such as OBS push to it."""
     (port,) = free_ports(1)
-    url = f"tcp://127.0.0.1:{port}"
+    url = f"{scheme}://127.0.0.1:{port}/live/key"
     sink = Kept()
     context = multiprocessing.get_context("spawn")
-    sender = context.Process(target=send_marked, args=(url, "mpegts", 400), daemon=True)
+    sender = context.Process(target=send_marked, args=(url, muxer, 400), daemon=True)
     source = LiveSource(url, SourceOptions(listen=True))
     run = LiveRun(source, sink, marked_analyzer, LiveOptions(delay=0.6, workers=1))
     with running_to(sink, None, run=run):
