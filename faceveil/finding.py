@@ -121,7 +121,9 @@ def analyse(
     if sampling is None or stills:
         frames = detect_every_frame(source, analyzer, shots, workers, progress)
     else:
-        frames = detect_adaptively(source, analyzer, shots, sampling, workers, progress)
+        frames = detect_adaptively(
+            source, analyzer, shots, sampling, workers, progress, by_pixels=tracking is not None
+        )
     tracker = None
     if tracking is not None and not stills:
         tracker = PixelTracker(source, tracking, workers, progress)

@@ -2,21 +2,22 @@
 
 The thesis's dynamic processing (section 3.1.3) analyses every k-th frame and, where two of them
 disagree, all frames between. Here k adapts, and the stretch between two frames that disagree is
-halved until its parts agree.
+divided until its parts agree.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
 from faceveil.errors import UsageError
 from faceveil.faces import FrameFaces
-from faceveil.sampling.agreement import Agreement
+from faceveil.sampling.agreement import Agree, Agreement
 
 Item = TypeVar("Item")
 
@@ -25,12 +26,30 @@ STRETCHES_AT_ONCE = 2
 the choice of frames does not depend on the machine."""
 
 
-class Agree(Protocol):
-    """Decides whether the frames between two frames of one shot need not be analysed."""
+Item_contra = TypeVar("Item_contra", contravariant=True)
 
-    def __call__(self, before: FrameFaces, after: FrameFaces, gap: int) -> bool:
-        """Return whether they agree; `gap` is the distance between them in frames, 2 or more."""
+
+class NextFrame(Protocol[Item_contra]):
+    """Chooses which of the frames between two analysed ones of a shot to analyse next."""
+
+    def __call__(
+        self, before: FrameFaces, after: FrameFaces, frames: Sequence[Item_contra]
+    ) -> int | None:
+        """Return an index into `frames` but the first and the last, None where none is needed.
+
+        `before` and `after` are the faces of the first and the last of the frames, three or more.
+        """
         ...
+
+
+def halving(agree: Agree) -> NextFrame[object]:
+    """Return what chooses the middle of a stretch unless the frames at its ends agree."""
+
+    def middle(before: FrameFaces, after: FrameFaces, frames: Sequence[object]) -> int | None:
+        gap = len(frames) - 1
+        return None if agree(before, after, gap) else gap // 2
+
+    return middle
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +105,7 @@ def sample(
     options: SamplingOptions | None = None,
     *,
     rate: Fraction | float | None = None,
-    agree: Agree | None = None,
+    next_frame: NextFrame[Item] | None = None,
     workers: int = 2,
 ) -> Iterator[SampledFrame[Item]]:
     """Yield every frame in order, with its faces where it was analysed.
@@ -101,23 +120,24 @@ def sample(
     options : SamplingOptions, optional
     rate : Fraction or float, optional
         Frames per second; None where unknown.
-    agree : Agree, optional
-        By default `Agreement`.
+    next_frame : NextFrame, optional
+        By default a stretch is halved until the frames at its ends agree (`Agreement`).
     workers : int
         Number of threads.
 
     Notes
     -----
     Analysed are the first and the last frame of each shot and frames between them,
-    `options.bounds(rate)` apart. Where two of them do not agree, the frame halfway between is
-    analysed too, until they agree or are adjacent. The distance grows while frames agree and
-    shrinks where they do not. At most `STRETCHES_AT_ONCE` x longest frames are held at a time.
+    `options.bounds(rate)` apart, at the shortest distance first. Between two of them more are
+    analysed, as `next_frame` says, until it asks for none or they are adjacent. The distance grows
+    while none are needed between and shrinks where some are. At most `STRETCHES_AT_ONCE` x
+    longest frames are held at a time, and the one before them.
     """
     shortest, longest = (options or SamplingOptions()).bounds(rate)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="faceveil")
     try:
         sampler: _Sampler[Item] = _Sampler(
-            lambda item: pool.submit(detect, item), agree or Agreement()
+            lambda item: pool.submit(detect, item), next_frame or halving(Agreement())
         )
         yield from sampler.run(frames, shortest, longest)
     finally:
@@ -128,23 +148,25 @@ def sample(
 class _Stretch(Generic[Item]):
     """The frames after an analysed one up to and including the next, all of one shot.
 
-    The first frame of a shot is a stretch of its own.
+    The first frame of a shot is a stretch of its own; `before` is the analysed one of the others.
     """
 
     items: list[Item]
-    starts_shot: bool = False
+    before: Item | None
     faces: dict[int, Future[FrameFaces]] = field(default_factory=dict)
 
     def sampled(self) -> Iterator[SampledFrame[Item]]:
         for index, item in enumerate(self.items):
             faces = self.faces.get(index)
-            yield SampledFrame(item, self.starts_shot, faces.result() if faces else None)
+            yield SampledFrame(item, self.before is None, faces.result() if faces else None)
 
 
 class _Sampler(Generic[Item]):
-    def __init__(self, detect: Callable[[Item], Future[FrameFaces]], agree: Agree) -> None:
+    def __init__(
+        self, detect: Callable[[Item], Future[FrameFaces]], next_frame: NextFrame[Item]
+    ) -> None:
         self._detect = detect
-        self._agree = agree
+        self._next_frame = next_frame
         self._interval = 1
         self._left = FrameFaces(0, 0)
 
@@ -169,42 +191,50 @@ class _Sampler(Generic[Item]):
 
     def _stretches(self, frames: Iterable[tuple[Item, bool]]) -> Iterator[_Stretch[Item]]:
         items: list[Item] = []
-        first = True
+        before: Item | None = None
         for item, new_shot in frames:
-            if new_shot or first:
-                if items:
-                    yield _Stretch(items)
-                yield _Stretch([item], starts_shot=True)
-                items, first = [], False
-                continue
-            items.append(item)
-            if len(items) >= self._interval:
-                yield _Stretch(items)
+            starts_shot = new_shot or before is None
+            if starts_shot and items:
+                yield _Stretch(items, before)
                 items = []
+            items.append(item)
+            if starts_shot or len(items) >= self._interval:
+                yield _Stretch(items, None if starts_shot else before)
+                items, before = [], item
         if items:
-            yield _Stretch(items)
+            yield _Stretch(items, before)
 
     def _analyse(self, stretch: _Stretch[Item], index: int) -> None:
         stretch.faces[index] = self._detect(stretch.items[index])
 
     def _resolve(self, stretch: _Stretch[Item]) -> bool:
-        """Analyse more frames until neighbours agree; returns whether they did at once."""
-        end = len(stretch.items) - 1
-        doubtful = [] if stretch.starts_shot else [(-1, end)]
-        at_once = True
-        while doubtful := [pair for pair in doubtful if not self._settled(stretch, *pair)]:
-            at_once = False
-            halves = [(low, (low + high) // 2, high) for low, high in doubtful]
-            for _, middle, _ in halves:
-                self._analyse(stretch, middle)
-            doubtful = [
-                pair for low, middle, high in halves for pair in ((low, middle), (middle, high))
-            ]
-        self._left = stretch.faces[end].result()
-        return at_once
+        """Analyse more frames until no more are needed; returns whether none were.
 
-    def _settled(self, stretch: _Stretch[Item], low: int, high: int) -> bool:
+        A stretch that was begun before doubts made the interval shorter is divided first.
+        """
+        end = len(stretch.items) - 1
+        parts = -(-len(stretch.items) // self._interval)
+        ends = [-1, *(len(stretch.items) * part // parts - 1 for part in range(1, parts + 1))]
+        for part_end in ends[1:-1]:
+            self._analyse(stretch, part_end)
+        pairs = [] if stretch.before is None else list(pairwise(ends))
+        while pairs:
+            chosen = [(low, self._between(stretch, low, high), high) for low, high in pairs]
+            pairs = []
+            for low, index, high in chosen:
+                if index is not None:
+                    self._analyse(stretch, index)
+                    pairs += [(low, index), (index, high)]
+        self._left = stretch.faces[end].result()
+        return len(stretch.faces) == parts
+
+    def _between(self, stretch: _Stretch[Item], low: int, high: int) -> int | None:
+        """The frame of a stretch to analyse next between two that were analysed."""
         if high - low == 1:
-            return True
+            return None
+        first = stretch.before if low < 0 else stretch.items[low]
+        assert first is not None
         before = self._left if low < 0 else stretch.faces[low].result()
-        return self._agree(before, stretch.faces[high].result(), high - low)
+        frames = [first, *stretch.items[low + 1 : high + 1]]
+        index = self._next_frame(before, stretch.faces[high].result(), frames)
+        return None if index is None else low + index

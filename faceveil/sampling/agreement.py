@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,31 @@ from faceveil.faces import LOW_SCORE, Floats, FrameFaces
 from faceveil.sequence.match import Distance, MotionDistance, Pairs, assign
 
 DOUBLE_IOU = 0.5
+
+Agree = Callable[[FrameFaces, FrameFaces, int], bool]
+"""Whether two frames of a shot agree; the number is the distance between them, 2 or more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unmatched:
+    """The faces of two frames that have no counterpart in the other.
+
+    Attributes
+    ----------
+    before, after : FrameFaces
+        The accepted faces of each frame.
+    faint : FrameFaces
+        The faces of the frame after that have a low score.
+    """
+
+    before: FrameFaces
+    after: FrameFaces
+    faint: FrameFaces
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every accepted face has its counterpart."""
+        return not len(self.before) and not len(self.after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +70,23 @@ class Agreement:
         """
         if before.error is not None or after.error is not None:
             return False
+        return self.unmatched(before, after, gap).is_empty
+
+    def unmatched(self, before: FrameFaces, after: FrameFaces, gap: int) -> Unmatched:
+        """Return the accepted faces of each frame that are not in the other, near their place."""
         first, second = _single(before), _single(after)
         accepted_first, accepted_second = first.accepted, second.accepted
-        if not (accepted_first.any() or accepted_second.any()):
-            return True
         cost = self._cost(first, second, gap)
         rows, columns = assign(cost[accepted_first][:, accepted_second], self.distance.limit)
-        if len(columns) < accepted_second.sum():
-            return False
         lost = np.delete(np.flatnonzero(accepted_first), rows)
+        new = np.delete(np.flatnonzero(accepted_second), columns)
         low = np.flatnonzero(~accepted_second)
-        found, _ = assign(cost[lost][:, low], self.distance.limit)
-        return len(found) == len(lost)
+        found, faint = assign(cost[lost][:, low], self.distance.limit)
+        return Unmatched(
+            first.select(np.delete(lost, found)),
+            second.select(new),
+            second.select(np.delete(low, faint)),
+        )
 
     def _cost(self, first: FrameFaces, second: FrameFaces, gap: int) -> Floats:
         similarity = np.full((len(first), len(second)), np.nan, np.float32)

@@ -19,6 +19,7 @@ from faceveil.parallel import ordered_map
 from faceveil.progress import Progress
 from faceveil.resources import release_freed_memory
 from faceveil.sampling.adaptive import SampledFrame, SamplingOptions, sample
+from faceveil.sampling.by_pixels import NextByPixels
 from faceveil.sampling.recognition import DetectsFirst, recognise_seldom, recognise_trusted
 from faceveil.shots.cuts import ShotDetector
 from faceveil.shots.transitions import Shots, mark_shots
@@ -87,6 +88,8 @@ def detect_adaptively(
     options: SamplingOptions,
     workers: int,
     progress: Progress,
+    *,
+    by_pixels: bool,
 ) -> Iterator[SampledFrame[int]]:
     """Yield every frame of a source, with faces in as many frames as needed (`adaptive.sample`).
 
@@ -96,6 +99,9 @@ def detect_adaptively(
         As for `finding.analyse`.
     analyzer
         A frame in, its faces out.
+    by_pixels
+        Whether a face that can be followed by its pixels between two analysed frames needs no
+        frame between them (`by_pixels.NextByPixels`). The sequences must then be tracked, too.
 
     Notes
     -----
@@ -109,11 +115,11 @@ def detect_adaptively(
             starts = _shot_starts(source, shots, workers, progress)
             stage = stages.enter_context(progress.stage("analyse", source.frame_count))
             marked = ((frame, frame.number in starts) for frame in source)
-            found = _sampled(marked, source, analyzer, options, workers)
+            found = _sampled(marked, source, analyzer, options, workers, by_pixels)
         else:
             stage = stages.enter_context(progress.stage("analyse", source.frame_count))
             once = _OnePass(source, reader, analyzer, shots)
-            found = once.frames(options, workers)
+            found = once.frames(options, workers, by_pixels)
         for frame in _releasing(found):
             yield frame
             stage.advance()
@@ -154,11 +160,15 @@ def _sampled(
     analyzer: Analyzer,
     options: SamplingOptions,
     workers: int,
+    by_pixels: bool,
 ) -> Iterator[SampledFrame[int]]:
     def detect(frame: Frame) -> FrameFaces:
         return _analysed(analyzer, frame)
 
-    for found in sample(marked, detect, options, rate=source.rate, workers=workers):
+    next_frame = NextByPixels() if by_pixels else None
+    for found in sample(
+        marked, detect, options, rate=source.rate, next_frame=next_frame, workers=workers
+    ):
         yield SampledFrame(found.item.number, found.new_shot, found.faces)
 
 
@@ -172,10 +182,12 @@ class _OnePass:
         self._analyzer, self._shots = analyzer, shots
         self._thumbnails: dict[int, Image] = {}
 
-    def frames(self, options: SamplingOptions, workers: int) -> Iterator[SampledFrame[int]]:
+    def frames(
+        self, options: SamplingOptions, workers: int, by_pixels: bool
+    ) -> Iterator[SampledFrame[int]]:
         """Yield every frame in order, some frames late."""
         marked = self._marked_by_cuts(workers)
-        sampled = _sampled(marked, self._source, self._analyzer, options, workers)
+        sampled = _sampled(marked, self._source, self._analyzer, options, workers, by_pixels)
         with_thumbnails = ((frame, self._thumbnails[frame.item]) for frame in sampled)
         stretch: list[SampledFrame[int]] = []
         for frame, new_shot in mark_shots(with_thumbnails, self._shots):

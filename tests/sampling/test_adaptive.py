@@ -9,12 +9,16 @@ from hypothesis import strategies as st
 
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import FrameFaces
-from faceveil.sampling.adaptive import STRETCHES_AT_ONCE, SamplingOptions, sample
+from faceveil.sampling.adaptive import STRETCHES_AT_ONCE, SamplingOptions, halving, sample
 
 
 def looked(number):
     """A frame's number as if it were the result of detection."""
     return FrameFaces(number, 1)
+
+
+def nothing_between(before, after, frames):
+    """No frame is needed between any two."""
 
 
 def run(new_shots, states, options=None, **more):
@@ -30,7 +34,7 @@ def run(new_shots, states, options=None, **more):
         return states[before.width] == states[after.width]
 
     frames = list(enumerate(new_shots))
-    sampled = list(sample(frames, look, options, agree=agree, **more))
+    sampled = list(sample(frames, look, options, next_frame=halving(agree), **more))
     assert [one.item for one in sampled] == [number for number, _ in frames]
     assert [one.item for one in sampled if one.new_shot] == [
         number for number, new_shot in frames if new_shot or number == 0
@@ -115,7 +119,7 @@ def test_few_frames_are_held():
             taken += 1
             yield number, number % 90 == 0
 
-    for done, _ in enumerate(sample(frames(), looked, options, agree=lambda *_: True), 1):
+    for done, _ in enumerate(sample(frames(), looked, options, next_frame=nothing_between), 1):
         assert taken - done <= STRETCHES_AT_ONCE * options.longest
 
 
@@ -128,7 +132,7 @@ def test_frames_are_looked_at_by_several_threads_at_once():
         return looked(number)
 
     frames = [(number, False) for number in range(20)]
-    assert len(list(sample(frames, look, agree=lambda *_: True, workers=2))) == 20
+    assert len(list(sample(frames, look, next_frame=nothing_between, workers=2))) == 20
 
 
 def test_an_error_while_looking_is_passed_on():
@@ -138,7 +142,7 @@ def test_an_error_while_looking_is_passed_on():
         return looked(number)
 
     with pytest.raises(InputError, match="broken"):
-        list(sample(((n, False) for n in range(100)), look, agree=lambda *_: True))
+        list(sample(((n, False) for n in range(100)), look, next_frame=nothing_between))
 
 
 @pytest.mark.parametrize(

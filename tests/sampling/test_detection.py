@@ -93,7 +93,13 @@ def detected(source, *starts):
 
     frames = list(
         detect_adaptively(
-            source, analyzer, LateShots(*starts), SamplingOptions(), 2, QuietProgress()
+            source,
+            analyzer,
+            LateShots(*starts),
+            SamplingOptions(),
+            2,
+            QuietProgress(),
+            by_pixels=True,
         )
     )
     assert [frame.item for frame in frames] == list(range(COUNT))
@@ -158,6 +164,7 @@ def test_frames_that_cannot_be_read_again_are_unknown():
             SamplingOptions(),
             1,
             QuietProgress(),
+            by_pixels=True,
         )
     )
     unknown = [frame.item for frame in frames if frame.faces is not None and frame.faces.error]

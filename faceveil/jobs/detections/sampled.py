@@ -33,8 +33,8 @@ from faceveil.jobs.detections.answers import (
     UnknownFrames,
     read_detections,
 )
-from faceveil.sampling.adaptive import Agree, SamplingOptions
-from faceveil.sampling.agreement import Agreement
+from faceveil.sampling.adaptive import SamplingOptions
+from faceveil.sampling.agreement import Agree, Agreement
 from faceveil.shots.cuts import ShotDetector
 from faceveil.shots.gradual import differ
 
