@@ -80,7 +80,7 @@ class Models:
     Attributes
     ----------
     detector, recognizer : str
-        Names of the networks.
+        Names of the networks; behind the detector of faces, those of other kinds.
     digest : str
         "sha256:<hex>" over weight files and settings, so that results of different networks are
         never mixed.
@@ -97,6 +97,11 @@ class Models:
     digest: str
     accept_score: float
     engine: str = FIRST_ENGINE
+
+    @property
+    def beside_faces(self) -> frozenset[str]:
+        """The names of the detectors of other kinds, which follow the one of faces."""
+        return frozenset(self.detector.split(", ")[1:])
 
     def to_dict(self) -> dict[str, Any]:
         return {

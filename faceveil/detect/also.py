@@ -48,6 +48,11 @@ class AlsoOptions:
                 f"{self.network}: accept {self.accept} is not within {LOW_SCORE} and 1"
             )
 
+    def __str__(self) -> str:
+        """The text that `parse` reads."""
+        accept = "" if self.accept is None else f",accept={self.accept}"
+        return f"{self.network}:kind={self.kind}{accept}"
+
     @classmethod
     def parse(cls, text: str) -> AlsoOptions:
         """Return the options of a text like plates.onnx:kind=plate,accept=0.4.

@@ -2,17 +2,21 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 from PIL import Image as Picture
 
+from faceveil.cli.main import main
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import FrameFaces, Kind
 from faceveil.jobs import state_machine
 from faceveil.jobs.detections.sampled import answered, plan_coarse, plan_refine, read_answered
+from faceveil.jobs.failure import fail_job
 from faceveil.jobs.job import read_job
+from faceveil.jobs.job_folder import load_job
 from faceveil.jobs.settings import analyzer_of
 from faceveil.media.folder import FolderSource
 from faceveil.schemas import load_schema
@@ -123,6 +127,28 @@ def test_the_same_objects_again(with_plates):
     state_machine.run_whole_job(with_plates.run(analyzer=lambda: analyzer_of(job.networks)))
     again = {k: hashlib.sha256(v).hexdigest() for k, v in with_plates.objects("veiled/").items()}
     assert first == again
+
+
+def test_a_job_that_does_not_name_them_is_refused_before_it_renders(
+    with_plates, plates, s3_url, monkeypatch
+):
+    """Else its output is verified without the network that found the plates. What was detected is
+    kept, and a job over it that names the network completes."""
+    document = json.loads(with_plates.place.read("job.json"))
+    document["networks"] = {"detector": "centerface"}
+    with_plates.place.write("job.json", json.dumps(document).encode())
+    run = with_plates.run()
+    run = with_plates.run(analyzer=lambda: analyzer_of(run.job.networks))
+    with pytest.raises(InputError, match=r"networks\.also: plates.*render-again") as refusal:
+        state_machine.run_whole_job(run)
+    assert not with_plates.objects("veiled/")
+    fail_job(with_plates.bucket, run.job.id, "analyse", refusal.value, run.announce)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
+    words = ["render-again", run.job.id, "again", "--bucket", with_plates.bucket.bucket]
+    assert main(["aws", *words, "--also", plates]) == 0
+    job = load_job(with_plates.bucket, "again")
+    again = replace(run, job=job, analyzer=lambda: analyzer_of(job.networks))
+    assert state_machine.run_whole_job(again) == "completed"
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ from faceveil.errors import InputError, UsageError
 if TYPE_CHECKING:
     from faceveil.aws.s3 import S3Location
     from faceveil.corrections.document import Corrections
-    from faceveil.detect.also import AlsoOptions
     from faceveil.jobs.client import JobClient
     from faceveil.jobs.upload_note import UploadNote
     from faceveil.sequence.regions import FixedRegion
@@ -344,7 +343,7 @@ def job_document(
         document["regions"] = [_region(region) for region in options.region]
     networks: dict[str, Any] = given(options, "detector", "recognizer")
     if options.also:
-        networks["also"] = [_also(also) for also in options.also]
+        networks["also"] = [str(also) for also in options.also]
     if options.accept_licence:
         networks["accept_licence"] = True
     if networks:
@@ -389,11 +388,6 @@ def _region(region: FixedRegion) -> dict[str, Any]:
     unit = "seconds" if region.in_seconds else "frames"
     span = [_number(region.start), _number(region.end)]
     return {unit: span, "box": list(region.box), "kind": region.kind.word}
-
-
-def _also(also: AlsoOptions) -> str:
-    accept = "" if also.accept is None else f",accept={also.accept}"
-    return f"{also.network}:kind={also.kind}{accept}"
 
 
 def _number(value: Fraction) -> int | float:

@@ -26,7 +26,7 @@ from faceveil.jobs.job import Job
 from faceveil.jobs.job_folder import ANALYSIS
 from faceveil.jobs.processing.host import Host, Step, write_result
 from faceveil.jobs.settings import analyzer_of
-from faceveil.jobs.steps.analyse import basis_with, correct, decide_selection
+from faceveil.jobs.steps.analyse import basis_with, correct, decide_selection, require_verifier
 from faceveil.jobs.steps.packed_analysis import without_features
 from faceveil.jobs.steps.render import ChunkResult, refuse_problems
 from faceveil.media.folder import FolderSource
@@ -140,6 +140,7 @@ def analyse_folder(
         unknown=unknown,
     )
     found = finding.follow(faces, job.sequences, size=size, source=source)
+    require_verifier(job, found.models, lambda: analyzer_of(job.networks))
     references = read_references(job, inputs, lambda: analyzer_of(job.networks))
     return decide_selection(job, found, source, references, unknown)
 

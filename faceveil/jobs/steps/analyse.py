@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from typing import Any
@@ -15,8 +15,9 @@ from faceveil import finding, pipeline
 from faceveil.analysis import Analysis, parse_analysis, to_json
 from faceveil.assure.coverage import check_coverage
 from faceveil.aws.s3_errors import LostObjectError
+from faceveil.detect.analyzer import FaceAnalyzer
 from faceveil.errors import InputError
-from faceveil.faces import FrameFaces
+from faceveil.faces import FrameFaces, Models
 from faceveil.identity.references import References
 from faceveil.identity.select import Selection
 from faceveil.jobs import events
@@ -212,7 +213,24 @@ def _analysed(run: JobRun, corrections: JobCorrections | None) -> Analysis:
     alone = np.zeros(len(source.keys), bool)
     found = finding.follow(_noting(faces, alone), job.sequences, size=size)
     _store_alone(run, alone)
+    require_verifier(job, found.models, run.analyzer)
     return decide_selection(job, found, source, job_references(run, found.models), unknown)
+
+
+def require_verifier(job: Job, models: Models | None, analyzer: Callable[[], FaceAnalyzer]) -> None:
+    """Raise InputError where verification would not detect again what was detected beside faces.
+
+    models: of the detections. analyzer: opens the networks that verify.
+    """
+    if job.verification == "off" or models is None or not models.beside_faces:
+        return
+    missing = sorted(models.beside_faces - analyzer().models.beside_faces)
+    if missing:
+        raise InputError(
+            f"networks.also: {', '.join(missing)} detected objects in these frames (FACEVEIL_ALSO "
+            "of the model), and verification would not look for them: name the same networks in "
+            "job.json. The detections are kept: `faceveil aws render-again JOB NEW_JOB --also FILE`"
+        )
 
 
 def decide_selection(
