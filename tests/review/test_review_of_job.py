@@ -120,6 +120,29 @@ def test_the_frames_are_those_that_are_rendered_here(made, jobs, tmp_path):
     assert {name: place.read(name) for name in files} == files
 
 
+def test_frames_of_another_bucket_are_reviewed_in_place(bucket, busy_bucket, s3_url, tmp_path):
+    """They are shown from there, and the job that renders what was corrected reads them there."""
+    made = MadeJob(S3Location.open(f"s3://{bucket}", s3_url), tmp_path)
+    raw = replace(made.bucket, bucket=busy_bucket).folder("raw/talk")
+    made.upload()
+    made.submit(frames={"bucket": busy_bucket, "prefix": raw.prefix, "rate": 25})
+    frames = made.objects("frames/")
+    for name, content in frames.items():
+        raw.write(name, content)
+    made.place.folder("frames").delete(frames)
+    assert state_machine.run_whole_job(made.run()) == "completed"
+    review, outputs = open_job(JobClient(bucket, endpoint_url=s3_url), JOB_ID, "Ada")
+    with served(review, outputs) as client, working(made.bucket, made.folder) as done:
+        assert client.ask("GET", "/api/v1/frames/5.jpg")[0] == 200
+        keep_ann(client)
+        task = finished(client, client.post("render", {"style": "solid"}))
+        assert task["state"] == "done", task
+        (new_id,) = done
+    place = made.bucket.folder(f"{JOBS}{new_id}/veiled/")
+    first = min(frames)
+    assert place.read(first) == frames[first], "only Ann is there, and she is kept"
+
+
 def test_what_verification_found_is_shown(made, jobs):
     """A job that fails since a face shows is no dead end: its findings lead to the frames."""
 
