@@ -32,6 +32,11 @@ class Keys:
             volumes=environment.get("FACEVEIL_VOLUME_KMS_KEY") or None,
         )
 
+    @property
+    def tell_detections_apart(self) -> bool:
+        """Whether detections have another key than the results."""
+        return self.detections not in (None, self.results)
+
     def volume_parameter(self, instance_type: str) -> dict[str, str]:
         """Return `VolumeKmsKeyId` of a request, nothing for a type whose disks take no key."""
         if self.volumes is None or has_local_storage(instance_type):

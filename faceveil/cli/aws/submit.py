@@ -53,8 +53,8 @@ Submitting the same job again changes nothing; a different job under the same id
   processing   SageMaker Processing jobs do all of it, as in the thesis. Choose it where faces are
                also to be followed by their pixels, as on a desk (a transform's answers hold no
                pixels), or where the machines that see frames must have no network. Each instance
-               needs room for all frames; several instances take two jobs, one that detects and
-               one that renders, and each takes minutes to start.
+               needs room for all frames; one job detects and one renders, and each takes minutes
+               to start.
 
 The result is the same but for what following by pixels adds, and so are `watch`, `stop`,
 `download`, `cleanup` and the events.

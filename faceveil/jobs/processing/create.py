@@ -38,14 +38,15 @@ class Processing:
 def create_first(processing: Processing, bucket: S3Location, job: Job) -> SageMakerJob:
     """Create the Processing job that a job begins with.
 
-    It does all of the job where there is one instance, else it detects; a job that uses the
-    detections of another begins with the rendering. Raises as `create_once` and
+    It does all of the job where one instance may write with one key, else it detects; a job that
+    uses the detections of another begins with the rendering. Raises as `create_once` and
     `processing_requests`.
     """
     if job.has_detections:
         return create_render(processing, bucket, job)
     machines = processing.machines()
-    step: Step = "all" if instance_count(job, machines) == 1 else "detect"
+    is_alone = instance_count(job, machines) == 1 and not machines.keys.tell_detections_apart
+    step: Step = "all" if is_alone else "detect"
     return _create(processing, machines, bucket, job, step)
 
 

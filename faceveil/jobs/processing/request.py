@@ -185,8 +185,9 @@ def _outputs(
     """Detections are uploaded as they are made, so that a job that fails does not lose them; what
     is published, only when all of it is there.
 
-    A Processing job has one key for all it writes: that of detections where it only detects, else
-    that of the results, which more than the deployment's roles must be able to read.
+    A Processing job has one key for all it writes: that of detections where it detects alone, else
+    that of the results, which more than the deployment's roles must be able to read. Where the two
+    differ, no job does both (`create.create_first`).
     """
     places = []
     if step != "detect":

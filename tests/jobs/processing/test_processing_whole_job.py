@@ -6,6 +6,7 @@ Real: S3 (SeaweedFS), the program of the image, all networks. Simulated: SageMak
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from faceveil.cli.main import main
 from faceveil.corrections.document import Corrections, write_corrections
 from faceveil.corrections.entries import BoxAt, Draw, Track
 from faceveil.faces import Kind
+from faceveil.jobs.keys import Keys
 from faceveil.media.folder import FolderSource
 from faceveil.schemas import load_schema
 from testkit.clips import make_clip, write_frames
@@ -70,6 +72,25 @@ def test_any_number_of_hosts_veils_as_the_command_does(deployment, submit, veile
     Draft202012Validator(load_schema("report")).validate(report)
     Draft202012Validator(load_schema("analysis")).validate(json.loads(results["analysis.json"]))
     assert report["verification"]["looked_at"] > 0
+
+
+@pytest.mark.slow
+def test_one_host_writes_detections_with_their_own_key(deployment, submit):
+    """A Processing job has one key for all it writes, so another one renders."""
+    deployment.machines = replace(deployment.machines, keys=Keys("results", "detections"))
+    assert submit("--instance-count", "1", "--verify-frames", "off") == 0
+    assert deployment.start() == "submitted"
+    assert deployment.run() == "completed", deployment.hosts.told
+    keys = {}
+    for request in deployment.requests:
+        config = request["ProcessingOutputConfig"]
+        for output in config["Outputs"]:
+            assert output["OutputName"] not in keys
+            keys[output["OutputName"]] = config["KmsKeyId"]
+    assert keys == {"detections": "detections", "job": "results"}
+    clusters = [sent["ProcessingResources"]["ClusterConfig"] for sent in deployment.requests]
+    counts = [cluster["InstanceCount"] for cluster in clusters]
+    assert counts == [1, 1]
 
 
 @pytest.mark.slow
