@@ -22,8 +22,9 @@ from faceveil.detect.centerface import CenterFace
 from faceveil.detect.detector import Detected
 from faceveil.detect.mtcnn import MTCNN, MTCNNNetworks
 from faceveil.detect.pyramid import Pyramid
-from faceveil.detect.thorough import ThoroughCenterFace, TurnedCenterFace
-from faceveil.detect.union import UnionDetector
+from faceveil.detect.thorough import RolledCenterFace, ThoroughCenterFace, TurnedCenterFace
+from faceveil.detect.union import PyramidDetector, UnionDetector
+from faceveil.detect.upright import UprightLook
 from faceveil.evaluation.coverage import coverage_of_boxes, match, on_ignored
 from faceveil.evaluation.truth import Truth
 from faceveil.faces import LOW_SCORE, Image
@@ -84,7 +85,7 @@ def _larger(image: Image) -> tuple[Image, float, float]:
     return cv2.resize(image, None, fx=1.5, fy=1.5), 0.0, 1 / 1.5
 
 
-def detectors() -> dict[str, UnionDetector | AddedLooks]:
+def detectors() -> dict[str, PyramidDetector]:
     """Each step on top of those above it, then each that was left out on top of "default"."""
     files = locate("mtcnn", "detector").files
     networks = MTCNNNetworks(*(open_session(files[name]) for name in ("pnet", "rnet", "onet")))
@@ -92,7 +93,8 @@ def detectors() -> dict[str, UnionDetector | AddedLooks]:
     all_sizes = MTCNN(networks, None, UNION_THRESHOLDS)
     mtcnn = MTCNN(networks, None, UNION_THRESHOLDS, times_smallest=UNION_TIMES_SMALLEST)
     one, both = (kind(session, None, UNION_CENTERFACE) for kind in (OneSize, CenterFace))
-    again = ThoroughCenterFace(both)
+    again = UnionDetector([mtcnn, ThoroughCenterFace(both)])
+    upright = UprightLook(again, RolledCenterFace(both))
     turned = TurnedCenterFace(both)
     small = MTCNN(networks, None, UNION_THRESHOLDS, below_times_smallest=UNION_TIMES_SMALLEST)
     return {
@@ -100,10 +102,9 @@ def detectors() -> dict[str, UnionDetector | AddedLooks]:
         "CenterFace at half the size too": UnionDetector([all_sizes, both]),
         "MTCNN from twice the size (fast)": UnionDetector([mtcnn, both]),
         "without MTCNN": UnionDetector([both]),
-        "doubtful places nearer, mirrored and turned (default)": UnionDetector([mtcnn, again]),
-        "the whole mirrored and turned (high-recall)": AddedLooks(
-            UnionDetector([mtcnn, again]), [turned, small]
-        ),
+        "doubtful places nearer, mirrored and turned": again,
+        "the whole upright where faces lie (default)": upright,
+        "the whole mirrored and turned (high-recall)": AddedLooks(upright, [turned, small]),
         "left out: a mirrored border of 12 %": UnionDetector([mtcnn, Also(both, _mirrored_border)]),
         "left out: the whole 1.5 times as large": UnionDetector([mtcnn, Also(both, _larger)]),
     }
