@@ -1,184 +1,170 @@
-"""A backend in one file: a person is picked by a click, and the job is rendered again without
-detecting again. The page lies in backend.html.
+"""A backend in one file: the review studio over jobs in the cloud, with users and their rights.
 
-    python examples/backend.py --local talk.mp4              all of AWS's parts on this machine
-    python examples/backend.py --bucket B --job talk-1       a job of a deployment
+    python examples/backend.py --bucket B --users users.json    jobs of a deployment
+    python examples/backend.py --local talk.mp4                 all of AWS's parts on this machine
+
+users.json says who may review what: {"ada": {"password": "…", "jobs": ["talk-1"]}}. A real backend
+asks its own sign-in instead. Everything else is in S3: frames, analyses, corrections, results.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
+import base64
+import hmac
+import html
 import io
 import json
-import os
-import re
+import secrets
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from functools import cached_property
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
+import uvicorn
 from PIL import Image as Picture
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
-from faceveil.analysis import Analysis
 from faceveil.aws.s3 import S3Location
 from faceveil.errors import FaceveilError, InputError
 from faceveil.jobs.client import JobClient
 from faceveil.media.open import open_source
-from faceveil.media.s3_keys import FrameKeys, list_frames
+from faceveil.media.s3_keys import list_frames
+from faceveil.review.app import STATIC, review_app
+from faceveil.review.cloud import open_job
+from faceveil.review.listening import LOOPBACK, listen
+from faceveil.review.session import Review
 
 if TYPE_CHECKING:
     from testkit.servers.event_pipeline import Pipeline
 
-PAGE = Path(__file__).with_suffix(".html")
-MODES = ("keep", "only")
-LONGEST_BODY = 1000
+URL_SECONDS = 60
+"""An address of an original frame shows faces: it is good for one look."""
+PAGE = """<!doctype html>
+<html lang="en">
+  <meta charset="utf-8">
+  <title>Review {job}</title>
+  <link rel="stylesheet" href="/studio/page.css">
+  <script type="module" src="/studio/faceveil-review.js"></script>
+  <faceveil-review base="{base}" token="{token}"></faceveil-review>
+</html>
+"""
+NOT_YET = """<!doctype html>
+<html lang="en">
+  <meta charset="utf-8">
+  <meta http-equiv="refresh" content="2">
+  <title>{job}</title>
+  <p>{job} can be reviewed once it is analysed: {status}
+</html>
+"""
+LOCAL_JOB, LOCAL_USER = "talk", "reviewer"
 LOOK_SECONDS = 0.5
 
 
-class Backend:
-    """What the page can ask: about one job, and the choices made of it."""
+class ReviewBackend:
+    """Opens a review for each user and job, and answers only who may see it."""
 
-    def __init__(self, client: JobClient, job_id: str) -> None:
-        self.client = client
-        self.job_id = job_id
-
-    @cached_property
-    def frames(self) -> FrameKeys:
-        job = self.client.job(self.job_id)
-        return list_frames(self.client.bucket.folder(job.frames_prefix))
-
-    @cached_property
-    def analysis(self) -> Analysis:
-        """Raises InputError, and is asked for again, until the job is analysed."""
-        return self.client.analysis(self.job_id)
-
-    def job(self) -> dict[str, Any]:
-        return {"id": self.job_id, "frames": len(self.frames), **self.status(self.job_id)}
-
-    def status(self, job_id: str) -> dict[str, Any]:
-        status = self.client.status(self._own(job_id))
-        return {"state": status.state, "text": str(status), "has_ended": status.has_ended}
-
-    def faces(self, frame: int) -> dict[str, Any]:
-        """Everybody on a frame: x1, y1, x2, y2 in its pixels, and the number of the person."""
-        analysis = self.analysis
-        boxes = [sequence.box_at(frame) for sequence in analysis.sequences]
-        people = zip(analysis.identities.tolist(), boxes, strict=True)
-        return {
-            "width": analysis.source.width,
-            "height": analysis.source.height,
-            "faces": [
-                {"identity": identity, "box": box.tolist()}
-                for identity, box in people
-                if box is not None
+    def __init__(self, client: JobClient, users: dict[str, Any], hosts: Collection[str]) -> None:
+        self.client, self.users, self.hosts = client, users, hosts
+        self.app = Starlette(
+            routes=[
+                Route("/jobs/{job}", self.page),
+                Route("/jobs/{job}/frames/{number:int}", self.frame),
+                Mount("/studio", StaticFiles(directory=STATIC)),
             ],
-        }
+            exception_handlers={FaceveilError: _faceveil_error},
+            lifespan=self._lifespan,
+        )
+        self._open: dict[tuple[str, str], tuple[Review, str]] = {}
+        self._lock = threading.Lock()
 
-    def picture(self, frame: int, job_id: str | None) -> str:
-        """Where a browser finds a frame: as it was, or as a job has veiled it."""
-        if not 0 <= frame < len(self.frames):
-            raise InputError(f"there is no frame {frame}")
-        job = self.client.job(self._own(job_id or self.job_id))
-        folder = job.output_prefix if job_id else job.frames_prefix
-        return self.client.url(folder + self.frames.listed(frame).name)
+    async def page(self, request: Request) -> Response:
+        """The studio. Its token is this user's, for this job alone, until the backend ends."""
+        user, job = self._checked(request)
+        try:
+            base, token = await run_in_threadpool(self._review, user, job)
+        except InputError:
+            status = await run_in_threadpool(self.client.status, job)
+            if status.has_ended:
+                raise
+            words = {"job": job, "status": str(status)}
+            return HTMLResponse(_filled(NOT_YET, words), 202)
+        names = {"job": job, "base": base, "token": token}
+        return HTMLResponse(_filled(PAGE, names))
 
-    def choose(self, mode: str, frame: int, x: float, y: float) -> dict[str, Any]:
-        """Start a job that keeps, or veils, only who is at that place; gives its id.
+    async def frame(self, request: Request) -> Response:
+        """Where a browser finds a frame in S3: of the job's input, or `?rendered=JOB` as veiled."""
+        _, job_id = self._checked(request)
+        number = request.path_params["number"]
+        rendered = request.query_params.get("rendered")
+        if rendered is not None and not rendered.startswith(f"{job_id}-review-"):
+            raise HTTPException(403, "no result of this review")
+        address = await run_in_threadpool(self._address, job_id, number, rendered)
+        return RedirectResponse(address, 302)
 
-        The id is made of the choice: who clicks twice gets the same job.
-        """
-        selection = {"mode": mode, "points": [{"frame": frame, "x": x, "y": y}]}
-        digest = hashlib.sha256(json.dumps(selection).encode()).hexdigest()
-        new_id = f"{self.job_id}-{mode}-{digest[:8]}"
-        self.client.render_again(self.job_id, new_id, selection)
-        return {"job": new_id}
+    def _address(self, job_id: str, number: int, rendered: str | None) -> str:
+        job = self.client.job(rendered or job_id)
+        frames = list_frames(self.client.bucket.folder(job.frames_prefix))
+        if number >= len(frames):
+            raise HTTPException(404, f"the job has {len(frames)} frames")
+        folder = job.output_prefix if rendered else job.frames_prefix
+        return self.client.url(folder + frames.listed(number).name, URL_SECONDS)
 
-    def _own(self, job_id: str) -> str:
-        """Other jobs of the bucket are not for those who see this page."""
-        if job_id != self.job_id and not job_id.startswith(f"{self.job_id}-"):
-            raise InputError(f"{job_id!r} is no job of this page")
-        return job_id
+    def _checked(self, request: Request) -> tuple[str, str]:
+        """The user and the job. Every route asks: who is there, and may they?"""
+        kind, _, told = request.headers.get("authorization", "").partition(" ")
+        try:
+            name, _, password = base64.b64decode(told).decode().partition(":")
+        except ValueError:
+            name, password = "", ""
+        known = self.users.get(name, {"password": secrets.token_hex(), "jobs": []})
+        right = hmac.compare_digest(known["password"].encode(), password.encode())
+        if kind.lower() != "basic" or not right:
+            raise HTTPException(401, headers={"WWW-Authenticate": 'Basic realm="reviews"'})
+        job = str(request.path_params["job"])
+        if job not in known["jobs"]:
+            raise HTTPException(403, f"{name} may not review {job}")
+        return name, job
+
+    def _review(self, user: str, job: str) -> tuple[str, str]:
+        """The address and the token of the review of a user, opened when it is first asked for."""
+        base = f"/reviews/{job}/{user}"
+        with self._lock:
+            if (user, job) not in self._open:
+                review, outputs = open_job(self.client, job, user)
+                token = secrets.token_urlsafe(32)
+                app = review_app(review, outputs, token=token, hosts=self.hosts)
+                self.app.routes.append(Mount(base, app=app))
+                self._open[user, job] = review, token
+            return base, self._open[user, job][1]
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        yield
+        for review, _ in self._open.values():
+            review.events.close()
+            await run_in_threadpool(review.close)
 
 
-def handler_of(backend: Backend) -> type[BaseHTTPRequestHandler]:
-    """The routes. A real backend would ask who is there: this one listens on 127.0.0.1 only."""
+async def _faceveil_error(_: Request, error: Exception) -> Response:
+    return Response(str(error), 409)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            address = urlsplit(self.path)
-            if address.path == "/":
-                self._send(HTTPStatus.OK, PAGE.read_bytes(), "text/html; charset=utf-8")
-            elif address.path == "/job":
-                self._answer(backend.job)
-            elif match := re.fullmatch(r"/jobs/([\w-]+)", address.path):
-                self._answer(backend.status, match[1])
-            elif match := re.fullmatch(r"/faces/(\d{1,9})", address.path):
-                self._answer(backend.faces, int(match[1]))
-            elif match := re.fullmatch(r"/frames/(\d{1,9})", address.path):
-                job_id = parse_qs(address.query).get("job", [None])[0]
-                self._answer(backend.picture, int(match[1]), job_id)
-            else:
-                self._json(HTTPStatus.NOT_FOUND, {"error": "there is nothing here"})
 
-        def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            is_json = self.headers.get_content_type() == "application/json"
-            if self.path != "/choices" or not is_json or length > LONGEST_BODY:
-                self._json(HTTPStatus.BAD_REQUEST, {"error": "post JSON to /choices"})
-                return
-            try:
-                body = json.loads(self.rfile.read(length))
-                mode, frame = body["mode"], int(body["frame"])
-                x, y = float(body["x"]), float(body["y"])
-            except (ValueError, TypeError, KeyError):
-                mode = None
-            if mode not in MODES:
-                self._json(HTTPStatus.BAD_REQUEST, {"error": "mode (keep, only), frame, x, y"})
-                return
-            self._answer(backend.choose, mode, frame, x, y)
-
-        def _answer(self, ask: Callable[..., dict[str, Any] | str], *words: object) -> None:
-            """A dictionary is answered as JSON, an address as where to go."""
-            try:
-                answer = ask(*words)
-            except FaceveilError as problem:
-                self._json(HTTPStatus.CONFLICT, {"error": str(problem)})
-                return
-            if isinstance(answer, dict):
-                self._json(HTTPStatus.OK, answer)
-                return
-            self.send_response(HTTPStatus.FOUND)
-            self.send_header("Location", answer)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def _json(self, status: HTTPStatus, document: dict[str, Any]) -> None:
-            self._send(status, json.dumps(document).encode(), "application/json")
-
-        def _send(self, status: HTTPStatus, content: bytes, kind: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    return Handler
+def _filled(page: str, words: dict[str, str]) -> str:
+    return page.format(**{name: html.escape(word) for name, word in words.items()})
 
 
 @contextmanager
-def local_cloud(clip: Path, job_id: str) -> Iterator[JobClient]:
+def local_cloud(clip: Path) -> Iterator[JobClient]:
     """A cloud on this machine with the clip, and a job that veils everyone.
 
     A thread does what AWS would do when a job.json is written. The parts are the real ones
@@ -188,9 +174,9 @@ def local_cloud(clip: Path, job_id: str) -> Iterator[JobClient]:
 
     with event_pipeline(print) as pipeline:
         client = JobClient(BUCKET, endpoint_url=pipeline.url)
-        prefix = f"frames/{job_id}/"
+        prefix = f"frames/{LOCAL_JOB}/"
         bring(clip, client.bucket.folder(prefix))
-        client.submit({"version": 1, "id": job_id, "frames": {"prefix": prefix}})
+        client.submit({"version": 1, "id": LOCAL_JOB, "frames": {"prefix": prefix}})
         stopped = threading.Event()
         worker = threading.Thread(target=deploy, args=(pipeline, stopped))
         worker.start()
@@ -234,25 +220,35 @@ def deploy(pipeline: Pipeline, stopped: threading.Event) -> None:
 
 def main() -> None:
     options = build_parser().parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    cloud = local_cloud(options.local, options.job) if options.local else None
-    with cloud or nullcontext(JobClient(options.bucket)) as client:
-        handler = handler_of(Backend(client, options.job))
-        with ThreadingHTTPServer(("127.0.0.1", options.port), handler) as server:
-            print(
-                f"http://127.0.0.1:{server.server_port} shows job {options.job}; "
-                f"stop it with Ctrl-C, or kill {os.getpid()}",
-                flush=True,
-            )
-            server.serve_forever()
+    if options.local:
+        users = {LOCAL_USER: {"password": secrets.token_urlsafe(8), "jobs": [LOCAL_JOB]}}
+        cloud = local_cloud(options.local)
+    elif options.users:
+        users = json.loads(options.users.read_bytes())
+        cloud = nullcontext(JobClient(options.bucket))
+    else:
+        raise InputError("--bucket needs --users: who may review which jobs")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn passes it on at its end
+    with cloud as client:
+        place = listen(LOOPBACK, options.port)
+        backend = ReviewBackend(client, users, place.hosts)
+        job = LOCAL_JOB if options.local else "JOB"
+        print(
+            f"http://{LOOPBACK}:{place.port}/jobs/{job} is the review; Ctrl-C ends it", flush=True
+        )
+        if options.local:
+            print(f"user {LOCAL_USER}, password {users[LOCAL_USER]['password']}", flush=True)
+        config = uvicorn.Config(backend.app, log_level="warning", timeout_graceful_shutdown=5)
+        with place.listener as listener:
+            uvicorn.Server(config).run([listener])
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="backend.py", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="backend.py")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--local", type=Path, metavar="CLIP", help="a cloud on this machine")
     where.add_argument("--bucket", help="of a deployment (Terraform's output `bucket`)")
-    parser.add_argument("--job", default="talk", help="the job to choose from (talk)")
+    parser.add_argument("--users", type=Path, metavar="JSON", help="who may review which jobs")
     parser.add_argument("--port", type=int, default=8000, help="on 127.0.0.1 (8000)")
     return parser
 

@@ -1,24 +1,35 @@
-"""examples/review_backend.py: a backend embeds the studio, with its own rights check."""
+"""examples/backend.py: a backend embeds the studio, with its own rights check."""
 
 import asyncio
 import base64
 import importlib.util
+import io
+import json
+import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 import uvicorn
+from PIL import Image as Picture
 
 from faceveil.aws.s3 import S3Location
 from faceveil.corrections.document import parse_corrections
 from faceveil.jobs import state_machine
 from faceveil.jobs.client import JobClient
 from testkit import PROJECT
+from testkit.clips import make_clip, write_video
 from testkit.made_job import JOB_ID, MadeJob
 
+EXAMPLE = PROJECT / "examples" / "backend.py"
 USERS = {
     "ada": {"password": "engine", "jobs": [JOB_ID]},
     "bob": {"password": "other", "jobs": ["talk-9"]},
@@ -46,8 +57,7 @@ def serving(app, listener):
 
 @pytest.fixture
 def url(made, s3_url):
-    path = PROJECT / "examples" / "review_backend.py"
-    spec = importlib.util.spec_from_file_location("example_review_backend", path)
+    spec = importlib.util.spec_from_file_location("example_backend", EXAMPLE)
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -108,3 +118,73 @@ def test_the_studio_works_inside_another_page(url, made, browser):
     assert [(entry.op, entry.by) for entry in entries if entry.op != "looked"] == [
         ("decide", "ada")
     ]
+
+
+@pytest.fixture
+def local(pipeline_runs, tmp_path):
+    """The address and the password of the example over a cloud on this machine, as its one command
+    starts it."""
+    clip, log = tmp_path / "talk.mp4", tmp_path / "log"
+    write_video(make_clip(320, 180, 12), clip)
+    words = [sys.executable, str(EXAMPLE), "--local", str(clip), "--port", "0"]
+    with log.open("w") as stream:
+        process = subprocess.Popen(words, stdout=stream, stderr=subprocess.STDOUT)
+    try:
+        until(lambda: "password" in log.read_text() or process.poll() is not None)
+        address, password = re.search(
+            r"(http://\S+)/jobs/talk .*\nuser reviewer, password (\S+)", log.read_text()
+        ).groups()
+        USERS["reviewer"] = {"password": password}
+        yield address
+    finally:
+        USERS.pop("reviewer", None)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, log.read_text()
+
+
+def until(is_so, seconds=300):
+    deadline = time.monotonic() + seconds
+    while not (found := is_so()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return found
+
+
+@pytest.mark.slow
+def test_one_command_starts_it_all_and_a_decision_takes_the_veil_away(local):
+    """Everything real: frames in S3, detection, the review of the job, the job that renders it."""
+    address = f"{local}/jobs/talk"
+    assert ask(address)[0] == 401
+    until(lambda: ask(address, "reviewer")[0] == 200)
+    _, page, _ = ask(address, "reviewer")
+    token = page.decode().partition('token="')[2].partition('"')[0]
+
+    def api(path, body=None):
+        request = urllib.request.Request(
+            f"{local}/reviews/talk/reviewer/api/v1/{path}",
+            None if body is None else json.dumps(body).encode(),
+            {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())
+
+    frame = 6
+    boxes = api(f"boxes?first={frame}&last={frame}")
+    (kept, veiled), (sequence, _) = boxes["boxes"], boxes["sequences"]
+    decide = {"op": "decide", "target": {"sequence": sequence}, "decision": "keep"}
+    api("corrections", {"revision": boxes["revision"], **decide})
+    task = api("render", {})
+    ended = until(lambda: (found := api(f"tasks/{task['id']}"))["state"] != "running" and found)
+    assert ended["state"] == "done", ended
+    rendered = ended["message"].split()[1].rstrip(":")
+
+    def pixels(box, query=""):
+        _, content, _ = ask(f"{local}/jobs/talk/frames/{frame}{query}", "reviewer")
+        x1, y1, x2, y2 = np.array(box).astype(int)
+        across, down = (x2 - x1) // 4, (y2 - y1) // 4
+        picture = np.asarray(Picture.open(io.BytesIO(content)))
+        return picture[y1 + down : y2 - down, x1 + across : x2 - across]
+
+    query = f"?rendered={rendered}"
+    assert np.array_equal(pixels(kept), pixels(kept, query))
+    assert not np.array_equal(pixels(veiled), pixels(veiled, query))
