@@ -16,6 +16,7 @@ from av.stream import Discard
 from av.video.stream import VideoStream
 
 from faceveil.media.demux import Positions, open_input, packets
+from faceveil.media.parameter_sets import ParameterSets
 from faceveil.media.timestamps import Timeline, TimelineBuilder, is_timed, start_shift
 
 _SIZE_IN_HEADER = ("avc1", "hvc1", "mp4v", "apc", "ap4", "jpeg", "mjp", "dvh1", "s263")
@@ -81,17 +82,25 @@ def _survey(path: Path, index: int, _modified: int, _length: int) -> Survey:
 
 
 class _SizeLooks:
-    """The sizes of key frames, of which about one a second is decoded."""
+    """The sizes of key frames, of which about one a second is decoded: those that have no parameter
+    sets that were decoded before."""
 
     def __init__(self, stream: VideoStream) -> None:
         self.sizes: dict[tuple[int, int], None] = {}
         self._stream = stream
         self._next: Fraction | None = None
+        context = stream.codec_context
+        self._sets = ParameterSets(context.name, context.extradata)
+        self._decoded: set[bytes] = set()
 
     def look(self, packet: Packet[Any]) -> None:
         """Decode a packet of the stream where it is time to."""
         if packet.size and not (packet.is_keyframe and self._is_due(packet)):
             return
+        if packet.size and (sets := self._sets.of(bytes(packet))) is not None:
+            if sets in self._decoded:
+                return
+            self._decoded.add(sets)
         with suppress(FFmpegError):  # what cannot be read is told when the frames are read
             for frame in self._stream.decode(packet):
                 self.sizes.setdefault((frame.width, frame.height))

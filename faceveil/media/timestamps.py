@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 from typing import Any
 
 from av.container import InputContainer
@@ -19,9 +20,10 @@ from av.stream import Disposition, Stream
 
 _LONGEST_GAP = 10
 """Seconds: a longer gap in a transport stream is a discontinuity (ffmpeg's dts_delta_threshold)."""
-_STEP_BACK = Fraction(1, 10)
+_TENTHS = 10
 _STEP_BACK_ELSEWHERE = 1
-"""Seconds back in time that are a discontinuity, and where a format should have none."""
+"""Seconds back in time that are a discontinuity where a format should have none; in a transport
+stream a tenth of a second is one."""
 _LATE_START = 10
 """Seconds: what begins later was cut out of a longer recording, whose time means nothing here."""
 
@@ -56,48 +58,61 @@ class Timeline:
 
 
 class TimelineBuilder:
-    """Finds the discontinuities of a file from its packets, in the order of the file."""
+    """Finds the discontinuities of a file from its packets, in the order of the file.
+
+    Hours have a million packets, so times are whole ticks of one clock that suits all streams.
+    """
 
     def __init__(self, container: InputContainer) -> None:
         self._is_broadcast = has_discontinuities(container)
+        bases = {
+            stream.index: Fraction(stream.time_base)
+            for stream in container.streams
+            if is_timed(stream) and stream.time_base
+        }
+        self._second = lcm(_TENTHS, *(base.denominator for base in bases.values()))
+        self._ticks = {index: int(base * self._second) for index, base in bases.items()}
         self._positions = [0]
-        self._shifts = [start_shift(container)]
-        self._expected: dict[int, Fraction] = {}
-        self._latest = Fraction(0)
+        self._shifts = [int(start_shift(container) * self._second)]
+        self._expected: dict[int, int] = {}
+        self._latest = 0
 
     def add(self, packet: Packet[Any], position: int) -> None:
         """The next packet of sound or pictures, which lies at a byte `position`."""
-        if packet.dts is None or not packet.time_base:
+        index = packet.stream_index
+        if packet.dts is None or index not in self._ticks:
             return
-        stamp = packet.dts * packet.time_base
+        tick = self._ticks[index]
+        stamp = packet.dts * tick
         part = bisect_right(self._positions, position) - 1
         time = stamp + self._shifts[part]
-        if self._jumps(time, packet.stream_index):
+        if self._jumps(time, index):
             if part < len(self._positions) - 1:
                 # It was read after the packet that showed the discontinuity and lies before it.
                 time = stamp + self._shifts[-1]
-                if not self._jumps(time, packet.stream_index):
+                if not self._jumps(time, index):
                     self._positions[-1] = position
             else:
-                expected = self._expected.get(packet.stream_index, self._latest)
+                expected = self._expected.get(index, self._latest)
                 self._positions.append(position)
                 self._shifts.append(expected - stamp)
                 time = expected
-        duration = (packet.duration or 0) * packet.time_base
-        self._expected[packet.stream_index] = self._latest = time + duration
+        self._expected[index] = self._latest = time + (packet.duration or 0) * tick
 
     def build(self) -> Timeline:
         """The timeline of the packets so far."""
-        return Timeline(tuple(self._positions), tuple(self._shifts))
+        shifts = tuple(Fraction(shift, self._second) for shift in self._shifts)
+        return Timeline(tuple(self._positions), shifts)
 
-    def _jumps(self, time: Fraction, stream: int) -> bool:
-        expected = self._expected.get(stream)
+    def _jumps(self, time: int, stream: int) -> bool:
+        expected, second = self._expected.get(stream), self._second
         if expected is None:  # streams need not begin together
-            is_late = bool(self._expected) and abs(time - self._latest) > _LONGEST_GAP
+            is_late = bool(self._expected) and abs(time - self._latest) > _LONGEST_GAP * second
             return self._is_broadcast and is_late
         if self._is_broadcast:
-            return time > expected + _LONGEST_GAP or time < expected - _STEP_BACK
-        return time < expected - _STEP_BACK_ELSEWHERE
+            is_early = time < expected - second // _TENTHS
+            return time > expected + _LONGEST_GAP * second or is_early
+        return time < expected - _STEP_BACK_ELSEWHERE * second
 
 
 def has_discontinuities(container: InputContainer) -> bool:
