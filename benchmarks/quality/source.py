@@ -80,6 +80,8 @@ class Remembered:
         return Unrecognised(unknown, *self._rows[id(picture)])
 
     def recognise(self, crops: Image) -> Floats:
+        if not len(crops):
+            return np.zeros((0, self._detections.frames[0].features.shape[1]), np.float32)
         return np.stack([self._features[crop.tobytes()] for crop in crops])
 
 

@@ -1,4 +1,4 @@
-"""Where does the time of the whole command go, and how often is a frame decoded, a face recognised?
+"""Where does the time of the whole command go, and what does each step to make it faster gain?
 
     python -m benchmarks.speed.stages [report.md]
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
 from unittest.mock import patch
@@ -18,7 +17,8 @@ from unittest.mock import patch
 import cv2
 
 from benchmarks.report import machine, publish, table
-from benchmarks.speed.whole_command import make_clips
+from benchmarks.speed.steps import ADAPTIVE, Profile, Way, steps_table
+from benchmarks.speed.whole_command import make_clips, make_street
 from benchmarks.timing import StageClock, in_own_process, one_at_a_time
 from faceveil import finding, pipeline, rendering, veiling
 from faceveil.assure import verify as verify_module
@@ -39,7 +39,6 @@ from faceveil.media.video import VideoSource
 from faceveil.media.video_sink import VideoSink
 from faceveil.media.writer import VideoWriter
 from faceveil.sampling import detection as detection_module
-from faceveil.sampling.adaptive import SamplingOptions
 from faceveil.shots.transitions import TransitionDetector
 from faceveil.tracking import track as track_module
 
@@ -70,17 +69,6 @@ STAGES = (
 )
 
 
-@dataclass(frozen=True)
-class Profile:
-    """Processor seconds of each stage, "the rest" and "all" included, and counts of work done."""
-
-    spent: Mapping[str, float]
-    frames: int
-    looked_at: int
-    decoded: int
-    recognised: int
-
-
 COUNTS: dict[str, Callable[[Profile], int]] = {
     "frames in which faces were detected": lambda profile: profile.looked_at,
     "frames decoded": lambda profile: profile.decoded,
@@ -88,11 +76,11 @@ COUNTS: dict[str, Callable[[Profile], int]] = {
 }
 
 
-def stages(clip: Path, target: Path, sampling: SamplingOptions | None = None) -> Profile:
-    """The profile of `faceveil veil clip target`, with that sampling."""
+def stages(clip: Path, target: Path, way: Way) -> Profile:
+    """The profile of `faceveil veil clip target`, run that way."""
     cv2.setNumThreads(1)
     clock = StageClock()
-    analyzer = build_analyzer(AnalyzerOptions())
+    analyzer = build_analyzer(AnalyzerOptions(engine=way.engine))
     recognised = 0
     features = ArcFace.features
 
@@ -108,11 +96,18 @@ def stages(clip: Path, target: Path, sampling: SamplingOptions | None = None) ->
         for label, owner, name in STAGES:
             stack.enter_context(clock.function(label, owner, name))
         stack.enter_context(one_at_a_time())
+        stack.enter_context(way.taken())
         start = process_time()
         source = VideoSource(clip)
-        found = finding.analyse(source, analyzer, sampling=sampling, workers=1)
+        found = finding.analyse(
+            source,
+            analyzer,
+            sampling=way.sampling,
+            recognise_all=way.recognises_all,
+            workers=1,
+        )
         analysis = pipeline.decide(found, source)
-        sink = VideoSink(target, source, EncodeOptions(threads=1))
+        sink = VideoSink(target, source, EncodeOptions(threads=1, preset=way.preset))
         rendering.render(source, analysis, sink, analyzer=analyzer, workers=1)
         total = process_time() - start
     spent = {label: clock.spent[label] for label in (DECODE, *(label for label, *_ in STAGES))}
@@ -130,10 +125,11 @@ def report() -> str:
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         profiles = {
-            f"{title}, {way}": in_own_process(stages, clip, scratch / "out.mp4", sampling)
+            f"{title}, {name}": in_own_process(stages, clip, scratch / "out.mp4", way)
             for title, clip in make_clips(scratch).items()
-            for way, sampling in (("every frame", None), ("adaptive", SamplingOptions()))
+            for name, way in (("every frame", Way()), ("adaptive", Way(sampling=ADAPTIVE)))
         }
+        steps = steps_table(lambda way: profile_of_street(scratch, way))
     return "\n".join(
         [
             "# Where the time of the whole command goes",
@@ -149,8 +145,40 @@ def report() -> str:
             "",
             *table(("per frame of the video", *profiles), _count_rows(profiles)),
             "",
+            "Frames a second of one core: "
+            + "; ".join(f"{name} {_rate(profile):.1f}" for name, profile in profiles.items())
+            + ".",
+            "",
+            "The next bottleneck is the largest stage: "
+            + "; ".join(f"{name}: {_largest(profile)}" for name, profile in profiles.items())
+            + ".",
+            "",
+            *steps,
         ]
     )
+
+
+def profile_of_street(scratch: Path, way: Way) -> Profile:
+    """The profile of one pass of the street clip, made when first needed."""
+    clip = scratch / "steps.mp4"
+    if not clip.exists():
+        in_own_process(make_street, clip)
+    profile: Profile = in_own_process(stages, clip, scratch / "out.mp4", way)
+    return profile
+
+
+def _rate(profile: Profile) -> float:
+    return profile.frames / profile.spent["all"]
+
+
+def _largest(profile: Profile) -> str:
+    """The stage that takes most, "the rest" and "all" not being stages."""
+    share, name = max(
+        (seconds, name)
+        for name, seconds in profile.spent.items()
+        if name not in {"the rest", "all"}
+    )
+    return f"{name} ({share / profile.spent['all']:.0%})"
 
 
 def _time_rows(profiles: Mapping[str, Profile]) -> list[tuple[str, ...]]:
