@@ -7,7 +7,7 @@ way each decision went and why. It holds no features. Its JSON Schema is analysi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -33,6 +33,7 @@ from faceveil.json_columns import (
     whole_numbers,
     words_of,
 )
+from faceveil.leftovers import Leftovers
 
 Value = TypeVar("Value")
 
@@ -76,6 +77,7 @@ class Analysis:
     decisions: Sequence[Decision]
     detections: DetectionLog
     selection: SelectionRecord = SelectionRecord()
+    leftovers: Leftovers = field(default_factory=Leftovers.none)
 
     @property
     def veiled(self) -> NDArray[np.bool_]:
@@ -140,6 +142,11 @@ def to_document(analysis: Analysis) -> dict[str, Any]:
             "boxes": analysis.detections.boxes,
             "sequence": analysis.detections.sequence,
         },
+        "leftovers": {
+            "frames": analysis.leftovers.frames,
+            "boxes": analysis.leftovers.boxes,
+            "scores": np.round(analysis.leftovers.scores.astype(np.float64), 4),
+        },
     }
 
 
@@ -194,6 +201,7 @@ def _analysis(document: dict[str, Part]) -> Analysis:
         selection=read_selection(
             {name: _plain(document, name) for name in _SELECTION_FIELDS if name in document}
         ),
+        leftovers=_leftovers(document),
     )
 
 
@@ -374,6 +382,18 @@ def _detections(data: dict[str, Part], sequence_count: int) -> DetectionLog:
     if ((sequence < -1) | (sequence >= sequence_count)).any():
         raise _FieldError("detections.sequence names a sequence that does not exist")
     return DetectionLog(frames, _boxes(data, "detections.boxes", len(frames)), sequence)
+
+
+def _leftovers(document: dict[str, Part]) -> Leftovers:
+    """Older files name none."""
+    if "leftovers" not in document:
+        return Leftovers.none()
+    data = _column(document, "leftovers", "leftovers", fields_of)
+    frames = _ints(data, "frames", "leftovers.frames")
+    if (np.diff(frames) < 0).any():
+        raise _FieldError("leftovers.frames must be rising frame numbers")
+    boxes = _boxes(data, "leftovers.boxes", len(frames))
+    return Leftovers(frames, boxes, _scores(data, "leftovers.scores", len(frames)))
 
 
 def _ints(document: dict[str, Part], field: str, where: str) -> Ints:

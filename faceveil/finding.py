@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from faceveil.detect.build import build_analyzer
 from faceveil.errors import InputError
 from faceveil.faces import DetectionLog, FaceSequence, FrameFaces, Ints, Kind, Models
+from faceveil.leftovers import Leftovers
 from faceveil.media.frames import FrameSource, Problem
 from faceveil.progress import Progress, QuietProgress
 from faceveil.resources import usable_cores
@@ -20,6 +21,7 @@ from faceveil.sampling.adaptive import SampledFrame, SamplingOptions
 from faceveil.sampling.detection import Analyzer, detect_adaptively, detect_every_frame, in_shots
 from faceveil.sequence.finish import finish_sequences
 from faceveil.sequence.follow.build import SequenceBuilder
+from faceveil.sequence.left_over import left_over
 from faceveil.sequence.match import distance_by_name
 from faceveil.sequence.options import SequenceOptions
 from faceveil.sequence.regions import FixedRegion, region_sequences
@@ -43,6 +45,7 @@ class Found:
     unknown_frames: Ints
     sequences: Sequence[FaceSequence]
     detections: DetectionLog
+    leftovers: Leftovers = field(default_factory=Leftovers.none)
 
 
 class Tracker(Protocol):
@@ -228,13 +231,13 @@ def connect(
     track = None
     if tracker is not None:
         track = partial(tracker, analysed=analysed)
-    built = builders.pop(Kind.FACE).finish()
+    built = {kind: builder.finish() for kind, builder in builders.items()}
     sequences, detections = finish_sequences(
-        built, options, len(seen), *size, track=track, analysed=analysed
+        built[Kind.FACE], options, len(seen), *size, track=track, analysed=analysed
     )
-    for kind, builder in builders.items():
+    for kind in [kind for kind in built if kind != Kind.FACE]:
         more, log = finish_sequences(
-            builder.finish(), options, len(seen), *size, track=track, analysed=analysed
+            built[kind], options, len(seen), *size, track=track, analysed=analysed
         )
         detections = detections.joined(log, len(sequences))
         sequences += [replace(sequence, kind=kind) for sequence in more]
@@ -242,10 +245,11 @@ def connect(
         frame_count=len(seen),
         analysed_frames=int(analysed.sum()),
         models=models,
-        shot_starts=built.shot_starts,
+        shot_starts=built[Kind.FACE].shot_starts,
         unknown_frames=np.array(unknown, np.int32),
         sequences=sequences,
         detections=detections,
+        leftovers=left_over(list(built.values()), sequences),
     )
 
 

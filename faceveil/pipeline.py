@@ -83,6 +83,7 @@ def decide(
         identities=identities,
         decisions=decide_sequences(found.sequences, identities, selection, recognizer=recognizer),
         detections=found.detections,
+        leftovers=found.leftovers,
         selection=selection.record(recognizer),
     )
     return limit(analysis, selection.times)

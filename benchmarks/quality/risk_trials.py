@@ -3,15 +3,20 @@
 Each trial damages one face of one clip and runs the whole pipeline over what is left: with
 tracking by pixels, as on a desk, and without, as in a job over detections. What then shows is known
 from the truth.
+
+A detector that misses a face mostly still sees something there, with a low score. So each trial is
+made twice: once nothing is left of the detections that are taken away, once what the detector left
+of faces that it really missed in other clips.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from benchmarks.quality.clips import Condition
@@ -23,7 +28,7 @@ from faceveil.evaluation.coverage import coverage_of_output
 from faceveil.evaluation.judging import judge_coverage
 from faceveil.evaluation.output import output_of_analysis
 from faceveil.evaluation.truth import Truth
-from faceveil.faces import FrameFaces
+from faceveil.faces import Floats, FrameFaces
 from faceveil.finding import analyse
 from faceveil.pipeline import decide
 from faceveil.tracking.track import TrackOptions
@@ -70,53 +75,135 @@ DAMAGES: dict[str, Callable[[NDArray[np.int32], np.random.Generator], NDArray[np
 WITHOUT_TRACE = "all of its frames in the shot"
 
 
+NOTHING, AS_MISSED = "nothing", "low scores"
+REMAINS = (NOTHING, AS_MISSED)
+"""What is left of a detection that is taken away."""
+
+
+@dataclass(frozen=True, eq=False)
+class Damageable:
+    """A clip with its detections and shots, known before any trial."""
+
+    clip: Condition
+    detections: Sequence[FrameFaces]
+    starts: list[bool]
+
+    @property
+    def truth(self) -> Truth:
+        return self.clip.footage.truth
+
+    @cached_property
+    def missed_runs(self) -> list[Floats]:
+        """The highest score on each face in each frame of every run in which it was missed.
+
+        A face on which nothing was seen at all has the score 0.
+        """
+        truth, runs = self.truth, []
+        accept = next((x.models.accept_score for x in self.detections if x.models), 1.0)
+        for rows in _faces(truth):
+            scores = [_score_on(truth, row, self.detections) for row in rows.tolist()]
+            lost = np.array(scores) < accept
+            for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(lost)) + 1):
+                if lost[part[0]]:
+                    runs += [np.array(scores, np.float32)[part]]
+        return runs
+
+
+def _score_on(truth: Truth, row: int, frames: Sequence[FrameFaces]) -> float:
+    faces = frames[int(truth.frames[row])]
+    on_it = overlaps(truth.boxes[row : row + 1], faces.boxes)[0] >= _ON_THE_FACE
+    return float(faces.scores[on_it].max(initial=0.0))
+
+
+def damageable(clip: Condition, detectors: Detectors) -> Damageable:
+    """The clip with what the default analyzer and the search for shots find in it."""
+    shown = Shown(clip.footage)
+    found = detectors("default", shown)
+    starts = shown.kept("shots", lambda: orjson.dumps(HeldSource(clip.footage).shot_starts()[0]))
+    return Damageable(clip, found.frames, orjson.loads(starts))
+
+
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """An analysis of damaged detections, and how many faces show in each frame because of it.
+    """An analysis of damaged detections, and which faces show.
 
-    `damage` is empty where nothing was taken away; `tracked` is whether faces were followed by
-    their pixels.
+    Attributes
+    ----------
+    clip, damage, remains : str
+        `damage` and `remains` are empty where nothing was taken away.
+    tracked : bool
+        Whether faces were followed by their pixels.
+    analysis : Analysis
+    missed : ndarray of bool [m]
+        Which faces of the truth show.
     """
 
     clip: str
     damage: str
+    remains: str
     tracked: bool
     analysis: Analysis
-    exposed: NDArray[np.int64]
+    missed: NDArray[np.bool_]
 
 
-def trials(clip: Condition, detectors: Detectors, each: int) -> Iterator[Trial]:
-    """The clip as it is, and `each` trials of every damage, the first of them also tracked."""
-    footage, truth = clip.footage, clip.footage.truth
-    detections = detectors("default", Shown(footage))
-    source = HeldSource(footage)
-    starts, _ = source.shot_starts()
+def trials(made: Damageable, others: Sequence[Floats], each: int) -> Iterator[Trial]:
+    """The clip as it is, and `each` trials of every damage and of all that may be left of it.
 
-    def trial(damage: str, frames: Sequence[FrameFaces], *, tracked: bool) -> Trial:
+    The first of each damage is also tracked, where low scores are left. `others` are the runs in
+    which faces of other clips were missed.
+    """
+    truth = made.truth
+    source = HeldSource(made.clip.footage)
+
+    def trial(damage: str, remains: str, frames: Sequence[FrameFaces], *, tracked: bool) -> Trial:
         found = analyse(
             source,
             partial(Remembered(source.pictures, Detections(list(frames), 0))),
-            shots=KnownShots(starts),
+            shots=KnownShots(made.starts),
             tracking=TrackOptions() if tracked else None,
             workers=1,
         )
         analysis = decide(found, source)
-        return Trial(clip.clip, damage, tracked, analysis, _exposed(truth, analysis))
+        return Trial(made.clip.clip, damage, remains, tracked, analysis, _missed(truth, analysis))
 
-    yield trial("", detections.frames, tracked=True)
-    yield trial("", detections.frames, tracked=False)
+    for tracked in (True, False):
+        yield trial("", "", made.detections, tracked=tracked)
     faces = _faces(truth)
     if not faces:
         return
     for number, (name, damage) in enumerate(DAMAGES.items()):
-        random = np.random.default_rng([number, len(detections.frames), len(truth)])
+        random = np.random.default_rng([number, len(made.detections), len(truth)])
         for count in range(each):
             rows = faces[int(random.integers(len(faces)))]
             lost = rows[damage(truth.frames[rows], random)]
-            frames = _without(detections.frames, truth, lost)
-            yield trial(name, frames, tracked=False)
-            if count == 0:  # tracking takes most of the time
-                yield trial(name, frames, tracked=True)
+            for remains in REMAINS:
+                scores = np.zeros(len(lost), np.float32)
+                if remains == AS_MISSED:
+                    scores = _as_missed(truth.frames[lost], others, random)
+                frames = _lowered(made.detections, truth, lost, scores)
+                yield trial(name, remains, frames, tracked=False)
+                if count == 0 and remains == AS_MISSED:  # tracking takes most of the time
+                    yield trial(name, remains, frames, tracked=True)
+
+
+def _as_missed(
+    frames: NDArray[np.int32], runs: Sequence[Floats], random: np.random.Generator
+) -> Floats:
+    """Scores of a face in these frames, taken from runs in which faces were really missed.
+
+    A run is drawn as often as it has frames; a longer stretch is filled with several.
+    """
+    if not runs:
+        return np.zeros(len(frames), np.float32)
+    lengths = np.array([len(run) for run in runs], np.float64)
+    parts = []
+    for stretch in np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1):
+        drawn = np.zeros(0, np.float32)
+        while len(drawn) < len(stretch):
+            chosen = int(random.choice(len(runs), p=lengths / lengths.sum()))
+            drawn = np.concatenate([drawn, runs[chosen]])
+        parts.append(drawn[: len(stretch)])
+    return np.concatenate(parts)
 
 
 def _faces(truth: Truth) -> list[NDArray[np.intp]]:
@@ -126,19 +213,28 @@ def _faces(truth: Truth) -> list[NDArray[np.intp]]:
     return [part for part in rows if len(part) >= LEAST_FRAMES]
 
 
-def _without(
-    frames: Sequence[FrameFaces], truth: Truth, lost: NDArray[np.intp]
+def _lowered(
+    frames: Sequence[FrameFaces], truth: Truth, lost: NDArray[np.intp], scores: Floats
 ) -> list[FrameFaces]:
-    """The detections without those on these rows of the truth, low scores included."""
+    """The detections with these scores [n] on these rows [n] of the truth; none where it is 0."""
     left = list(frames)
-    for row in lost.tolist():
+    for row, score in zip(lost.tolist(), scores.tolist(), strict=True):
         number = int(truth.frames[row])
         faces = left[number]
-        on_it = overlaps(truth.boxes[row : row + 1], faces.boxes)[0] >= _ON_THE_FACE
-        left[number] = faces.select(~on_it)
+        overlap = overlaps(truth.boxes[row : row + 1], faces.boxes)[0]
+        others = np.flatnonzero(overlap < _ON_THE_FACE)
+        if score == 0 or len(others) == len(faces):
+            left[number] = faces.select(others)
+            continue
+        best = int(overlap.argmax())
+        changed = faces.scores.copy()
+        changed[best] = min(score, changed[best])
+        features = faces.features.copy()
+        features[best] = 0  # features are of accepted faces alone
+        lowered = replace(faces, scores=changed, features=features)
+        left[number] = lowered.select(np.append(others, best))
     return left
 
 
-def _exposed(truth: Truth, analysis: Analysis) -> NDArray[np.int64]:
-    verdict = judge_coverage(truth, coverage_of_output(truth, output_of_analysis(analysis)))
-    return np.bincount(truth.frames[verdict.missed], minlength=truth.frame_count)
+def _missed(truth: Truth, analysis: Analysis) -> NDArray[np.bool_]:
+    return judge_coverage(truth, coverage_of_output(truth, output_of_analysis(analysis))).missed

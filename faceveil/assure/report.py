@@ -18,9 +18,9 @@ import orjson
 from faceveil import __version__
 from faceveil.analysis import Analysis, selection_to_dict
 from faceveil.assure.coverage import Coverage
-from faceveil.assure.hazards import SEEN
 from faceveil.assure.html_report import write_html_report
 from faceveil.assure.kept_pictures import KeptPicture
+from faceveil.assure.risk_rows import SEEN
 from faceveil.assure.signature import Signer
 from faceveil.assure.verification import Verification
 from faceveil.decisions import Decision

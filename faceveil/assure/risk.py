@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from faceveil.analysis import Analysis
 from faceveil.assure import hazards
-from faceveil.assure.hazards import RiskWeights, Rows
+from faceveil.assure.lost_faces import lost_and_found
+from faceveil.assure.risk_rows import Hazard, RiskWeights, Rows
 from faceveil.assure.verification import Verification
 from faceveil.faces import Floats
 
@@ -44,6 +45,7 @@ class Reason(IntEnum):
     MOTION = 8
     UNCERTAIN = 9
     EMPTY = 10
+    LEFT_OVER = 11
 
     @property
     def text(self) -> str:
@@ -63,6 +65,7 @@ _TEXTS = {
     Reason.MOTION: "faces move fast",
     Reason.UNCERTAIN: "it is uncertain whose face this is",
     Reason.EMPTY: "no face was found in this shot",
+    Reason.LEFT_OVER: "there may be a face: its score was too low",
 }
 
 
@@ -151,7 +154,7 @@ def frame_risk(
     """
     rows = Rows(analysis)
     accept = analysis.models.accept_score if analysis.models else 1.0
-    found: dict[Reason, hazards.Hazard] = {
+    found: dict[Reason, Hazard] = {
         Reason.UNKNOWN: hazards.unknown(analysis, rows, weights),
         Reason.UNDETECTED: hazards.undetected(rows, weights),
         Reason.LOW_SCORE: hazards.low_scores(rows, weights, accept),
@@ -159,11 +162,12 @@ def frame_risk(
         Reason.MOTION: hazards.motion(rows, weights),
         Reason.UNCERTAIN: hazards.uncertainty(rows, analysis.decisions, weights),
         Reason.EMPTY: hazards.empty_shots(rows, weights),
+        Reason.LEFT_OVER: hazards.leftovers(analysis.leftovers, rows, weights, accept),
     }
     if verification is not None:
         found[Reason.FOUND] = hazards.findings(verification, rows, weights)
     if analysis.source.kind != "stills":
-        behind, ahead, holes = hazards.lost_and_found(rows, weights)
+        behind, ahead, holes = lost_and_found(rows, weights)
         found |= {Reason.ENDS: behind, Reason.BEGINS: ahead, Reason.HOLE: holes}
     table = np.zeros((len(Reason), rows.frame_count), np.float32)
     for reason, hazard in found.items():

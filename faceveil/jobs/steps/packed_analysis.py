@@ -19,6 +19,7 @@ from faceveil.analysis import Analysis, SourceInfo, read_selection, selection_to
 from faceveil.decisions import Decision
 from faceveil.errors import InputError
 from faceveil.faces import DetectionLog, FaceSequence, Kind, Models
+from faceveil.leftovers import Leftovers
 
 
 def without_features(analysis: Analysis) -> Analysis:
@@ -60,6 +61,9 @@ def pack(analysis: Analysis) -> bytes:
         detection_frames=log.frames,
         detection_boxes=log.boxes,
         detection_sequence=log.sequence,
+        leftover_frames=analysis.leftovers.frames,
+        leftover_boxes=analysis.leftovers.boxes,
+        leftover_scores=analysis.leftovers.scores,
     )
     return content.getvalue()
 
@@ -103,6 +107,9 @@ def _analysis(columns: dict[str, NDArray[Any]]) -> Analysis:
             columns["detection_sequence"],
         ),
         selection=read_selection(others),
+        leftovers=Leftovers(
+            columns["leftover_frames"], columns["leftover_boxes"], columns["leftover_scores"]
+        ),
     )
 
 
