@@ -201,7 +201,7 @@ def _analysis(document: dict[str, Part]) -> Analysis:
         selection=read_selection(
             {name: _plain(document, name) for name in _SELECTION_FIELDS if name in document}
         ),
-        leftovers=_leftovers(document),
+        leftovers=_leftovers(document, source.frame_count),
     )
 
 
@@ -384,14 +384,14 @@ def _detections(data: dict[str, Part], sequence_count: int) -> DetectionLog:
     return DetectionLog(frames, _boxes(data, "detections.boxes", len(frames)), sequence)
 
 
-def _leftovers(document: dict[str, Part]) -> Leftovers:
+def _leftovers(document: dict[str, Part], frame_count: int) -> Leftovers:
     """Older files name none."""
     if "leftovers" not in document:
         return Leftovers.none()
     data = _column(document, "leftovers", "leftovers", fields_of)
     frames = _ints(data, "frames", "leftovers.frames")
-    if (np.diff(frames) < 0).any():
-        raise _FieldError("leftovers.frames must be rising frame numbers")
+    if (np.diff(frames, prepend=0, append=frame_count - 1) < 0).any():
+        raise _FieldError(f"leftovers.frames must rise, from 0 to {frame_count - 1} at most")
     boxes = _boxes(data, "leftovers.boxes", len(frames))
     return Leftovers(frames, boxes, _scores(data, "leftovers.scores", len(frames)))
 

@@ -11,6 +11,7 @@ from faceveil.analysis import Analysis, SourceInfo, read_analysis, to_document, 
 from faceveil.decisions import Decision
 from faceveil.errors import InputError, OutputError
 from faceveil.faces import DetectionLog, FaceSequence, Models, Provenance
+from faceveil.leftovers import Leftovers
 from faceveil.schemas import load_schema
 
 
@@ -39,6 +40,7 @@ def make_analysis():
         identities=np.array([5], np.int32),
         decisions=[Decision(True, "everyone is veiled")],
         detections=DetectionLog(frames[detected], boxes[detected], np.zeros(3, np.int32)),
+        leftovers=Leftovers(np.int32([0, 8, 8]), boxes[:3], np.float32([0.2, 0.31, 0.49])),
     )
 
 
@@ -63,9 +65,18 @@ def test_what_was_written_is_read_back_exactly(tmp_path):
     np.testing.assert_array_equal(after.detections.boxes, before.detections.boxes)
     np.testing.assert_array_equal(after.sequences[0].provenance, before.sequences[0].provenance)
     np.testing.assert_array_equal(after.unknown_frames, before.unknown_frames)
+    np.testing.assert_array_equal(after.leftovers.frames, before.leftovers.frames)
+    np.testing.assert_array_equal(after.leftovers.boxes, before.leftovers.boxes)
+    np.testing.assert_array_equal(after.leftovers.scores, before.leftovers.scores)
     assert after.decisions == before.decisions
     assert after.source == before.source
     assert after.models == before.models
+
+
+def test_a_file_of_an_older_version_names_no_leftovers(document, tmp_path):
+    del document["leftovers"]
+    jsonschema.validate(document, load_schema("analysis"))
+    assert len(read(document, tmp_path).leftovers) == 0
 
 
 def test_it_follows_its_schema_and_holds_no_features(document):
@@ -119,6 +130,11 @@ SEQUENCE = ("sequences", 0)
         (edit(("detections", "sequence"), [0, 0, 4]), "does not exist"),
         (edit(("detections", "sequence"), [0]), "detections.sequence"),
         (edit(("shot_starts",), [0.5]), "shot_starts"),
+        (edit(("leftovers", "frames"), [0, 8, 10]), "leftovers.frames"),
+        (edit(("leftovers", "frames"), [3, 2, 8]), "leftovers.frames"),
+        (edit(("leftovers", "frames"), [-1, 2, 8]), "leftovers.frames"),
+        (edit(("leftovers", "scores"), [0.2]), "leftovers.scores"),
+        (edit(("leftovers",), []), "leftovers"),
     ],
 )
 def test_nonsense_is_refused_by_the_name_of_its_field(document, tmp_path, change, named):

@@ -14,8 +14,8 @@ import pytest
 from testkit import PROJECT
 
 LAYERS = (
-    "errors faces boxes luma frame_range decisions json_columns analysis progress resources paths "
-    "files parallel schemas aws weights",
+    "errors faces boxes luma frame_range decisions json_columns leftovers analysis progress "
+    "resources paths files parallel schemas aws weights",
     "media detect shots sampling tracking sequence identity veils",
     "corrections assure evaluation",
     "finding veiling rendering pipeline",

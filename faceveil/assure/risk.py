@@ -65,7 +65,7 @@ _TEXTS = {
     Reason.MOTION: "faces move fast",
     Reason.UNCERTAIN: "it is uncertain whose face this is",
     Reason.EMPTY: "no face was found in this shot",
-    Reason.LEFT_OVER: "there may be a face: its score was too low",
+    Reason.LEFT_OVER: "something like a face was seen, with a score too low to count",
 }
 
 
@@ -148,7 +148,7 @@ def frame_risk(
 
     Notes
     -----
-    All boxes are processed as columns: eight hours of three faces take about a second and 44 bytes
+    All boxes are processed as columns: eight hours of three faces take about a second and 48 bytes
     a frame beside the columns of the boxes. A face that was never detected in any frame of its shot
     leaves no trace in an analysis, so nothing but `Reason.EMPTY` can point at it.
     """

@@ -1,5 +1,7 @@
 """Packed as columns, an analysis is what analysis.json says, and as rendering sees it the same."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from faceveil.errors import InputError
 from faceveil.jobs.detections.answers import UnknownFrames
 from faceveil.jobs.steps.analyse import decide_selection
 from faceveil.jobs.steps.packed_analysis import pack, unpack, without_features
+from faceveil.leftovers import Leftovers
 from faceveil.media.folder import FolderSource
 from testkit.made_job import HEIGHT, WIDTH, faces_at
 
@@ -19,6 +22,8 @@ def analysis(request, uploaded):
     shown = range(24) if request.param == "people" else range(15, 24)
     faces = ((number, faces_at(at)) for number, at in enumerate(shown))
     found = finding.follow(faces, size=(WIDTH, HEIGHT))
+    seen = Leftovers(np.int32([2]), np.float32([[1, 2, 3, 4]]), np.float32([0.3]))
+    found = replace(found, leftovers=seen)
     return decide_selection(uploaded.run().job, found, source, None, UnknownFrames())
 
 
