@@ -184,7 +184,7 @@ class Rows:
 
     def _clear_between(self, seen: Indices, start: Indices, stop: Indices) -> NDArray[np.float64]:
         clear = np.append(0.0, np.cumsum(clearness(self.scores[seen])))
-        return (clear[stop] - clear[start]) / CLEAR_AFTER
+        return np.asarray((clear[stop] - clear[start]) / CLEAR_AFTER, np.float64)
 
     @cached_property
     def by_frame(self) -> Indices:

@@ -34,7 +34,7 @@ def left_over(built: Sequence[Built], sequences: Sequence[FaceSequence]) -> Left
         frames.append(sequence.frames[rows])
         boxes.append(sequence.boxes[rows])
         scores.append(sequence.scores[rows])
-    found = Leftovers(*map(np.concatenate, (frames, boxes, scores)))
+    found = Leftovers(np.concatenate(frames), np.concatenate(boxes), np.concatenate(scores))
     found = found.select(np.argsort(found.frames, kind="stable"))
     covered = np.zeros(len(found), bool)
     for sequence in sequences:
