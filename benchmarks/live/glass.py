@@ -18,6 +18,8 @@ from typing import Any
 
 import av
 import numpy as np
+from av.container import OutputContainer
+from av.video.stream import VideoStream
 
 from benchmarks.live.numbered import RATE, Numbered, number_of
 from faceveil.detect.build import FAST, AnalyzerOptions, build_analyzer
@@ -87,8 +89,8 @@ def _brightness(frame: av.VideoFrame) -> Image:
 def _send(path: str, url: str, answer: Connection) -> None:
     """Send a file's packets at their pace, as soon as someone listens; answers when each was."""
     sent: Times = {}
-    with av.open(path) as source, _connected(url) as output:
-        stream = output.add_stream_from_template(source.streams.video[0])
+    with av.open(path) as source, _connected(url, source.streams.video[0]) as output:
+        stream = output.streams.video[0]
         start = time.monotonic()
         for packet in source.demux(video=0):
             if packet.pts is None or packet.time_base is None:
@@ -101,11 +103,14 @@ def _send(path: str, url: str, answer: Connection) -> None:
         answer.send(sent)
 
 
-def _connected(url: str) -> Any:  # noqa: ANN401, PyAV's, untyped
-    options = {"flush_packets": "1"}
+def _connected(url: str, template: VideoStream) -> OutputContainer:
+    """A connection, as soon as someone listens."""
     while True:
+        output = av.open(url, "w", format="mpegts", container_options={"flush_packets": "1"})
+        output.add_stream_from_template(template)
         try:
-            return av.open(url, "w", format="mpegts", container_options=options)
+            output.start_encoding()
+            return output
         except ConnectionRefusedError:
             time.sleep(0.2)
 
@@ -114,7 +119,7 @@ def _receive(url: str, listening: Event, answer: Connection) -> None:
     """Show what comes until the end; answers when each picture was decoded."""
     seen: Times = {}
     listening.set()
-    options = {"listen": "1", "fflags": "nobuffer", "analyzeduration": "500000"}
+    options = {"listen": "1", "analyzeduration": "500000"}
     with av.open(url, format="mpegts", options=options) as peer:
         peer.streams.video[0].codec_context.thread_type = "SLICE"
         for frame in peer.decode(video=0):
@@ -141,6 +146,8 @@ def measured(footage: Footage, folder: Path) -> list[tuple[object, ...]]:
     networks = veiling_everyone(AnalyzerOptions(profile=FAST))
     run = LiveRun(timed, sink, partial(build_analyzer, networks), LiveOptions())
     sender.start()
+    to_us.close()  # so that a sender or a viewer that fails is noticed
+    also_to_us.close()
     run.run()
     times = {
         "sent": from_sender.recv(),

@@ -23,6 +23,8 @@ SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "http", "https", "udp", "rtp
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 5.0
 _LISTEN_SECONDS = 86_400.0
+_LONGEST_ANALYSIS_MICROSECONDS = 500_000
+"""How much of a stream FFmpeg reads to know its streams: all that follows is as late as that."""
 _DEVICES = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
 
@@ -235,6 +237,8 @@ def _opener(place: str, options: SourceOptions) -> Callable[[], InputContainer]:
     if scheme not in SCHEMES:
         raise UsageError(f"{shown(place)}: an address begins with one of {', '.join(SCHEMES)}")
     settings: dict[str, str] = {}
+    if scheme not in ("http", "https"):
+        settings["analyzeduration"] = f"{_LONGEST_ANALYSIS_MICROSECONDS}"
     if scheme.startswith("rtsp"):
         settings["rtsp_transport"] = "tcp"  # over UDP, lost packets become broken pictures
     if options.listen and scheme.startswith("rtsp"):
