@@ -8,24 +8,18 @@ and frames in another bucket.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any, Literal
-
-import orjson
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
 
 from faceveil.decisions import Mode, Point
 from faceveil.detect.also import AlsoOptions
 from faceveil.errors import InputError, UsageError
 from faceveil.faces import Kind
 from faceveil.frame_range import FrameRange
+from faceveil.jobs.job_schema import FieldError, checked_document
 from faceveil.media.frames import EncodeOptions
 from faceveil.sampling.adaptive import SamplingOptions
-from faceveil.schemas import load_schema
 from faceveil.sequence.options import SequenceOptions
 from faceveil.sequence.regions import FixedRegion
 from faceveil.veils.styles import VeilStyle
@@ -35,8 +29,6 @@ JOBS = "jobs/"
 DETECTIONS = "detections/"
 RESERVED = ("references/", "chunks/")
 """Folders of a job that are never its output."""
-MAX_BYTES = 1 << 20
-"""A job.json is small; a larger object is something else."""
 COARSE_STEP = 6
 """Twice as many frames as every 12th where nothing moves; where much does, fewer in all."""
 _OWN_KEY = re.compile(r"(?:^|/)jobs/([^/]+)/job\.json$")
@@ -158,68 +150,11 @@ def read_job(data: bytes, where: str) -> Job:
     prefixes that would let the job write over its input.
     """
     try:
-        if len(data) > MAX_BYTES:
-            raise _FieldError("", f"is larger than {MAX_BYTES} bytes, so it is no job.json")
-        document = _parsed(data)
-        _check_schema(document)
-        job = _job(document)
+        job = _job(checked_document(data))
         _check_places(job, where)
-    except _FieldError as error:
+    except FieldError as error:
         raise InputError(f"{where}: {error}") from error
     return job
-
-
-class _FieldError(ValueError):
-    """A field that cannot be used."""
-
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(f"{name}: {message}" if name else message)
-
-
-def _parsed(data: bytes) -> dict[str, Any]:
-    try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise _FieldError("", f"is not JSON ({error})") from error
-    if not isinstance(document, dict):
-        raise _FieldError("", "must be a JSON object")
-    return document
-
-
-@lru_cache(maxsize=1)
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(load_schema("job"))
-
-
-def _check_schema(document: Mapping[str, Any]) -> None:
-    problem = best_match(_validator().iter_errors(document))
-    if problem is not None:
-        raise _FieldError(_path(problem), _in_words(problem))
-
-
-def _path(error: ValidationError) -> str:
-    """selection.points[2].x"""
-    parts = [f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path]
-    path = "".join(parts).removeprefix(".")
-    rule: Any = error.validator_value
-    instance: Any = error.instance
-    if error.validator == "required":
-        missing = next(name for name in rule if name not in instance)
-        path = f"{path}.{missing}".removeprefix(".")
-    return path
-
-
-def _in_words(error: ValidationError) -> str:
-    rule: Any = error.validator_value
-    schema: Any = error.schema
-    if error.validator == "required":
-        return "is missing"
-    if error.validator == "additionalProperties":
-        known = ", ".join(schema.get("properties", {}))
-        return f"{error.message[:200]}; known fields are {known}"
-    if error.validator == "pattern" and rule.endswith("/$"):
-        return f"{error.instance!r:.200} must not begin with a slash, and must end in one"
-    return error.message[:400]
 
 
 def _job(document: dict[str, Any]) -> Job:
@@ -260,7 +195,7 @@ def _networks(data: dict[str, Any]) -> Networks:
         try:
             AlsoOptions.parse(text)
         except UsageError as error:
-            raise _FieldError("networks.also", str(error)) from error
+            raise FieldError("networks.also", str(error)) from error
     return Networks(**{**data, "also": also})
 
 
@@ -269,10 +204,10 @@ def _processing(document: dict[str, Any]) -> InstanceSpec | None:
     if spec is None:
         return None
     if "transform" in document:
-        raise _FieldError("processing", "and transform exclude each other")
+        raise FieldError("processing", "and transform exclude each other")
     sampled = document.get("sampling", {"mode": "every"})["mode"] in _ADAPTIVE
     if sampled and "detections" not in document:
-        raise _FieldError(
+        raise FieldError(
             "sampling.mode", "Processing jobs detect in every frame: leave it out, or processing"
         )
     return InstanceSpec(**spec)
@@ -281,7 +216,7 @@ def _processing(document: dict[str, Any]) -> InstanceSpec | None:
 def _rate(value: float | str) -> Fraction:
     rate = Fraction(value) if isinstance(value, str) else Fraction(value).limit_denominator(10_000)
     if not Fraction(1, 100) <= rate <= 1000:
-        raise _FieldError("frames.rate", f"{value} frames a second is not between 0.01 and 1000")
+        raise FieldError("frames.rate", f"{value} frames a second is not between 0.01 and 1000")
     return rate
 
 
@@ -290,7 +225,7 @@ def _coarse_step(data: dict[str, Any], rate: Fraction | None) -> int | None:
     if data["mode"] in _ADAPTIVE:
         return step or min(COARSE_STEP, SamplingOptions().bounds(rate)[1])
     if step is not None:
-        raise _FieldError("sampling.step", "mode 'every' detects in every frame")
+        raise FieldError("sampling.step", "mode 'every' detects in every frame")
     return None
 
 
@@ -298,19 +233,19 @@ def _selection(data: dict[str, Any], rate: Fraction | None) -> SelectionSpec:
     mode = data["mode"]
     selecting = [name for name in ("references", "points", "identities") if data.get(name)]
     if mode in ("only", "keep") and not selecting:
-        raise _FieldError(
+        raise FieldError(
             "selection", f"mode {mode!r} needs references, points or identities: who is meant?"
         )
     if mode in ("all", "none") and selecting:
-        raise _FieldError(
+        raise FieldError(
             f"selection.{selecting[0]}",
             f"mode {mode!r} takes no selection: remove it, or choose only or keep",
         )
     if mode == "all" and "times" in data:
-        raise _FieldError("selection.times", "mode 'all' veils everyone at all times")
+        raise FieldError("selection.times", "mode 'all' veils everyone at all times")
     accept, uncertain = data.get("accept"), data.get("uncertain")
     if accept is not None and uncertain is not None and uncertain > accept:
-        raise _FieldError("selection.uncertain", f"{uncertain} is above accept, {accept}")
+        raise FieldError("selection.uncertain", f"{uncertain} is above accept, {accept}")
     return SelectionSpec(
         mode=mode,
         references=tuple(sorted(data.get("references", {}).items())),
@@ -330,10 +265,10 @@ def _range(item: dict[str, list[float]], where: str, rate: Fraction | None) -> F
         if "frames" in item:
             return FrameRange(int(item["frames"][0]), int(item["frames"][1]))
         if rate is None:
-            raise _FieldError("frames.rate", f"is missing, and {where} is in seconds")
+            raise FieldError("frames.rate", f"is missing, and {where} is in seconds")
         return FrameRange.of_seconds(item["seconds"][0], item["seconds"][1], rate)
     except UsageError as error:
-        raise _FieldError(where, str(error)) from error
+        raise FieldError(where, str(error)) from error
 
 
 def _region(item: dict[str, Any], where: str, rate: Fraction | None) -> FixedRegion:
@@ -351,20 +286,20 @@ def _region(item: dict[str, Any], where: str, rate: Fraction | None) -> FixedReg
             Kind.of(item.get("kind", "other")),
         )
     except UsageError as error:
-        raise _FieldError(where, str(error)) from error
+        raise FieldError(where, str(error)) from error
 
 
 def _sequences(data: dict[str, Any]) -> SequenceOptions:
     known = {item.name: item for item in fields(SequenceOptions)}
     for name, value in data.items():
         if name not in known:
-            raise _FieldError(f"sequences.{name}", f"is none of {', '.join(known)}")
+            raise FieldError(f"sequences.{name}", f"is none of {', '.join(known)}")
         if type(value).__name__ != known[name].type:
-            raise _FieldError(f"sequences.{name}", f"must be {known[name].type}, not {value!r}")
+            raise FieldError(f"sequences.{name}", f"must be {known[name].type}, not {value!r}")
     try:
         return SequenceOptions(**data)
     except UsageError as error:
-        raise _FieldError("sequences", str(error)) from error
+        raise FieldError("sequences", str(error)) from error
 
 
 def _style(data: dict[str, Any]) -> VeilStyle:
@@ -387,7 +322,7 @@ def _check_places(job: Job, where: str) -> None:
     """No job may write outside its own folder, nor over what it or others read."""
     folder = _OWN_KEY.search(where)
     if folder and folder[1] != job.id:
-        raise _FieldError("id", f"{job.id!r} is not the name of its folder, {folder[1]!r}")
+        raise FieldError("id", f"{job.id!r} is not the name of its folder, {folder[1]!r}")
     references = [
         (f"selection.references.{name}", place) for name, place in job.selection.references
     ]
@@ -397,26 +332,26 @@ def _check_places(job: Job, where: str) -> None:
         written.append(("output.video.key", job.video.key))
     for name, place in (*written, *references):
         if not place.startswith(job.prefix) or place == job.prefix:
-            raise _FieldError(name, f"{place!r} must lie under {job.prefix}")
+            raise FieldError(name, f"{place!r} must lie under {job.prefix}")
     read = [("frames.prefix", job.frames_prefix), ("detections.prefix", job.detections_prefix)]
     for name, place in written:
         for other, source in (*read, *references):
             if place.startswith(source) or source.startswith(place):
-                raise _FieldError(name, f"{place!r} and {other} {source!r} must not overlap")
+                raise FieldError(name, f"{place!r} and {other} {source!r} must not overlap")
     if job.output_prefix.startswith(tuple(job.prefix + name for name in RESERVED)):
-        raise _FieldError("output.prefix", f"{', '.join(RESERVED)} are for other things")
+        raise FieldError("output.prefix", f"{', '.join(RESERVED)} are for other things")
     if job.frames_prefix.startswith(job.detections_prefix):
-        raise _FieldError("frames.prefix", f"lies in detections.prefix {job.detections_prefix!r}")
+        raise FieldError("frames.prefix", f"lies in detections.prefix {job.detections_prefix!r}")
     if job.source_video is not None and job.source_video.startswith(job.output_prefix):
-        raise _FieldError("source_video", f"{job.source_video!r} lies in output.prefix")
+        raise FieldError("source_video", f"{job.source_video!r} lies in output.prefix")
     if job.corrections is not None and job.corrections.startswith(job.output_prefix):
-        raise _FieldError("corrections", f"{job.corrections!r} lies in output.prefix")
+        raise FieldError("corrections", f"{job.corrections!r} lies in output.prefix")
 
 
 def _check_video(job: Job, video: VideoSpec) -> None:
     if video.key.startswith(job.output_prefix):
-        raise _FieldError("output.video.key", "must not lie among the frames, output.prefix")
+        raise FieldError("output.video.key", "must not lie among the frames, output.prefix")
     if job.source_video is None and job.rate is None:
-        raise _FieldError("frames.rate", "is missing: a video needs it, or source_video")
+        raise FieldError("frames.rate", "is missing: a video needs it, or source_video")
     if job.source_video == video.key:
-        raise _FieldError("source_video", f"{video.key!r} would be overwritten by the output")
+        raise FieldError("source_video", f"{video.key!r} would be overwritten by the output")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
-from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +20,7 @@ from faceveil.cli.aws.deployment import (
     instances_of,
     own_frames,
 )
+from faceveil.cli.aws.job_document import VIDEO_SUFFIX, job_document
 from faceveil.cli.finding_arguments import add_also, add_regions, add_selection
 from faceveil.cli.output_arguments import add_on_violation, add_quality, add_style
 from faceveil.errors import InputError, UsageError
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from faceveil.corrections.document import Corrections
     from faceveil.jobs.client import JobClient
     from faceveil.jobs.upload_note import UploadNote
-    from faceveil.sequence.regions import FixedRegion
 
 DESCRIPTION = """\
 Write job.json, which starts the job whose frames were uploaded under this id.
@@ -60,7 +59,6 @@ The result is the same but for what following by pixels adds, and so are `watch`
 `download`, `cleanup` and the events.
 """
 
-VIDEO_SUFFIX = ".mp4"
 _VIDEOS = (VIDEO_SUFFIX, ".avi", ".m4v", ".mkv", ".mov", ".mpg", ".mts", ".mxf", ".ts", ".webm")
 _KINDS = {"transform": "transform jobs", "processing": "Processing jobs"}
 
@@ -203,7 +201,16 @@ def _corrections(options: argparse.Namespace, brought: UploadNote) -> Correction
     if options.corrections is None:
         return None
     corrections = read_corrections(options.corrections)
-    corrections.check_input(brought.digest, brought.frames_prefix, brought.frames)
+    try:
+        corrections.check_input(brought.digest, brought.frames_prefix, brought.frames)
+    except InputError as error:
+        if corrections.digest == brought.digest:
+            raise
+        raise InputError(
+            f"{options.corrections}: {error}. A review of a video names the video, not the frames "
+            "that were made of it: submit the job, and review it with `faceveil review --job "
+            f"{options.job}`"
+        ) from error
     return corrections
 
 
@@ -285,13 +292,6 @@ def _named_place(bucket: S3Location, named: str) -> S3Location:
     return replace(bucket, bucket=uri.bucket).folder(uri.key)
 
 
-def _other_bucket(options: argparse.Namespace) -> dict[str, str]:
-    from faceveil.aws.clients import S3Uri, is_s3
-
-    named: str | None = options.frames
-    return {"bucket": S3Uri.parse(named).bucket} if named and is_s3(named) else {}
-
-
 def _photos(brought: UploadNote, job_id: str, options: argparse.Namespace) -> dict[str, list[Path]]:
     """Photos of this machine that the choice names, by the name of the person."""
     from faceveil.identity.references import photos_by_person
@@ -312,91 +312,3 @@ def _photos(brought: UploadNote, job_id: str, options: argparse.Namespace) -> di
                 f"{name}: a person of this name was uploaded for {job_id} already: choose by name"
             )
     return people
-
-
-def job_document(
-    options: argparse.Namespace, job_id: str, brought: UploadNote, photos: Iterable[str] = ()
-) -> dict[str, Any]:
-    """Return job.json without `transform` or `processing`.
-
-    photos: people whose photos are uploaded with it.
-    """
-    from faceveil.cli.options import given
-
-    frames: dict[str, Any] = {"prefix": brought.frames_prefix} | _other_bucket(options)
-    if brought.rate is not None:
-        frames["rate"] = str(brought.rate)
-    if options.frames is None:
-        frames["digest"] = brought.digest
-    document: dict[str, Any] = {"version": 1, "id": job_id, "frames": frames}
-    if brought.source_video is not None:
-        document["source_video"] = brought.source_video
-    document["selection"] = _selection(options, job_id, brought, photos)
-    document["veil"] = {"style": options.veil} | given(options, "margin")
-    if options.video:
-        document["output"] = {"video": _video(options, job_id)}
-    elif options.crf is not None or options.preset:
-        raise UsageError("--crf and --preset are for a video: add --video NAME")
-    if options.sampling == "adaptive":
-        document["sampling"] = {"mode": "adaptive"}
-    if options.region:
-        document["regions"] = [_region(region) for region in options.region]
-    networks: dict[str, Any] = given(options, "detector", "recognizer")
-    if options.also:
-        networks["also"] = [str(also) for also in options.also]
-    if options.accept_licence:
-        networks["accept_licence"] = True
-    if networks:
-        document["networks"] = networks
-    verified = options.verify_frames != "off"
-    document["verification"] = options.on_violation if verified else "off"
-    document["on_failure"] = options.on_failure
-    if options.delete_features:
-        document["retention"] = {"delete_features": True}
-    return document
-
-
-def _selection(
-    options: argparse.Namespace, job_id: str, brought: UploadNote, photos: Iterable[str]
-) -> dict[str, Any]:
-    from faceveil.cli.options import given, request_of
-    from faceveil.jobs.job import job_prefix
-
-    mode = request_of(options).mode
-    keep = mode == "keep"
-    selection: dict[str, Any] = {"mode": mode}
-    named = [str(path) for path in (options.keep if keep else options.only)]
-    people = {name: brought.people[name] for name in named if name in brought.people}
-    people |= {name: f"{job_prefix(job_id)}references/{name}/" for name in photos}
-    points = options.keep_at if keep else options.only_at
-    identities = options.keep_identity if keep else options.only_identity
-    if people:
-        selection["references"] = people
-    if points:
-        selection["points"] = [{"frame": f, "x": x, "y": y} for f, x, y in points]
-    if identities:
-        selection["identities"] = identities
-    if options.between:
-        selection["times"] = [
-            {"seconds" if in_seconds else "frames": [_number(start), _number(end)]}
-            for start, end, in_seconds in options.between
-        ]
-    return selection | given(options, "accept", "uncertain")
-
-
-def _region(region: FixedRegion) -> dict[str, Any]:
-    unit = "seconds" if region.in_seconds else "frames"
-    span = [_number(region.start), _number(region.end)]
-    return {unit: span, "box": list(region.box), "kind": region.kind.word}
-
-
-def _number(value: Fraction) -> int | float:
-    return int(value) if value.denominator == 1 else float(value)
-
-
-def _video(options: argparse.Namespace, job_id: str) -> dict[str, Any]:
-    from faceveil.cli.options import given
-    from faceveil.jobs.job import job_prefix
-
-    name = options.video if Path(options.video).suffix else options.video + VIDEO_SUFFIX
-    return {"key": f"{job_prefix(job_id)}{name}"} | given(options, "crf", "preset")

@@ -118,6 +118,10 @@ def test_a_job_is_rendered_again_with_corrections(aws, place, uploaded, frames, 
     write_corrections(replace(corrections, frame_count=7), document)
     assert aws("submit", uploaded, "--corrections", document) == InputError.exit_code
     assert "are of 7 frames" in capsys.readouterr().err
+    write_corrections(replace(corrections, digest=f"sha256:{'0' * 64}"), document)
+    assert aws("submit", uploaded, "--corrections", document) == InputError.exit_code
+    assert f"`faceveil review --job {uploaded}`" in capsys.readouterr().err
+    write_corrections(replace(corrections, frame_count=7), document)
     assert aws("submit", uploaded) == 0
     deploy(place, uploaded, tmp_path)
     words = (uploaded, again, "--corrections", document, "--veil", "solid")
