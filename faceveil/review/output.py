@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -16,12 +16,14 @@ from faceveil.media.containers import CONTAINERS
 from faceveil.media.matte import open_matte
 from faceveil.media.open import open_sink
 from faceveil.paths import with_ending
-from faceveil.rendering import Rendered, render
 from faceveil.review.answers import AnswerError
 from faceveil.review.session import Review
 from faceveil.review.tasks import Task
 from faceveil.veils.keyframes import to_keyframes
 from faceveil.veils.styles import VeilStyle
+
+if TYPE_CHECKING:
+    from faceveil.rendering import Rendered
 
 
 class ReviewOutputs(Protocol):
@@ -119,6 +121,8 @@ class Outputs:
         return to_keyframes(self._review.version.table.analysis, self._review.style)
 
     def _render(self, matte: bool, task: Task) -> None:
+        from faceveil.rendering import render  # slow to import: it brings the networks' code
+
         review = self._review
         review.tasks.wait_for_following(task)
         version = review.version

@@ -219,7 +219,7 @@ def test_rendering_waits_until_what_was_drawn_is_followed(clip, analysis, tmp_pa
         used.append(corrections)
         raise InputError("seen enough")
 
-    monkeypatch.setattr("faceveil.review.output.render", rendered)
+    monkeypatch.setattr("faceveil.rendering.render", rendered)
     review, outputs = made_review(path, analysis)
     box = {"frame": 30, "box": missed(30).tolist()}
     review.correct(1, {"op": "draw", "kind": "face", "keyframes": [box]})
