@@ -74,8 +74,8 @@ def add_style(group: Group) -> None:
         "--veil",
         default="round",
         metavar="STYLE",
-        help="round (default, a grey oval), blend (an oval in the colours around it), square, "
-        "pixelate, solid, or upper (top of the face only)",
+        help="round (default, a grey oval), blend (an oval in the colours around it), head (a grey "
+        "oval over the whole head), square, pixelate, solid, or upper (top of the face only)",
     )
     group.add_argument(
         "--margin", type=float, metavar="SHARE", help="added on each side, as a share of the box"

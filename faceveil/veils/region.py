@@ -22,6 +22,12 @@ SOFT_EDGE = 0.2
 UPPER_PART = 0.7
 """Share of the box's height that "upper" covers; it must cover `UPPER_REQUIRED`."""
 UPPER_REQUIRED = 0.6
+HEAD_BESIDE, HEAD_ABOVE_AND_BELOW = 0.25, 0.15
+"""What "head" adds on each side to a round veil, as shares of the box's width and height.
+
+Round veils hold 31 of 36 labelled heads, these all of them, also tilted by 30 degrees. They do not
+hold the back of a head in profile: which way a face looks is not known of its box.
+"""
 _SLACK = 1.02
 """An ellipse reaches beyond the corners of the box by at least this factor, for any margin."""
 _TOLERANCE = 0.05
@@ -60,6 +66,8 @@ def core(boxes: Floats, style: VeilStyle) -> Geometry:
     corner = np.hypot(width / 2 / half_x, furthest_y / half_y)
     grow = np.maximum(1.0, corner * _SLACK)
     half_x, half_y = half_x * grow, half_y * grow
+    if style.name == "head":
+        half_x, half_y = half_x + HEAD_BESIDE * width, half_y + HEAD_ABOVE_AND_BELOW * height
     return np.stack(
         [centre_x - half_x, centre_y - half_y, centre_x + half_x, centre_y + half_y], axis=1
     )

@@ -23,7 +23,7 @@ import numpy as np
 from faceveil.errors import UsageError
 from faceveil.faces import Floats
 
-STYLE_NAMES = ("blend", "round", "square", "pixelate", "solid", "upper")
+STYLE_NAMES = ("blend", "round", "head", "square", "pixelate", "solid", "upper")
 MAX_CELLS = 8
 MIN_CELL_SIZE = 4.0
 """Samples along a side of a cell: a small face gets fewer cells, never cells of one sample."""
@@ -37,12 +37,13 @@ class VeilStyle:
 
     Attributes
     ----------
-    name : {"blend", "round", "square", "pixelate", "solid", "upper"}
+    name : {"blend", "round", "head", "square", "pixelate", "solid", "upper"}
         "blend" is an ellipse with a soft edge, filled with the colours around it. "round" is a grey
-        ellipse with a soft edge, "square" a smooth rectangle, "pixelate" a rectangle with visible
-        cells, "solid" a rectangle of one colour. "upper" is as "square", over eyes and
-        brows only: what it leaves can be enough for a recogniser. It is for data sets that need
-        mouths, not for people who must not be recognised.
+        ellipse with a soft edge, "head" a larger one that covers hair, ears and chin as well, but
+        in a profile not the back of the head. "square" is a smooth rectangle, "pixelate" a
+        rectangle with visible cells, "solid" a rectangle of one colour. "upper" is as "square",
+        over eyes and brows only: what it leaves can be enough for a recogniser. It is for data sets
+        that need mouths, not for people who must not be recognised.
     margin : float
         Added on each side, as a share of the box's width and height, 0 to 2.
     head : float
@@ -88,7 +89,7 @@ class VeilStyle:
 
     @property
     def is_round(self) -> bool:
-        return self.name in ("blend", "round")
+        return self.name in ("blend", "round", "head")
 
     @property
     def is_smooth(self) -> bool:

@@ -9,6 +9,7 @@ from faceveil.errors import UsageError
 from faceveil.veils.region import contains, core, grid, must_cover, outer
 from faceveil.veils.styles import STYLE_NAMES, VeilStyle
 
+RIM = np.linspace(0, 2 * np.pi, 64)
 sizes = st.floats(1, 5000, width=32)
 places = st.floats(-4000, 8000, width=32)
 boxes = st.tuples(places, places, sizes, sizes).map(
@@ -41,6 +42,18 @@ def test_the_head_above_the_box_is_covered(box, name):
     x1, y1, x2, y2 = box.astype(np.float64).T
     hair = np.stack([(x1 + x2) / 2 - 0.1, y1 - 0.45 * (y2 - y1), (x1 + x2) / 2 + 0.1, y1], axis=1)
     assert contains(cores, hair, VeilStyle(name)).all()
+
+
+@given(boxes, st.floats(0, 2), st.floats(0, 2))
+def test_a_head_veil_covers_all_that_a_round_one_changes(box, margin, head):
+    """Also with its soft edge, for any margins."""
+    round_, whole = (VeilStyle(name, margin=margin, head=head) for name in ("round", "head"))
+    inner, around = core(box, round_), core(box, whole)
+    for small, large in ((inner, around), (outer(inner, round_), outer(around, whole))):
+        centre, half = (small[:, :2] + small[:, 2:]) / 2, (small[:, 2:] - small[:, :2]) / 2
+        rim = centre + half * np.stack([np.cos(RIM), np.sin(RIM)], axis=1)
+        apart = rim - (large[:, :2] + large[:, 2:]) / 2
+        assert ((apart / ((large[:, 2:] - large[:, :2]) / 2)) ** 2).sum(axis=1).max() < 1
 
 
 @given(boxes, styles)
