@@ -27,6 +27,7 @@ MODULES = {
     "synthetic_truth": "quality.synthetic_truth",
     "quality": "quality.conditions",
     "quality_steps": "quality.steps",
+    "heads": "quality.heads",
     "engines": "quality.engines",
     "risk": "quality.risk",
     "attack": "attack.recognisers",
