@@ -155,6 +155,7 @@ def main(arguments: list[str]) -> int:
         session = open_on_onnxruntime(Path(arguments[0]), ONNXRUNTIME, 1)
         feeds = {key: _noise(session.types[key], shape) for key, shape in session.inputs.items()}
         results = session.run(feeds)
+        _check_ports(feeds, dict(zip(session.outputs, results, strict=True)))
     except MemoryError:
         return _OUT_OF_MEMORY
     except FaceveilError as error:
@@ -175,6 +176,18 @@ def main(arguments: list[str]) -> int:
     finite = all(bool(np.isfinite(value).all()) for value in results if value.dtype.kind == "f")
     print(json.dumps({**document, "metadata": session.metadata, "finite": finite}))
     return 0
+
+
+def _check_ports(inputs: Mapping[str, object], outputs: Mapping[str, object]) -> None:
+    """Raise WeightsError for a network without inputs, or with outputs that are no arrays."""
+    if not inputs or not outputs:
+        raise WeightsError("takes no picture, or returns nothing: it is no network for faces")
+    for name, value in outputs.items():
+        if not isinstance(value, np.ndarray):
+            raise WeightsError(
+                f"returns a {type(value).__name__} as {name}, where an array is needed; export it "
+                "with tensors as outputs"
+            )
 
 
 def _limit_memory(more: int) -> None:

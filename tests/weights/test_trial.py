@@ -104,6 +104,49 @@ def test_a_network_that_returns_nan(tmp_path, cache, role):
     assert "not finite" in text
 
 
+def test_a_network_without_inputs(tmp_path, cache):
+    value = numpy_helper.from_array(np.ones((1, 5), np.float32))
+    model = onnx.load_from_string(
+        with_nodes([helper.make_node("Constant", [], ["out"], value=value)])
+    )
+    del model.graph.input[:]
+    assert "takes no picture" in refused(tmp_path, model.SerializeToString())
+
+
+def test_an_output_that_is_no_array(tmp_path, cache):
+    model = onnx.load_from_string(
+        with_nodes([helper.make_node("SplitToSequence", ["picture"], ["out"], axis=1)])
+    )
+    del model.graph.output[:]
+    model.graph.output.append(
+        helper.make_tensor_sequence_value_info("out", TensorProto.FLOAT, None)
+    )
+    text = refused(tmp_path, model.SerializeToString())
+    assert "returns a list as out" in text
+
+
+@pytest.mark.parametrize(
+    ("inputs", "seen"),
+    [
+        ([("picture", TensorProto.INT64)], "picture int64"),
+        ([("one", TensorProto.FLOAT), ("other", TensorProto.FLOAT)], "other float32"),
+        ([("picture", TensorProto.FLOAT16)], "picture float16"),
+    ],
+)
+def test_inputs_of_no_family_are_named(tmp_path, cache, inputs, seen):
+    """Whole numbers, two pictures, half precision from outside: what was seen is said."""
+    ports = [helper.make_tensor_value_info(*port, [1, 3, 64, 64]) for port in inputs]
+    names = [name for name, _ in inputs]
+    node = helper.make_node("Max" if len(names) > 1 else "Identity", names, ["out"])
+    output = helper.make_tensor_value_info("out", inputs[0][1], None)
+    graph = helper.make_graph([node], "made", ports, [output])
+    imports = [helper.make_opsetid("", 13)]
+    model = helper.make_model(graph, opset_imports=imports, ir_version=8)
+    text = refused(tmp_path, model.SerializeToString())
+    assert "fits no family of detectors" in text
+    assert seen in text
+
+
 def test_a_network_that_crashes_is_refused(tmp_path, cache, monkeypatch):
     monkeypatch.setattr(trial.sys, "executable", str(tmp_path / "crash"))
     (tmp_path / "crash").write_text("#!/bin/sh\nkill -SEGV $$\n")
