@@ -341,7 +341,9 @@ class Joined(_Frames):
     def truth(self) -> Truth:
         people = tuple(sorted({name for part in self.parts for name in part.footage.truth.people}))
         columns = [self._columns(index, people) for index in range(len(self.parts))]
-        joined = {name: np.concatenate([column[name] for column in columns]) for name in columns[0]}
+        joined: dict[str, Any] = {
+            name: np.concatenate([column[name] for column in columns]) for name in columns[0]
+        }
         order = np.argsort(joined["frames"], kind="stable")
         starts = [
             part.footage.truth.shot_starts[1:] + start

@@ -75,11 +75,17 @@ def coverage_of_boxes(truth: Truth, frames: Ints, boxes: Floats, shape: Shape = 
 
 
 def coverage_of_output(truth: Truth, output: Output) -> Floats:
-    """Return the share float32 [n] of the visible part of each true face that an output covers."""
-    shape: Shape = "ellipse" if output.is_round else "box"
-    coverage = coverage_of_boxes(
-        truth, output.frames[output.veiled], output.regions[output.veiled], shape
-    )
+    """Return the share float32 [n] of the visible part of each true face that an output covers.
+
+    It does not matter of which kind a veil is.
+    """
+    covered = np.zeros(truth.seen.shape, bool)
+    shapes: tuple[Shape, ...] = ("box", "ellipse")
+    for shape, mine in zip(shapes, (~output.round_rows, output.round_rows), strict=True):
+        rows = output.veiled & mine
+        if rows.any():
+            covered |= covered_points(truth, output.frames[rows], output.regions[rows], shape)
+    coverage = share_covered(truth, covered)
     coverage[np.isin(truth.frames, output.whole_frames)] = 1
     return coverage
 

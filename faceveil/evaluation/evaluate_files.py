@@ -17,7 +17,7 @@ from faceveil.evaluation.judging import Evaluation, evaluate, evaluation_documen
 from faceveil.evaluation.output import Output, output_of_analysis, output_of_boxes
 from faceveil.evaluation.truth import Truth
 from faceveil.evaluation.truth_formats import Clip, read_truth
-from faceveil.faces import Image
+from faceveil.faces import Image, Kind
 from faceveil.files import replace_file
 from faceveil.media.open import open_source
 from faceveil.veils.styles import VeilStyle
@@ -86,13 +86,14 @@ def evaluate_files(
     try:
         evaluation = evaluate(truth, output, keep)
     except KeyError as error:
-        people = ", ".join(truth.people)
+        people = ", ".join(truth.of_kind(Kind.FACE).people)
         raise UsageError(f"{truth_path}: {error.args[0]}; it knows {people}") from error
     if json is not None:
         replace_file(
             json, orjson.dumps(evaluation_document(evaluation), option=orjson.OPT_INDENT_2)
         )
     if html is not None:
+        truth = truth.of_kind(Kind.FACE)
         verdict = judge_coverage(truth, coverage_of_output(truth, output), keep)
         wanted = worst_frames(evaluation, truth, verdict)
         pictures = {} if video is None else _pictures(video, wanted)
@@ -128,6 +129,13 @@ def summarise_evaluation(evaluation: Evaluation) -> str:
             f"identities        {errors.mixed} of {errors.boxes} boxes mixed, {errors.split} split"
         )
     lines += [
+        f"{f'{kind}s veiled':<17} {value.veils.recall:.4f}  ({value.veils.hits} of "
+        f"{value.veils.faces}, longest exposed {value.longest_run} frames); veils on one "
+        f"{value.boxes.recall:.4f}  ({value.boxes.hits} of {value.boxes.faces}); "
+        f"{value.area.wasted:.2%} of the picture on none"
+        for kind, value in evaluation.by_kind.items()
+    ]
+    lines += [
         f"  exposed: {run.person}, frames {run.first}-{run.last}, {run.size:.0f} pixels high, "
         f"at least {run.coverage:.0%} covered"
         for run in evaluation.runs[:10]
@@ -153,7 +161,12 @@ def _boxes(path: Path, truth: Truth, grow: float, *, is_round: bool) -> Output:
     followed = ~found.rows_of({UNFOLLOWED} & set(found.people))
     sequence = np.where(followed, found.track, np.int32(-1))
     return output_of_boxes(
-        found.frames, found.boxes, grow=grow, is_round=is_round, sequence=sequence
+        found.frames,
+        found.boxes,
+        grow=grow,
+        is_round=is_round,
+        sequence=sequence,
+        kinds=found.kinds,
     )
 
 

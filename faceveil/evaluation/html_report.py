@@ -96,6 +96,7 @@ def write_html(
         _frames_table(evaluation),
         "<h2>Shares of faces veiled</h2>",
         _shares_table({**evaluation.by_person, **_sizes(evaluation)}),
+        _kinds_table(evaluation),
         "<h2>Uncovered runs</h2>",
         _runs_table(evaluation),
     ]
@@ -166,6 +167,34 @@ def _shares_table(shares: Mapping[str, Share]) -> str:
         for name, share in shares.items()
     ]
     return _table(("", "share", "veiled", "faces"), rows)
+
+
+def _kinds_table(evaluation: Evaluation) -> str:
+    """Objects of other kinds; nothing where the truth labels none."""
+    if not evaluation.by_kind:
+        return ""
+    rows = [
+        (
+            kind,
+            f"{value.veils.recall:.4f}",
+            f"{value.veils.hits} of {value.veils.faces}",
+            str(value.longest_run),
+            f"{value.boxes.hits} of {value.boxes.faces}",
+            f"{value.area.veiled:.2%}",
+            f"{value.area.wasted:.2%}",
+        )
+        for kind, value in evaluation.by_kind.items()
+    ]
+    head = (
+        "kind",
+        "share veiled",
+        "veiled",
+        "longest uncovered run",
+        "veils on one",
+        "area veiled",
+        "of it on none",
+    )
+    return f"<h2>Other kinds</h2>{_table(head, rows)}"
 
 
 def _runs_table(evaluation: Evaluation) -> str:
@@ -246,7 +275,8 @@ def _frame(
     start, stop = np.searchsorted(output.frames, [number, number + 1])
     for row in range(int(start), int(stop)):
         if output.veiled[row]:
-            shape = _shape(output.regions[row].tolist(), is_round=output.is_round)
+            is_round = bool(output.round_rows[row])
+            shape = _shape(output.regions[row].tolist(), is_round=is_round)
             parts.append(f'<{shape} fill="#fff" fill-opacity=".3" stroke="#444"/>')
     for row in np.flatnonzero((truth.frames == number) & ~truth.ignore).tolist():
         colour = _MISSED if verdict.missed[row] else _VEILED if verdict.to_veil[row] else _KEPT

@@ -32,7 +32,7 @@ from faceveil.evaluation.measures import (
 )
 from faceveil.evaluation.output import Output
 from faceveil.evaluation.truth import Truth
-from faceveil.faces import Floats, Ints
+from faceveil.faces import Floats, Ints, Kind
 
 FORMAT = "faceveil-evaluation"
 VERSION = 1
@@ -119,9 +119,33 @@ class Share:
         return self.hits / self.faces if self.faces else 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class KindShares:
+    """How the objects of one kind are veiled, which all have to be.
+
+    Attributes
+    ----------
+    veils : Share
+        Objects, counted once in each frame, and those that are veiled.
+    longest_run : int
+        Frames of the longest uncovered run.
+    boxes : Share
+        Veils of this kind in labelled frames, and those on an object of it.
+    area : Area
+        Of the veils of this kind.
+    """
+
+    veils: Share
+    longest_run: int
+    boxes: Share
+    area: Area
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
     """How an output compares with the truth. Faces are counted once in each frame.
+
+    All but `by_kind` is about faces.
 
     Attributes
     ----------
@@ -150,6 +174,8 @@ class Evaluation:
     frames : Frames
         The thesis's categories.
     frames_by_person : mapping of str to Frames
+    by_kind : mapping of str to KindShares
+        Each other kind that the truth labels, by its word.
     """
 
     veils: Share
@@ -167,6 +193,7 @@ class Evaluation:
     jitter: Jitter
     frames: Frames
     frames_by_person: Mapping[str, Frames]
+    by_kind: Mapping[str, KindShares]
 
     @property
     def recall(self) -> float:
@@ -205,7 +232,15 @@ def evaluate(
     KeyError
         When a person to keep is not in the clip.
     """
+    by_kind = {
+        kind.word: _kind_shares(truth.of_kind(kind), output, kind, rules)
+        for kind in truth.labelled_kinds
+        if kind != Kind.FACE
+    }
+    asked = [Kind.FACE] if Kind.FACE in truth.labelled_kinds else []
+    truth = truth.of_kind(Kind.FACE)
     verdict = judge_coverage(truth, coverage_of_output(truth, output), keep, rules)
+    output = output.of_kinds(asked)
     to_veil, missed = verdict.to_veil, verdict.missed
     on_face = match(truth, output.frames, output.boxes, SAME_FACE_IOU)
     counted = _countable(truth, output, on_face)
@@ -233,6 +268,22 @@ def evaluate(
             name: _frames_of(truth, output, verdict, mine, on_face)
             for name, mine in _each_person(truth)
         },
+        by_kind=by_kind,
+    )
+
+
+def _kind_shares(truth: Truth, output: Output, kind: Kind, rules: Rules) -> KindShares:
+    """Compare the veils of one kind with its objects; a veil of any kind covers them."""
+    verdict = judge_coverage(truth, coverage_of_output(truth, output), rules=rules)
+    own = output.of_kinds([kind])
+    on_object = match(truth, own.frames, own.boxes, SAME_FACE_IOU)
+    counted = _countable(truth, own, on_object)
+    runs = runs_of(truth, verdict.missed, verdict.coverage)
+    return KindShares(
+        veils=_share(verdict.to_veil, verdict.missed),
+        longest_run=max((run.frames for run in runs), default=0),
+        boxes=_share(counted, counted & (on_object < 0)),
+        area=measure_area(truth, own),
     )
 
 
@@ -352,5 +403,14 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
         "frames": frames(evaluation.frames),
         "frames_by_person": {
             name: frames(value) for name, value in evaluation.frames_by_person.items()
+        },
+        "by_kind": {
+            kind: {
+                "veils": share(value.veils),
+                "longest_run": value.longest_run,
+                "boxes_on_objects": share(value.boxes),
+                "area": asdict(value.area),
+            }
+            for kind, value in evaluation.by_kind.items()
         },
     }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from faceveil.boxes import centres, sides, sizes
 from faceveil.evaluation.coverage import Bools, match
 from faceveil.evaluation.output import Output
-from faceveil.evaluation.truth import Truth
+from faceveil.evaluation.truth import Truth, is_oval
 from faceveil.faces import Floats, Ints
 
 SAME_FACE_IOU = 0.3
@@ -122,6 +122,7 @@ def measure_area(truth: Truth, output: Output) -> Area:
     totals = np.zeros(2)
     numbers = np.flatnonzero(truth.labelled)
     regions, frames = output.regions[output.veiled], output.frames[output.veiled]
+    is_round, oval = output.round_rows[output.veiled], is_oval(truth.kinds)
     for number in numbers.tolist():
         start, stop = np.searchsorted(frames, [number, number + 1])
         if np.isin(number, output.whole_frames):
@@ -129,24 +130,24 @@ def measure_area(truth: Truth, output: Output) -> Area:
         elif start == stop:
             continue
         else:
-            veils = _raster(regions[start:stop], x, y, is_round=output.is_round)
+            veils = _raster(regions[start:stop], is_round[start:stop], x, y)
         start, stop = np.searchsorted(truth.frames, [number, number + 1])
         boxes, ignored = truth.boxes[start:stop], truth.ignore[start:stop]
-        faces = _raster(boxes[~ignored], x, y, is_round=True)
-        veils &= faces | ~_raster(boxes[ignored], x, y, is_round=False)
+        faces = _raster(boxes[~ignored], oval[start:stop][~ignored], x, y)
+        veils &= faces | ~_raster(boxes[ignored], np.zeros(ignored.sum(), bool), x, y)
         totals += veils.mean(), (veils & ~faces).mean()
     veiled, wasted = (totals / max(len(numbers), 1)).tolist()
     return Area(veiled, wasted)
 
 
 def _raster(
-    boxes: Floats, x: NDArray[np.float64], y: NDArray[np.float64], *, is_round: bool
+    boxes: Floats, is_round: Bools, x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> Bools:
     covered = np.zeros(x.shape, bool)
-    for x1, y1, x2, y2 in boxes.tolist():
+    for (x1, y1, x2, y2), oval in zip(boxes.tolist(), is_round.tolist(), strict=True):
         across = (2 * x - x1 - x2) / max(x2 - x1, 1e-6)
         down = (2 * y - y1 - y2) / max(y2 - y1, 1e-6)
-        covered |= across**2 + down**2 <= 1 if is_round else (np.abs([across, down]) <= 1).all(0)
+        covered |= across**2 + down**2 <= 1 if oval else (np.abs([across, down]) <= 1).all(0)
     return covered
 
 

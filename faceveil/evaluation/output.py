@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from faceveil.analysis import Analysis
 from faceveil.boxes import grown
 from faceveil.faces import FaceSequence, Floats, Ints, Kind
+from faceveil.veils.kinds import by_style
 from faceveil.veils.plan import VeilPlan
 from faceveil.veils.region import core
 from faceveil.veils.styles import VeilStyle
@@ -24,14 +25,16 @@ class Output:
     ----------
     frames : ndarray of int32 [m]
     boxes : ndarray of float32 [m, 4]
-        Around faces, in pixels of the upright frame.
+        Around faces and other objects, in pixels of the upright frame.
     regions : ndarray of float32 [m, 4]
         The opaque part of each veil.
     veiled : ndarray of bool [m]
     sequence, identity : ndarray of int32 [m]
         Which boxes are one face followed, and one person; -1 where the program does not say.
     is_round : bool
-        Only the ellipses inscribed in the regions are opaque.
+        Of faces, only the ellipses inscribed in the regions are opaque.
+    kinds : ndarray of uint8 [m]
+        The `Kind` of each box, by default faces.
     whole_frames : ndarray of int32
         Frames that are veiled whole.
     """
@@ -44,22 +47,37 @@ class Output:
     identity: Ints
     is_round: bool = False
     whole_frames: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
+    kinds: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+
+    def __post_init__(self) -> None:
+        if len(self.kinds) != len(self.frames):
+            object.__setattr__(self, "kinds", np.zeros(len(self.frames), np.uint8))
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    @property
+    def round_rows(self) -> NDArray[np.bool_]:
+        """bool [m]: which regions are ellipses."""
+        return np.asarray(self.is_round & (self.kinds == Kind.FACE))
+
+    def of_kinds(self, kinds: Sequence[Kind]) -> Output:
+        """The boxes of these kinds."""
+        rows = np.isin(self.kinds, kinds)
+        columns = ("frames", "boxes", "regions", "veiled", "sequence", "identity", "kinds")
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
 
 
 def output_of_analysis(analysis: Analysis, style: VeilStyle | None = None) -> Output:
     """Return what rendering this analysis in this style would cover."""
     style = style or VeilStyle()
     frames, boxes, sequence = planned_boxes(analysis.sequences)
-    # Truth is about faces: other objects are neither asked for nor held against the output.
-    kinds = np.array([item.kind for item in analysis.sequences], np.uint8)
-    if kinds.any():
-        faces = kinds[sequence] == Kind.FACE
-        frames, boxes, sequence = frames[faces], boxes[faces], sequence[faces]
     order = np.argsort(frames, kind="stable")
     frames, boxes, sequence = frames[order], boxes[order], sequence[order]
+    kinds = np.array([item.kind for item in analysis.sequences], np.uint8)[sequence]
+    regions = np.zeros((len(boxes), 4), np.float32)
+    for rows, own in by_style(kinds, style):
+        regions[rows] = core(boxes[rows], own)
     plan = VeilPlan.build(
         analysis.sequences,
         analysis.veiled,
@@ -69,12 +87,13 @@ def output_of_analysis(analysis: Analysis, style: VeilStyle | None = None) -> Ou
     return Output(
         frames=frames,
         boxes=boxes,
-        regions=core(boxes, style).astype(np.float32),
+        regions=regions,
         veiled=analysis.veiled[sequence],
         sequence=sequence,
         identity=analysis.identities[sequence],
         is_round=style.is_round,
         whole_frames=plan.whole_frames,
+        kinds=kinds,
     )
 
 
@@ -85,6 +104,7 @@ def output_of_boxes(
     grow: float = 0.0,
     is_round: bool = False,
     sequence: Ints | None = None,
+    kinds: NDArray[np.uint8] | None = None,
 ) -> Output:
     """Return what another program covers, given its boxes.
 
@@ -95,9 +115,11 @@ def output_of_boxes(
     grow : float
         Each box is grown by this share of its width and height on each side.
     is_round : bool
-        Only the inscribed ellipses are covered.
+        Of faces, only the inscribed ellipses are covered.
     sequence : ndarray of int32 [m], optional
         The face followed; -1 where unknown.
+    kinds : ndarray of uint8 [m], optional
+        The `Kind` of each box; by default faces.
 
     Notes
     -----
@@ -114,6 +136,7 @@ def output_of_boxes(
         sequence=unknown if sequence is None else np.asarray(sequence, np.int32)[order],
         identity=unknown,
         is_round=is_round,
+        kinds=np.zeros(len(frames), np.uint8) if kinds is None else np.asarray(kinds)[order],
     )
 
 

@@ -1,7 +1,8 @@
 """What is true in a clip: where every face is, whose it is, and how much of it is visible.
 
-A face is the ellipse inscribed in its box: the corners of a box show hair and background. Shares
-of a face are counted on a grid of sample points.
+A face is the ellipse inscribed in its box: the corners of a box show hair and background. Objects
+of other kinds, such as plates, are their whole boxes. Shares are counted on a grid of sample
+points.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.faces import Floats, Ints
+from faceveil.faces import Floats, Ints, Kind
 
 GRID = 24
 
@@ -24,10 +25,12 @@ def _ellipse() -> NDArray[np.bool_]:
 
 ELLIPSE = _ellipse()
 """bool [GRID, GRID]: which sample points of a face box lie in its inscribed ellipse, the face."""
+_OVAL = (Kind.FACE, Kind.HEAD)
 
 _NO_INTS = np.zeros(0, np.int32)
 _NO_FLOATS = np.zeros(0, np.float32)
 _NO_BOOLS = np.zeros(0, np.bool_)
+_NO_KINDS = np.zeros(0, np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,11 @@ class Truth:
         Faces that are not recognisable; they count neither way.
     labelled : ndarray of bool [frame_count]
         Frames in which every face has a row, by default all; the others are left out.
+    kinds : ndarray of uint8 [n]
+        The `Kind` of each row, by default faces.
+    labelled_kinds : tuple of Kind
+        The kinds of which every object has a row; by default those that occur, faces where none
+        does. Boxes of other kinds are neither right nor wrong.
     """
 
     width: int
@@ -71,6 +79,8 @@ class Truth:
     visibility: Floats = field(default_factory=lambda: _NO_FLOATS)
     ignore: NDArray[np.bool_] = field(default_factory=lambda: _NO_BOOLS)
     labelled: NDArray[np.bool_] = field(default_factory=lambda: _NO_BOOLS)
+    kinds: NDArray[np.uint8] = field(default_factory=lambda: _NO_KINDS)
+    labelled_kinds: tuple[Kind, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.frames)
@@ -84,6 +94,11 @@ class Truth:
             object.__setattr__(self, "ignore", np.zeros(count, bool))
         if len(self.labelled) != self.frame_count:
             object.__setattr__(self, "labelled", np.ones(self.frame_count, bool))
+        if len(self.kinds) != count:
+            object.__setattr__(self, "kinds", np.zeros(count, np.uint8))
+        if not self.labelled_kinds:
+            occurring = tuple(map(Kind, np.unique(self.kinds).tolist()))
+            object.__setattr__(self, "labelled_kinds", occurring or (Kind.FACE,))
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -91,7 +106,8 @@ class Truth:
     @property
     def visible(self) -> Floats:
         """float32 [n]: the visible share of each face."""
-        share = (self.seen.sum(axis=(1, 2)) / ELLIPSE.sum()).astype(np.float32)
+        whole = np.where(is_oval(self.kinds), ELLIPSE.sum(), ELLIPSE.size)
+        share = (self.seen.sum(axis=(1, 2)) / whole).astype(np.float32)
         return np.asarray(np.minimum(share, self.visibility), np.float32)
 
     @property
@@ -109,8 +125,17 @@ class Truth:
 
     def select(self, rows: NDArray[np.bool_]) -> Truth:
         """The same clip with only some of the rows, bool [n]."""
-        columns = ("frames", "person", "boxes", "seen", "track", "visibility", "ignore")
+        columns = ("frames", "person", "boxes", "seen", "track", "visibility", "ignore", "kinds")
         return replace(self, **{name: getattr(self, name)[rows] for name in columns})
+
+    def of_kind(self, kind: Kind) -> Truth:
+        """The same clip with the objects of one kind, and their names alone."""
+        if (self.kinds == kind).all():
+            return self
+        own = self.select(self.kinds == kind)
+        known, person = np.unique(own.person, return_inverse=True)
+        people = tuple(self.people[index] for index in known.tolist())
+        return replace(own, people=people, person=person.reshape(-1).astype(np.int32))
 
     def repeated(self, times: int) -> Truth:
         """The truth of the same clip played several times in a row."""
@@ -128,6 +153,7 @@ class Truth:
             visibility=np.tile(self.visibility, times),
             ignore=np.tile(self.ignore, times),
             labelled=np.tile(self.labelled, times),
+            kinds=np.tile(self.kinds, times),
         )
 
 
@@ -141,8 +167,17 @@ def grid_points(boxes: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.stack([columns, rows], axis=-1)
 
 
-def seen_inside(boxes: Floats, width: int, height: int) -> NDArray[np.bool_]:
-    """bool [n, GRID, GRID]: the sample points of faces that lie inside the frame."""
+def is_oval(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """bool [n]: the kinds whose objects are the ellipses in their boxes, not the boxes."""
+    return np.isin(kinds, _OVAL)
+
+
+def seen_inside(
+    boxes: Floats, width: int, height: int, kinds: NDArray[np.uint8] | None = None
+) -> NDArray[np.bool_]:
+    """bool [n, GRID, GRID]: the sample points of faces, or of these kinds, inside the frame."""
     points = grid_points(boxes)
     inside = ((points >= 0) & (points < (width, height))).all(axis=-1)
-    return np.asarray(inside & ELLIPSE)
+    if kinds is None:
+        return np.asarray(inside & ELLIPSE)
+    return np.asarray(inside & (ELLIPSE | ~is_oval(kinds)[:, None, None]))

@@ -1,7 +1,8 @@
 """Truth as files: faceveil's own JSON (truth.schema.json), MOT text and COCO JSON.
 
 The own format holds one entry per face followed through a shot: person, frames, boxes and
-visibility, a share or "ignore" for a face that is not recognisable.
+visibility, a share or "ignore" for a face that is not recognisable. An object of another kind has
+a kind as well, such as "plate".
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from numpy.typing import NDArray
 
 from faceveil.errors import InputError
 from faceveil.evaluation.truth import Truth, seen_inside
-from faceveil.faces import Floats, Ints
+from faceveil.faces import Floats, Ints, Kind
 from faceveil.files import replace_file
 from faceveil.schemas import load_schema
 
 FORMAT = "faceveil-truth"
 VERSION = 1
+_KIND_WORDS = {kind.word for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class _Rows:
     track: list[object] = field(default_factory=list)
     visibility: list[float] = field(default_factory=list)
     ignore: list[bool] = field(default_factory=list)
+    kind: list[Kind] = field(default_factory=list)
 
     def add(
         self,
@@ -57,6 +60,7 @@ class _Rows:
         visibility: float = 1.0,
         *,
         ignore: bool = False,
+        kind: Kind = Kind.FACE,
     ) -> None:
         self.frames.append(frame)
         self.boxes.append(box)
@@ -64,6 +68,7 @@ class _Rows:
         self.track.append(track)
         self.visibility.append(visibility)
         self.ignore.append(ignore)
+        self.kind.append(kind)
 
 
 def read_truth(path: Path, clip: Clip | None = None) -> Truth:
@@ -113,9 +118,11 @@ def truth_document(truth: Truth, name: str, checked: str) -> dict[str, Any]:
     for track in np.unique(truth.track).tolist():
         rows = np.flatnonzero(truth.track == track)
         values = ["ignore" if truth.ignore[row] else visible[row] for row in rows.tolist()]
+        kind = Kind(int(truth.kinds[rows[0]]))
         faces.append(
             {
                 "person": truth.people[truth.person[rows[0]]],
+                **({} if kind == Kind.FACE else {"kind": kind.word}),
                 "frames": truth.frames[rows].tolist(),
                 "boxes": np.round(truth.boxes[rows].astype(np.float64), 1).tolist(),
                 "visibility": values[0] if len(set(values)) == 1 else values,
@@ -133,6 +140,7 @@ def truth_document(truth: Truth, name: str, checked: str) -> dict[str, Any]:
         "checked": checked,
         "shot_starts": truth.shot_starts.tolist(),
         "labelled": _ranges(truth.labelled),
+        "kinds": [kind.word for kind in truth.labelled_kinds],
         "faces": faces,
     }
 
@@ -156,13 +164,18 @@ def from_document(document: object) -> Truth:
         for frame, box, value in zip(face["frames"], face["boxes"], values, strict=True):
             ignore = value == "ignore"
             share = 1.0 if ignore else float(value)
-            rows.add(frame, box, face["person"], index, share, ignore=ignore)
+            kind = Kind.of(face.get("kind", Kind.FACE.word))
+            rows.add(frame, box, face["person"], index, share, ignore=ignore, kind=kind)
     about = document["clip"]
     clip = Clip(about["name"], about["width"], about["height"], about["frame_count"])
     labelled = np.zeros(clip.frame_count, bool)
     for first, end in document.get("labelled", [[0, clip.frame_count]]):
         labelled[first:end] = True
-    return _truth(rows, clip, document.get("shot_starts", [0]), labelled)
+    kinds = {Kind.of(word) for word in document.get("kinds", ())}
+    if kinds and not kinds.issuperset(rows.kind):
+        missing = min(set(rows.kind) - kinds).word
+        raise InputError(f"kinds: {missing} is missing, of which there are labels")
+    return _truth(rows, clip, document.get("shot_starts", [0]), labelled, tuple(sorted(kinds)))
 
 
 def truth_of_mot(text: str, clip: Clip) -> Truth:
@@ -192,11 +205,17 @@ def truth_of_coco(document: dict[str, Any]) -> Truth:
     """COCO annotations of a clip: images in the order of `frame_id`, or of their file names.
 
     A face is followed by its `track_id` (or `instance_id`), else each is a track of its own;
-    `iscrowd` says that it counts neither way. Raises InputError.
+    `iscrowd` says that it counts neither way. A category whose name is that of a kind, such as
+    "plate", holds objects of that kind; all others hold faces. Raises InputError.
     """
     try:
         images = sorted(document["images"], key=_order)
         frame_of = {image["id"]: image.get("frame_id", at) for at, image in enumerate(images)}
+        kinds = {
+            item["id"]: Kind.of(str(item["name"]).lower())
+            for item in document.get("categories", ())
+            if str(item.get("name", "")).lower() in _KIND_WORDS
+        }
         rows = _Rows()
         for at, item in enumerate(document["annotations"]):
             left, top, width, height = map(float, item["bbox"])
@@ -209,6 +228,7 @@ def truth_of_coco(document: dict[str, Any]) -> Truth:
                 person,
                 float(item.get("visibility", 1.0)),
                 ignore=bool(item.get("iscrowd", 0)),
+                kind=kinds.get(item.get("category_id"), Kind.FACE),
             )
         clip = Clip(
             str(images[0].get("file_name", "")),
@@ -240,7 +260,11 @@ def _sequence_information(path: Path) -> Clip:
 
 
 def _truth(
-    rows: _Rows, clip: Clip, shot_starts: Iterable[int], labelled: NDArray[np.bool_] | None = None
+    rows: _Rows,
+    clip: Clip,
+    shot_starts: Iterable[int],
+    labelled: NDArray[np.bool_] | None = None,
+    labelled_kinds: tuple[Kind, ...] = (),
 ) -> Truth:
     people = tuple(sorted(set(rows.person)))
     number = {name: index for index, name in enumerate(people)}
@@ -256,6 +280,7 @@ def _truth(
     if len(outside):
         raise InputError(f"frame {frames[outside[0]]} of a clip of {clip.frame_count} frames")
     order = np.argsort(frames, kind="stable")
+    kinds = np.array(rows.kind, np.uint8)[order]
     return Truth(
         width=clip.width,
         height=clip.height,
@@ -265,11 +290,13 @@ def _truth(
         frames=frames[order],
         person=np.array([number[name] for name in rows.person], np.int32)[order],
         boxes=boxes[order],
-        seen=seen_inside(boxes[order], clip.width, clip.height),
+        seen=seen_inside(boxes[order], clip.width, clip.height, kinds),
         track=np.array([tracks[key] for key in rows.track], np.int32)[order],
         visibility=np.array(rows.visibility, np.float32)[order],
         ignore=np.array(rows.ignore, bool)[order],
         labelled=np.ones(clip.frame_count, bool) if labelled is None else labelled,
+        kinds=kinds,
+        labelled_kinds=labelled_kinds,
     )
 
 

@@ -1,6 +1,7 @@
 """`faceveil evaluate`: files in; an answer, JSON and one page out."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -12,7 +13,7 @@ from faceveil.decisions import Decision
 from faceveil.errors import InputError, UsageError
 from faceveil.evaluation.evaluate_files import evaluate_files, summarise_evaluation
 from faceveil.evaluation.truth_formats import write_truth
-from faceveil.faces import DetectionLog, FaceSequence
+from faceveil.faces import DetectionLog, FaceSequence, Kind
 from testkit.clips import make_clip, write_frames
 
 SKIPPED = 6
@@ -116,6 +117,41 @@ def test_boxes_of_a_peer_are_evaluated_as_text(clip, truth_path, tmp_path):
     shrunk = evaluate_files(truth_path, path, grow=-0.1, is_round=True)
     assert shrunk.recall == 0 and shrunk.coverage > 0.5
     assert evaluate_files(truth_path, path, grow=0.1, is_round=True).recall == 1
+
+
+def test_plates_are_evaluated_beside_faces(clip, truth_path, tmp_path):
+    """As an analysis follows them: veiled by rectangles, some frames without."""
+    frames, box = np.arange(12, dtype=np.int32), np.array([20, 140, 60, 155], np.float32)
+    boxes = np.tile(box, (12, 1))
+    plate = {"person": "car", "kind": "plate", "frames": frames.tolist(), "boxes": boxes.tolist()}
+    document = orjson.loads(truth_path.read_bytes())
+    document = document | {"faces": [*document["faces"], plate], "kinds": ["face", "plate"]}
+    path, seen = tmp_path / "truth.json", frames[frames != SKIPPED]
+    path.write_bytes(orjson.dumps(document))
+    found = analysis_of(clip.truth)
+    sequence = FaceSequence(
+        seen,
+        boxes[seen],
+        np.ones(len(seen), np.float32),
+        np.zeros(len(seen), np.uint8),
+        kind=Kind.PLATE,
+    )
+    analysis = replace(
+        found,
+        sequences=[*found.sequences, sequence],
+        identities=np.append(found.identities, 9).astype(np.int32),
+        decisions=[*found.decisions, Decision(veil=True, reason="")],
+    )
+    write_analysis(analysis, tmp_path / "analysis.json")
+    page = tmp_path / "e.html"
+    result = evaluate_files(path, tmp_path / "analysis.json", html=page)
+    plates = result.by_kind["plate"]
+    assert (plates.veils.faces, plates.veils.hits, plates.boxes.recall) == (12, 11, 1)
+    assert "plates veiled     0.9167  (11 of 12" in summarise_evaluation(result)
+    assert "Other kinds" in page.read_text() and "car" not in result.by_person
+    # Truth about faces alone asks for no plates, and holds none against the output.
+    faces = evaluate_files(truth_path, tmp_path / "analysis.json")
+    assert faces.by_kind == {} and faces.boxes == result.boxes
 
 
 def test_pictures_of_another_size_are_refused(truth_path, analysis_path, tmp_path):

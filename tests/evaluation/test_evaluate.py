@@ -1,5 +1,7 @@
 """Evaluation counts what it says: every figure is worked out by hand for a few boxes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from faceveil.evaluation.judging import Rules, evaluate, evaluation_document
 from faceveil.evaluation.measures import Frames
 from faceveil.evaluation.output import Output, output_of_boxes
 from faceveil.evaluation.truth import Truth, seen_inside
+from faceveil.faces import Kind
 
 WIDTH, HEIGHT = 320, 180
 
@@ -249,3 +252,48 @@ def test_taking_a_veil_away_never_helps_recall(seed):
     assert sum(run.frames for run in part.runs) == part.veils.faces - part.veils.hits
     frames = part.frames
     assert frames.tp + frames.tn + frames.fp + frames.fn == 6
+
+
+PLATE = [*ONE, *((frame, "plate", 20, 20, 40) for frame in range(10))]
+
+
+def with_plate():
+    """A face and, from the whole of its box, a plate in each of ten frames."""
+    truth = truth_of(PLATE)
+    kinds = np.where(truth.person == 1, Kind.PLATE, Kind.FACE).astype(np.uint8)
+    seen = seen_inside(truth.boxes, WIDTH, HEIGHT, kinds)
+    return replace(truth, kinds=kinds, seen=seen, labelled_kinds=(Kind.FACE, Kind.PLATE))
+
+
+def test_other_kinds_are_counted_apart_from_faces():
+    truth = with_plate()
+    missing = (truth.kinds == Kind.PLATE) & np.isin(truth.frames, [3, 4, 7])
+    output = output_of(truth, ~missing, kinds=truth.kinds[~missing])
+    result = evaluate(truth, output)
+    plates = result.by_kind["plate"]
+    assert (plates.veils.faces, plates.veils.hits, plates.longest_run) == (10, 7, 2)
+    assert (plates.boxes.faces, plates.boxes.hits) == (7, 7)
+    assert plates.area.veiled == pytest.approx(0.7 * 1600 / (WIDTH * HEIGHT), rel=0.1)
+    assert result.recall == result.precision == 1 and result.veils.faces == 10
+    assert list(result.by_person) == list(result.frames_by_person) == ["a"]
+    document = evaluation_document(result)["by_kind"]["plate"]
+    assert document["veils"] == {"faces": 10, "hits": 7, "share": 0.7}
+
+
+def test_the_corners_of_a_plate_must_be_covered_and_those_of_a_face_not():
+    truth = with_plate()
+    boxes = np.repeat([[20, 20, 60, 60]], 10, axis=0).astype(np.float32)
+    oval = output_of_boxes(np.arange(10), boxes, is_round=True)
+    assert evaluate(truth, oval).by_kind["plate"].veils.hits == 0
+    assert evaluate(truth, output_of_boxes(np.arange(10), boxes)).by_kind["plate"].veils.hits == 10
+
+
+def test_false_boxes_count_for_the_kinds_that_are_labelled():
+    boxes = np.repeat([[250, 100, 290, 140]], 10, axis=0).astype(np.float32)
+    wrong = output_of_boxes(np.arange(10), boxes, kinds=np.full(10, Kind.PLATE, np.uint8))
+    faces = truth_of(ONE)
+    assert evaluate(faces, wrong).by_kind == {} and evaluate(faces, wrong).boxes.faces == 0
+    plates = evaluate(replace(faces, labelled_kinds=(Kind.FACE, Kind.PLATE)), wrong)
+    assert (plates.by_kind["plate"].boxes.faces, plates.by_kind["plate"].boxes.hits) == (10, 0)
+    only_plates = replace(with_plate().of_kind(Kind.PLATE), labelled_kinds=(Kind.PLATE,))
+    assert evaluate(only_plates, output_of_boxes(np.arange(10), boxes)).boxes.faces == 0

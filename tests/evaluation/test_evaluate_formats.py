@@ -6,6 +6,7 @@ import pytest
 
 from faceveil.errors import InputError
 from faceveil.evaluation.truth_formats import Clip, read_truth, truth_document, write_truth
+from faceveil.faces import Kind
 from testkit.clips import make_clip
 
 CLIP = {"name": "clip.mp4", "width": 320, "height": 180, "frame_count": 6}
@@ -48,9 +49,33 @@ def test_visibility_is_a_share_or_ignored_for_all_frames_or_each(tmp_path):
     assert truth.labelled.tolist() == [True] * 4 + [False] * 2
 
 
+def test_objects_of_other_kinds_have_a_kind_in_each_format_that_can_say_so(tmp_path):
+    faces = document()["faces"]
+    plate = {"person": "car", "kind": "plate", "frames": [2], "boxes": [[-10, 10, 10, 20]]}
+    truth = read_truth(write(tmp_path / "t.json", document(faces=[*faces, plate])))
+    assert truth.kinds.tolist() == [Kind.FACE, Kind.FACE, Kind.PLATE]
+    assert truth.labelled_kinds == (Kind.FACE, Kind.PLATE)
+    # Half of the plate lies in the frame; its corners count, those of a face do not.
+    assert truth.visible.tolist() == [1, 1, 0.5]
+    again = truth_document(truth, "clip", "by hand")
+    assert again["faces"][1]["kind"] == "plate" and "kind" not in again["faces"][0]
+    none = read_truth(write(tmp_path / "n.json", document(kinds=["face", "plate"])))
+    assert none.labelled_kinds == (Kind.FACE, Kind.PLATE)
+    coco = {
+        "images": [{"id": 7, "width": 320, "height": 180, "file_name": "a.png"}],
+        "categories": [{"id": 1, "name": "Plate"}, {"id": 2, "name": "woman"}],
+        "annotations": [
+            {"image_id": 7, "category_id": number, "bbox": [0, 0, 20, 10]} for number in (1, 2)
+        ],
+    }
+    assert read_truth(write(tmp_path / "c.json", coco)).kinds.tolist() == [Kind.PLATE, Kind.FACE]
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
+        ({"kinds": ["plate"]}, "face is missing"),
+        ({"kinds": ["car"]}, "kinds"),
         ({"format": "other"}, "format"),
         ({"version": 2}, "version"),
         ({"clip": CLIP | {"width": 0}}, "clip.width"),
