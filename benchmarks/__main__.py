@@ -41,6 +41,8 @@ MODULES = {
     "review_scale": "review.scale",
     "ten_faults": "review.ten_faults",
     "stages": "speed.stages",
+    "presets": "speed.presets",
+    "gop_copy": "speed.gop_copy",
     "memory": "speed.memory",
 }
 """The module of each report, below benchmarks/."""
