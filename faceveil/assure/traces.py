@@ -112,11 +112,15 @@ class Tracer:
         return Trace(frame.number, frame.width, frame.height, original, veiled)
 
     def _veiled(self, planes: Planes, number: int) -> Planes:
-        copy = Planes(tuple(plane.copy() for plane in planes.planes), planes.peak, planes.coding)
+        """The planes with veils in the first of them, from which traces are sampled."""
         if self.is_whole(number):
+            copies = tuple(plane.copy() for plane in planes.planes)
+            copy = Planes(copies, planes.peak, planes.coding)
             veil_whole(copy, self.plan.whole_seed, self.style)
-        else:
-            veil_planned(copy, self.plan.at(number), self.style)
+            return copy
+        first, *chroma = planes.planes
+        copy = Planes((first.copy(), *chroma), planes.peak, planes.coding)
+        veil_planned(copy, self.plan.at(number), self.style, luma_only=True)
         return copy
 
 

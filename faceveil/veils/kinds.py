@@ -41,13 +41,19 @@ def by_style(
         yield np.flatnonzero(kinds != Kind.FACE), style_of(Kind.OTHER, style)
 
 
-def veil_planned(planes: Planes, planned: PlannedBoxes, style: VeilStyle) -> bool:
-    """Veil the planned boxes of a frame, in place; returns whether any sample was written."""
+def veil_planned(
+    planes: Planes, planned: PlannedBoxes, style: VeilStyle, *, luma_only: bool = False
+) -> bool:
+    """Veil the planned boxes of a frame, in place, all planes or luma alone (see `veil_frame`).
+
+    Returns whether any sample was written.
+    """
     changed = False
     for rows, own in by_style(planned.kinds, style):
         others = np.delete(planned.boxes, rows, axis=0)
         kept = np.concatenate([planned.kept, others]) if len(others) else planned.kept
-        changed |= veil_frame(planes, planned.boxes[rows], planned.seeds[rows], own, kept)
+        boxes, seeds = planned.boxes[rows], planned.seeds[rows]
+        changed |= veil_frame(planes, boxes, seeds, own, kept, luma_only=luma_only)
     return changed
 
 

@@ -31,6 +31,8 @@ def veil_frame(
     seeds: NDArray[np.int64],
     style: VeilStyle,
     kept: Floats | None = None,
+    *,
+    luma_only: bool = False,
 ) -> bool:
     """Veil boxes in the samples of a frame, in place.
 
@@ -46,6 +48,8 @@ def veil_frame(
     style : VeilStyle
     kept : ndarray of float32 [k, 4], optional
         The boxes of faces that stay visible, whose colours "blend" does not take into a veil.
+    luma_only : bool
+        Leave the chroma planes of a video frame as they are, for what looks at brightness alone.
 
     Returns
     -------
@@ -59,7 +63,7 @@ def veil_frame(
     ]
     faces = outer(core(boxes if kept is None else np.concatenate([boxes, kept]), style), style)
     changed = False
-    for layer in _layers(planes, style):
+    for layer in _layers(planes, style)[: 1 if luma_only else None]:
         around = None
         if style.name == "blend":
             around = Surroundings(

@@ -329,3 +329,16 @@ def test_opacity_is_white_on_every_core_and_black_where_nothing_changes(name, bo
             down = (y - (y1 + y2) / 2) / ((y2 - y1) / 2)
             inside = across**2 + down**2 <= 1
         assert (opacity[inside] == 255).all()
+
+
+@pytest.mark.parametrize("name", STYLE_NAMES)
+def test_luma_alone_is_veiled_as_with_its_chroma(name):
+    """Verification predicts brightness alone, and must predict what rendering draws."""
+    box, seeds, style = np.float32([[20, 15, 60, 50]]), np.array([7]), VeilStyle(name=name)
+    whole, luma, before = (video(seed=2) for _ in range(3))
+    veil_frame(whole, box, seeds, style)
+    veil_frame(luma, box, seeds, style, luma_only=True)
+    np.testing.assert_array_equal(luma.planes[0], whole.planes[0])
+    assert not np.array_equal(luma.planes[0], before.planes[0])
+    for plane, unchanged in zip(luma.planes[1:], before.planes[1:], strict=True):
+        np.testing.assert_array_equal(plane, unchanged)
