@@ -59,6 +59,8 @@ class Remembered:
         self._rows: dict[int, tuple[NDArray[np.intp], Image]] = {}
         self._features: dict[bytes, Floats] = {}
         self._pictures = pictures
+        # a frame without faces does not say how long a feature is
+        self._feature_size = max(faces.features.shape[1] for faces in detections.frames)
 
     def prepare(self) -> None:
         """Cut out the faces of all pictures, so that detecting takes no time later."""
@@ -76,13 +78,14 @@ class Remembered:
             self._rows[id(picture)] = rows, crops
             for crop, row in zip(crops, rows, strict=True):
                 self._features[crop.tobytes()] = faces.features[row]
-        unknown = replace(faces, features=np.zeros_like(faces.features))
+        unknown = replace(
+            faces, features=np.zeros((len(faces.boxes), self._feature_size), np.float32)
+        )
         return Unrecognised(unknown, *self._rows[id(picture)])
 
     def recognise(self, crops: Image) -> Floats:
-        if not len(crops):
-            return np.zeros((0, self._detections.frames[0].features.shape[1]), np.float32)
-        return np.stack([self._features[crop.tobytes()] for crop in crops])
+        features = [self._features[crop.tobytes()] for crop in crops]
+        return np.array(features, np.float32).reshape(-1, self._feature_size)
 
 
 class HeldSource:
