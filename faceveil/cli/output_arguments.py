@@ -99,8 +99,8 @@ def add_encoding(group: Group) -> None:
     group.add_argument(
         "--unveiled",
         choices=("copy", "encode"),
-        help="pictures between two key frames that get no veil: copy (default: bit for bit, in "
-        "H.264 where that is safe and --crf and --codec are not given), or encode all",
+        help="pictures between two key frames that get no veil: encode (default), or copy (bit for "
+        "bit, in H.264 where nothing else changes)",
     )
     group.add_argument(
         "--strip-metadata",

@@ -127,8 +127,8 @@ class EncodeOptions:
         `copy` takes sound over as it is and encodes only what the container cannot hold;
         `encode` encodes all of it as the container's usual codec; `drop` leaves it out.
     unveiled
-        `copy` takes groups of pictures without a veil over as they are, where that is known to be
-        safe (`media.splice`); `encode` encodes every picture.
+        `encode` encodes every picture; `copy` takes groups of pictures without a veil over as they
+        are, where that is known to be safe (`media.splice`).
 
     Raises
     ------
@@ -143,7 +143,7 @@ class EncodeOptions:
     strip_metadata: bool = False
     codec: str | None = None
     audio: str = "copy"
-    unveiled: str = "copy"
+    unveiled: str = "encode"
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:

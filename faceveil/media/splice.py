@@ -29,7 +29,6 @@ from numpy.typing import NDArray
 from faceveil.errors import InputError, OutputError
 from faceveil.media.decoded_frame import DecodedFrame
 from faceveil.media.demux import open_input, packets
-from faceveil.media.frames import EncodeOptions
 from faceveil.media.h264 import ParameterSets, plain_picture, starts_anew, with_lengths
 from faceveil.media.video import VideoSource, automatic_threads
 
@@ -105,7 +104,6 @@ def _may_copy(plan: WritingPlan, source: VideoSource) -> bool:
     return (
         plan.options.unveiled == "copy"
         and plan.options.codec is None
-        and plan.options.crf == EncodeOptions().crf
         and plan.encoder.name == "libx264"
         and plan.encoder.pixel_format == layout.pixel_format == layout.source_format == "yuv420p"
         and plan.container.muxer in ("mp4", "mov", "matroska")

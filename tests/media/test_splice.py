@@ -31,7 +31,7 @@ SECRET = b"a secret in the messages of a picture"
 def spliced(path, target, changed=CHANGED, **options):
     """Write a video with black where it is to be changed; the frames that were copied."""
     source = VideoSource(path)
-    sink = VideoSink(target, source, EncodeOptions(**options))
+    sink = VideoSink(target, source, EncodeOptions(**{"unveiled": "copy"} | options))
     sink.copy_unchanged(changed)
     with sink:
         for frame in source:
@@ -150,7 +150,7 @@ def test_a_group_that_may_hide_something_is_encoded(tmp_path, more):
     make_video(plain, range(COUNT), options=GROUP)
     remade(plain, path, lambda number, data: data + more if number == 85 else data)
     source = VideoSource(path)
-    sink = VideoSink(target, source, EncodeOptions())
+    sink = VideoSink(target, source, EncodeOptions(unveiled="copy"))
     sink.copy_unchanged(CHANGED)
     assert sink.copies is not None
     assert sink.copies.copied.tolist() == [number < 40 for number in range(COUNT)]
@@ -165,13 +165,12 @@ def test_a_group_that_may_hide_something_is_encoded(tmp_path, more):
         ({"options": {"x265-params": "keyint=20:log-level=error"}, "codec": "libx265"}, {}),
         ({"options": GROUP | {"x264-params": "interlaced=1"}}, {}),
         ({"options": {"g": "1"}, "b_frames": 0}, {}),
-        ({"options": GROUP}, {"crf": 30}),
         ({"options": GROUP}, {"codec": "hevc"}),
         ({"options": GROUP}, {"unveiled": "encode"}),
     ],
     ids=[
         *("open groups", "10 bits", "4:4:4", "HEVC", "fields", "key frames only"),
-        *("another quality", "another codec", "as asked for"),
+        *("another codec", "as asked for"),
     ],
 )
 def test_nothing_is_copied_where_it_is_not_known_to_be_safe(tmp_path, made, options):
@@ -187,7 +186,7 @@ def test_a_copied_frame_cannot_have_been_changed(tmp_path):
     path, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
     make_video(path, range(COUNT), options=GROUP)
     source = VideoSource(path)
-    sink = VideoSink(target, source, EncodeOptions())
+    sink = VideoSink(target, source, EncodeOptions(unveiled="copy"))
     sink.copy_unchanged(CHANGED)
     with pytest.raises(OutputError, match="frame 0 changed"), sink:
         for frame in source:
@@ -199,7 +198,7 @@ def test_what_a_copied_frame_shows_is_compared_with_the_input(tmp_path):
     path = tmp_path / "in.mp4"
     make_video(path, range(COUNT), options=GROUP)
     source = VideoSource(path)
-    sink = VideoSink(tmp_path / "out.mp4", source, EncodeOptions())
+    sink = VideoSink(tmp_path / "out.mp4", source, EncodeOptions(unveiled="copy"))
     sink.copy_unchanged(CHANGED)
     with sink:
         for frame in source:
@@ -246,7 +245,7 @@ def render_in(folder):
     path, target = folder / "in.mp4", folder / "out.mp4"
     make_video(path, range(COUNT), options=GROUP)
     source = VideoSource(path)
-    sink = VideoSink(target, source, EncodeOptions())
+    sink = VideoSink(target, source, EncodeOptions(unveiled="copy"))
     # Nothing is detected in the output: what is protected here is the comparison by pixels.
     return render(source, analysed(path), sink, analyzer=lambda picture: FrameFaces(160, 96))
 
