@@ -26,6 +26,7 @@ from faceveil.veils.styles import VeilStyle
 STYLE = VeilStyle()
 DEFAULT = SequenceOptions()
 TRACKING = TrackOptions()
+_NO_END = 10**9
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def _absorb_nothing(sequences: Sequence[FaceSequence]) -> tuple[list[FaceSequenc
 
 WITHOUT: dict[str, Callable] = {
     "absorb": _absorb_nothing,
-    "is_doubtful": lambda sequence: False,
+    "reach": lambda sequence, analysed_until=None: (0, _NO_END),
+    "reach_back": lambda sequences, loose: list(sequences),
     "trim": list,
 }
 
@@ -107,7 +109,8 @@ VARIANTS = (
     Variant("smoothed by RTS", options=replace(DEFAULT, smoothing="rts")),
     Variant("without absorbing", without=("absorb",)),
     Variant("without trimming", without=("trim",)),
-    Variant("without doubt", without=("is_doubtful",)),
+    Variant("without reaching back", without=("reach_back",)),
+    Variant("followed without earning it", without=("reach",)),
     Variant("the thesis's parameters", options=THESIS, tracking=None),
     Variant("accepted detections alone, no sequences", options=None),
 )

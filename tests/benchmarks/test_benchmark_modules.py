@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.__main__ import MODULES, REPORTS, summary
 from benchmarks.report import table
+from faceveil.sequence import finish
 from testkit import PROJECT
 
 FOLDER = PROJECT / "benchmarks"
@@ -65,3 +66,12 @@ def test_a_table_without_rows_keeps_its_head():
 def test_a_row_of_another_length_is_refused():
     with pytest.raises(ValueError, match="3 cells in a table of 2 columns"):
         table(("a", "b"), [(1, 2, 3)])
+
+
+def test_every_step_that_the_quality_benchmark_leaves_out_is_a_step():
+    """A step that was renamed would stop the benchmark after half an hour of detection."""
+    from benchmarks.quality.variants import VARIANTS, WITHOUT
+
+    assert {name for variant in VARIANTS for name in variant.without} == set(WITHOUT)
+    for name in WITHOUT:
+        assert callable(getattr(finish, name))
