@@ -16,6 +16,7 @@ from faceveil.analysis import Analysis, SourceInfo, write_analysis
 from faceveil.assure.signature import Signer
 from faceveil.decisions import Point
 from faceveil.detect.build import AnalyzerOptions, build_analyzer
+from faceveil.errors import InputError
 from faceveil.faces import Models
 from faceveil.finding import Found, analyse, with_regions
 from faceveil.frame_range import FrameRange
@@ -39,6 +40,9 @@ from faceveil.veils.styles import VeilStyle
 
 Paths = str | Path | Sequence[str | Path]
 """One path, or several."""
+
+_CHOOSING = ("keep", "only")
+"""Selections by which it matters who is who."""
 
 
 def decide(
@@ -111,8 +115,15 @@ def decide_again(analysis: Analysis, selection: Selection) -> Analysis:
     ------
     InputError
         Where the selection names a point or identity that does not exist, or photos that another
-        recogniser represents.
+        recogniser represents; or where it chooses people, and the networks ran for an
+        output in which everyone is veiled (`AnalyzerOptions.everyone_veiled`).
     """
+    networks = analysis.parameters.get("networks") or {}
+    if networks.get("everyone_veiled") and selection.mode in _CHOOSING:
+        raise InputError(
+            f"{analysis.source.name}: was analysed for an output in which everyone is veiled, on "
+            "an engine that tells people apart worse; analyse it again to choose people"
+        )
     recognizer = _recognizer(analysis.models)
     chosen = decide_sequences(
         analysis.sequences, analysis.identities, selection, recognizer=recognizer
@@ -209,7 +220,8 @@ def veil(
     hwaccel
         The kind of device that decodes a video, as FFmpeg names it (`cuda`, `qsv`).
     networks
-        The networks that detect and recognise.
+        The networks that detect and recognise. Where everyone is veiled and no analysis is written
+        from which someone could be left visible later, they may run on a faster engine.
     sequences
         How detections become sequences.
     sampling
@@ -287,6 +299,8 @@ def veil(
         ),
         overwrite=overwrite,
     )
+    if request.mode == "all" and analysis is None and features is None:
+        networks = replace(networks, everyone_veiled=True)
     signer = None if sign is None else Signer(sign)
     clock = Clock()
     source = open_source(input, stills=stills, recursive=recursive, hwaccel=hwaccel)
@@ -361,7 +375,7 @@ def analyse_and_decide(
             sequences,
             sampling=sampling,
             tracking=tracking,
-            recognise_all=selection.mode in ("keep", "only"),
+            recognise_all=selection.mode in _CHOOSING,
             workers=workers,
             progress=progress,
         )

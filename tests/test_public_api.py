@@ -14,7 +14,7 @@ from faceveil.analysis import parse_analysis, to_json
 from faceveil.corrections.entries import BoxAt, Decide, Target
 from faceveil.decisions import Point, SelectionRecord
 from faceveil.detect.analyzer import FaceAnalyzer
-from faceveil.errors import UsageError, VerificationError
+from faceveil.errors import InputError, UsageError, VerificationError
 from faceveil.frame_range import FrameRange
 from faceveil.pipeline import analyse_and_decide
 from faceveil.sequence.options import SequenceOptions
@@ -192,6 +192,26 @@ def test_an_only_selection_through_the_library_may_show_the_others(source, found
     rendered = faceveil.render(source, analysis, sink)
     assert rendered.verification is not None
     assert not rendered.verification.violations
+
+
+def test_networks_may_be_of_less_precision_only_where_no_one_can_become_visible(video, tmp_path):
+    """In bfloat16 another person was left visible beside the one who was kept."""
+
+    def veiled(name, **options):
+        result = faceveil.veil(video, tmp_path / name, verification=None, **options)
+        return result.analysis, result.analysis.parameters["networks"]
+
+    analysis, networks = veiled("all.mp4")
+    assert networks["everyone_veiled"]
+    with pytest.raises(InputError, match="analyse it again to choose people"):
+        faceveil.decide_again(analysis, faceveil.Selection("only", identities=frozenset({0})))
+    assert not faceveil.decide_again(analysis, faceveil.Selection("none")).veiled.any()
+    for name, options in (
+        ("none.mp4", {"nobody": True}),
+        ("written.mp4", {"analysis": tmp_path / "analysis.json"}),
+        ("features.mp4", {"features": tmp_path / "features.npz"}),
+    ):
+        assert "everyone_veiled" not in veiled(name, **options)[1], name
 
 
 def test_deciding_again_keeps_to_the_times(source, found):

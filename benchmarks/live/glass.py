@@ -23,8 +23,8 @@ from av.video.stream import VideoStream
 
 from benchmarks.live.numbered import RATE, Numbered, number_of
 from faceveil.detect.build import FAST, AnalyzerOptions, build_analyzer
+from faceveil.detect.no_recognizer import NO_RECOGNIZER
 from faceveil.faces import Image
-from faceveil.live.networks import veiling_everyone
 from faceveil.live.options import LiveOptions
 from faceveil.live.run import LiveRun
 from faceveil.live.sinks import LiveSink, open_sink
@@ -143,7 +143,7 @@ def measured(footage: Footage, folder: Path) -> list[tuple[object, ...]]:
     time.sleep(1)
     timed = _TimedSource(coming, SourceOptions(listen=True, reopen=False))
     sink = _TimedSink(open_sink(leaving))
-    networks = veiling_everyone(AnalyzerOptions(profile=FAST))
+    networks = AnalyzerOptions(profile=FAST, recognizer=NO_RECOGNIZER, everyone_veiled=True)
     run = LiveRun(timed, sink, partial(build_analyzer, networks), LiveOptions())
     sender.start()
     to_us.close()  # so that a sender or a viewer that fails is noticed

@@ -9,6 +9,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -249,18 +250,16 @@ def _check_apart(source: str, sink: str) -> None:
 
 def _networks_of(options: argparse.Namespace) -> AnalyzerOptions:
     """The networks; the union runs each of its two once, unless another profile is named."""
-    from faceveil.cli.options import analyzer_options_of, given
+    from faceveil.cli.options import analyzer_options_of
     from faceveil.detect.build import DEFAULT, FAST, UNION, AnalyzerOptions
-    from faceveil.live.networks import veiling_everyone
+    from faceveil.detect.no_recognizer import NO_RECOGNIZER
 
     if options.profile is None:
         options.profile = FAST if options.detector == UNION else DEFAULT
-    named = given(options, "recognizer")
+    may_be_kept = bool(options.keep or options.keep_foreground or options.page)
     if options.recognizer is None:
-        options.recognizer = AnalyzerOptions().recognizer
-    networks = analyzer_options_of(options)
-    may_be_kept = options.keep or options.keep_foreground or options.page
-    return networks if may_be_kept else veiling_everyone(networks, **named)
+        options.recognizer = AnalyzerOptions().recognizer if may_be_kept else NO_RECOGNIZER
+    return replace(analyzer_options_of(options), everyone_veiled=not may_be_kept)
 
 
 def _selection_of(options: argparse.Namespace, networks: AnalyzerOptions) -> Selection:

@@ -113,13 +113,14 @@ def run_verify(options: argparse.Namespace) -> int:
 
 
 def run_engines(options: argparse.Namespace) -> int:
-    """`faceveil weights engines`: what `--engine auto` chooses, and what it was chosen by."""
+    """`faceveil weights engines`: what `auto` chooses where everyone is veiled, and why."""
     from faceveil.weights import catalogue
     from faceveil.weights.engines import available_engines, processor
     from faceveil.weights.session import Runtime
 
     print(f"processor  {processor().name}\nengines    {', '.join(available_engines())}")
-    runtime = Runtime(threads=options.threads)
+    print("             where someone stays visible, the processor runs all networks in float32")
+    runtime = Runtime(threads=options.threads, everyone_veiled=True)
     for name, choice in catalogue.default_engines(runtime, options.again).items():
         print(f"{name}  {choice}")
         if choice.milliseconds:

@@ -67,14 +67,17 @@ class AnalyzerOptions:
         min_face_size.
     engine : str
         What the networks run on (`faceveil weights engines` lists what this machine has); "auto" is
-        the environment's FACEVEIL_ENGINE, or where that is not set the fastest engine that detects
-        as well, which is measured once and remembered.
+        the environment's FACEVEIL_ENGINE, or where that is not set the fastest engine that does as
+        well, which is measured once and remembered.
     threads : int
         Threads that one call of a network may use.
     accept_licence : bool
         Whether networks whose licence forbids commercial use are accepted.
     also : tuple of AlsoOptions
         Networks that detect objects of other kinds beside the faces.
+    everyone_veiled : bool
+        Whether no one can become visible by what these networks find, now or later: "auto" may then
+        be an engine that detects as well and tells people apart worse.
 
     Raises
     ------
@@ -93,6 +96,7 @@ class AnalyzerOptions:
     threads: int = 1
     accept_licence: bool = False
     also: tuple[AlsoOptions, ...] = ()
+    everyone_veiled: bool = False
 
     def __post_init__(self) -> None:
         if self.min_face_size is not None and not 8 <= self.min_face_size <= 10_000:
@@ -113,10 +117,11 @@ class AnalyzerOptions:
             raise UsageError(f"threads {self.threads} is less than 1")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the options for the parameters of an analysis; `also` only where it is set."""
+        """Return the options for the parameters of an analysis; the last two only where set."""
         values = asdict(self)
-        if not self.also:
-            del values["also"]
+        for name in ("also", "everyone_veiled"):
+            if not values[name]:
+                del values[name]
         return values
 
     def detecting_once(self) -> AnalyzerOptions:
@@ -177,7 +182,7 @@ def build_analyzer(
     if also:
         settings.append([[part.digest, one.kind, one.accept] for part, one in also])
     located = [*detectors, *recognizers, *(part for part, _ in also)]
-    runtime = Runtime(options.engine, options.threads, concurrent)
+    runtime = Runtime(options.engine, options.threads, concurrent, options.everyone_veiled)
     opened = [_Opened(*pair) for pair in zip(located, open_networks(located, runtime), strict=True)]
     others = opened[len(detectors) + len(recognizers) :]
     engines = [one.engine for one in opened]

@@ -1,9 +1,9 @@
 """Which engine runs a network: the fastest one, measured once on this machine and remembered.
 
-Only engines that detect as well are compared. bfloat16 is used for networks that were measured to
-do as well in it (`bfloat16` in manifest.toml), where its results agree with float32's here. A
-second run reads what the first one measured, so that results stay the same on one machine; where
-nothing can be remembered it is always onnxruntime.
+Only engines that do as well are compared. Where everyone is veiled, bfloat16 is used for networks
+that were measured to do as well in it (`bfloat16` in manifest.toml), where its results agree with
+float32's here. A second run reads what the first one measured, so that results stay the same on one
+machine; where nothing can be remembered it is always onnxruntime.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ def choose_engine(located: Located, runtime: Runtime, again: bool = False) -> Ch
     available = available_engines()
     if CUDA in available and _starts(CUDA, located):
         return Choice(CUDA, {})
-    if OPENVINO not in available or not located.network.bfloat16:
+    may_be_bfloat16 = runtime.everyone_veiled and located.network.bfloat16
+    if OPENVINO not in available or not may_be_bfloat16:
         return Choice(ONNXRUNTIME, {})
     folder = engines_folder()
     if folder is None:

@@ -72,8 +72,8 @@ class Network:
     class_count : int
         Columns of a raw YOLO's output that are scores of classes.
     bfloat16 : mapping of str to tuple of int
-        Of a network that was measured to do as well in bfloat16 as in float32: the usual shape of
-        the input of each file. Empty for others.
+        Of a network that was measured to do as well in bfloat16 as in float32 where everyone is
+        veiled: the usual shape of the input of each file. Empty for others.
     """
 
     name: str

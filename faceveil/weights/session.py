@@ -31,11 +31,15 @@ class Runtime:
     concurrent : int, optional
         How many calls may run at the same time; by default as many as keep all cores busy. More
         wait for each other.
+    everyone_veiled : bool
+        Whether no one can become visible by what the networks find. Only then may "auto" be
+        bfloat16, which detects as well and tells people apart worse.
     """
 
     engine: str = AUTO
     threads: int = 1
     concurrent: int | None = None
+    everyone_veiled: bool = False
 
 
 class Session(Protocol):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from faceveil.cli.main import main
+from faceveil.cli import live
+from faceveil.cli.main import build_parser, main
 from faceveil.detect.build import AnalyzerOptions
-from faceveil.live import networks
 from testkit.clips import make_clip, write_video
 from testkit.marked_faces import pictures
 from testkit.servers.processes import free_ports
@@ -61,13 +61,15 @@ def test_what_cannot_work_is_refused_before_the_stream_is_opened(
     assert list(Path(tmp_path).iterdir()) == []
 
 
-def test_nothing_biometric_is_computed_where_everyone_is_veiled(monkeypatch):
-    """bfloat16 only detects, and an engine that is named stays; photos are never read with it."""
-    monkeypatch.delenv("FACEVEIL_ENGINE")
-    monkeypatch.setattr(networks, "available_engines", lambda: ["onnxruntime", "openvino-bf16"])
-    veiling = networks.veiling_everyone(AnalyzerOptions(profile="fast"))
-    assert (veiling.recognizer, veiling.engine) == ("none", "openvino-bf16")
-    monkeypatch.setenv("FACEVEIL_ENGINE", "onnxruntime")
-    assert networks.veiling_everyone(AnalyzerOptions()).engine == "auto"
-    own = AnalyzerOptions(detector="mtcnn")
-    assert networks.veiling_everyone(own).engine == "auto"
+def test_nothing_biometric_is_computed_where_everyone_is_veiled():
+    """And only there may the networks be of less precision: they tell people apart worse."""
+
+    def networks(*words):
+        return live._networks_of(build_parser().parse_args(["live", "a.mp4", "b.mp4", *words]))
+
+    everyone = networks()
+    assert (everyone.recognizer, everyone.everyone_veiled) == ("none", True)
+    for words in (["--keep", "her.jpg"], ["--keep-foreground"], ["--page"]):
+        chosen = networks(*words)
+        assert chosen.recognizer == AnalyzerOptions().recognizer, words
+        assert not chosen.everyone_veiled, words
