@@ -29,9 +29,10 @@ VARIANTS = tuple(
     for precision in PRECISIONS
 )
 TEXT = (
-    "float32 is onnxruntime, bfloat16 is OpenVINO, for every network. `--engine auto` does not use "
-    "it: in bfloat16 another person is left visible where one is kept. Photos are examined on the "
-    "same engine as the clip. Counted as in [quality.md](quality.md)."
+    "float32 is onnxruntime, bfloat16 is OpenVINO, for every network. `--engine auto` uses it for "
+    "CenterFace alone, and only where everyone is veiled: another person is left visible in it where "
+    "one is kept. Photos are examined on the same engine as the clip. Counted as in "
+    "[quality.md](quality.md)."
 )
 
 
