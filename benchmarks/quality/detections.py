@@ -32,7 +32,7 @@ ANALYZERS = {
     "default": AnalyzerOptions(),
     "float32": AnalyzerOptions(engine=ONNXRUNTIME),
     "bfloat16": AnalyzerOptions(engine=OPENVINO),
-    "veiling everyone": AnalyzerOptions(everyone_veiled=True),
+    "CenterFace in bfloat16": AnalyzerOptions(everyone_veiled=True),
     "fast": AnalyzerOptions(profile="fast"),
     "high-recall": AnalyzerOptions(profile="high-recall"),
     "mtcnn": AnalyzerOptions(detector="mtcnn"),
