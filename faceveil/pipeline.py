@@ -220,8 +220,9 @@ def veil(
     hwaccel
         The kind of device that decodes a video, as FFmpeg names it (`cuda`, `qsv`).
     networks
-        The networks that detect and recognise. Where everyone is veiled and no analysis is written
-        from which someone could be left visible later, they may run on a faster engine.
+        The networks that detect and recognise. Where everyone is veiled, every frame is analysed
+        and no analysis is written from which someone could be left visible later, they may run on
+        a faster engine.
     sequences
         How detections become sequences.
     sampling
@@ -299,7 +300,8 @@ def veil(
         ),
         overwrite=overwrite,
     )
-    if request.mode == "all" and analysis is None and features is None:
+    # With sampled frames a face was exposed for a frame in bfloat16 that was not in float32.
+    if request.mode == "all" and sampling is analysis is features is None:
         networks = replace(networks, everyone_veiled=True)
     signer = None if sign is None else Signer(sign)
     clock = Clock()

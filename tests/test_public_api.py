@@ -17,6 +17,7 @@ from faceveil.detect.analyzer import FaceAnalyzer
 from faceveil.errors import InputError, UsageError, VerificationError
 from faceveil.frame_range import FrameRange
 from faceveil.pipeline import analyse_and_decide
+from faceveil.sampling.adaptive import SamplingOptions
 from faceveil.sequence.options import SequenceOptions
 from testkit.clips import make_clip, write_video
 
@@ -210,6 +211,7 @@ def test_networks_may_be_of_less_precision_only_where_no_one_can_become_visible(
         ("none.mp4", {"nobody": True}),
         ("written.mp4", {"analysis": tmp_path / "analysis.json"}),
         ("features.mp4", {"features": tmp_path / "features.npz"}),
+        ("sampled.mp4", {"sampling": SamplingOptions()}),
     ):
         assert "everyone_veiled" not in veiled(name, **options)[1], name
 
