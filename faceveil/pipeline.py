@@ -301,7 +301,8 @@ def veil(
         overwrite=overwrite,
     )
     # With sampled frames a face was exposed for a frame in bfloat16 that was not in float32.
-    if request.mode == "all" and sampling is analysis is features is None:
+    is_plain = sampling is None and analysis is None and features is None
+    if request.mode == "all" and is_plain:
         networks = replace(networks, everyone_veiled=True)
     signer = None if sign is None else Signer(sign)
     clock = Clock()

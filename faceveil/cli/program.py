@@ -37,6 +37,9 @@ exit codes:
   130  interrupted (129 and 143: by SIGHUP and SIGTERM)
 """
 
+_A_MOMENT = 0.1
+"""Seconds after which an interruption that was lost is made again."""
+
 EXTRAS = {
     "boto3": "aws",
     "botocore": "aws",
@@ -190,7 +193,11 @@ def _discard(number: int) -> None:
 
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP interrupt a block as Ctrl-C does, unless they are ignored."""
+    """Let SIGTERM and SIGHUP interrupt a block as Ctrl-C does, unless they are ignored.
+
+    Python drops an exception that is raised where an object is just being freed. An interruption
+    that is lost like that is made again.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -200,9 +207,25 @@ def _signals_interrupt() -> Iterator[None]:
         for number in numbers
         if number is not None and signal.getsignal(number) is signal.SIG_DFL
     }
+    hook = sys.unraisablehook
+    thread, timers = threading.get_ident(), list[threading.Timer]()
+
+    def again(dropped: sys.UnraisableHookArgs) -> None:
+        error = dropped.exc_value
+        if not isinstance(error, KeyboardInterrupt):
+            hook(dropped)
+            return
+        number = error.exit_code - 128 if isinstance(error, Stopped) else signal.SIGINT
+        timers.append(threading.Timer(_A_MOMENT, signal.pthread_kill, (thread, number)))
+        timers[-1].start()
+
+    sys.unraisablehook = again
     try:
         yield
     finally:
+        sys.unraisablehook = hook
+        for timer in timers:
+            timer.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
 

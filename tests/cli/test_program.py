@@ -137,3 +137,20 @@ def test_progress_as_json_survives_its_reader():
     process.stdout.close()
     assert output == "result\n"
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interruption_that_python_drops_is_made_again(name):
+    """`faceveil watch` went on for ever where Ctrl-C came just as a network was freed."""
+    body = f"""signal.signal(signal.SIGINT, signal.default_int_handler)
+class Freed:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{name})
+        for _ in range(1000):
+            pass
+Freed()
+time.sleep(20)"""
+    process = program(body, stderr=subprocess.PIPE)
+    said = process.communicate(timeout=15)[1]
+    assert process.returncode == 128 + getattr(signal, name)
+    assert "interrupted; nothing was written" in said
