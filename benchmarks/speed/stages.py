@@ -108,7 +108,7 @@ def stages(clip: Path, target: Path, way: Way) -> Profile:
         )
         analysis = pipeline.decide(found, source)
         sink = VideoSink(target, source, EncodeOptions(threads=1, preset=way.preset))
-        rendering.render(source, analysis, sink, analyzer=analyzer, workers=1)
+        rendering.render(source, analysis, sink, workers=1)
         total = process_time() - start
     spent = {label: clock.spent[label] for label in (DECODE, *(label for label, *_ in STAGES))}
     spent["the rest"] = total - sum(spent.values())
