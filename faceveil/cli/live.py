@@ -9,7 +9,6 @@ import threading
 import webbrowser
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -259,7 +258,7 @@ def _networks_of(options: argparse.Namespace) -> AnalyzerOptions:
     may_be_kept = bool(options.keep or options.keep_foreground or options.page)
     if options.recognizer is None:
         options.recognizer = AnalyzerOptions().recognizer if may_be_kept else NO_RECOGNIZER
-    return replace(analyzer_options_of(options), everyone_veiled=not may_be_kept)
+    return analyzer_options_of(options)
 
 
 def _selection_of(options: argparse.Namespace, networks: AnalyzerOptions) -> Selection:

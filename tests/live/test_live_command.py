@@ -62,13 +62,13 @@ def test_what_cannot_work_is_refused_before_the_stream_is_opened(
 
 
 def test_nothing_biometric_is_computed_where_everyone_is_veiled():
-    """And only there may the networks be of less precision: they tell people apart worse."""
+    """The precision stays: between sampled frames, bfloat16 was not measured to do as well."""
 
     def networks(*words):
         return live._networks_of(build_parser().parse_args(["live", "a.mp4", "b.mp4", *words]))
 
     everyone = networks()
-    assert (everyone.recognizer, everyone.everyone_veiled) == ("none", True)
+    assert (everyone.recognizer, everyone.everyone_veiled) == ("none", False)
     for words in (["--keep", "her.jpg"], ["--keep-foreground"], ["--page"]):
         chosen = networks(*words)
         assert chosen.recognizer == AnalyzerOptions().recognizer, words

@@ -139,7 +139,7 @@ def test_a_person_keeps_her_number_until_she_is_forgotten():
 
 
 def test_a_track_that_goes_over_to_another_face_is_another_person():
-    """Else whoever walks in front of a person who was kept by a click would be kept as well."""
+    """Otherwise a person who walks in front of one kept by a click would be kept as well."""
     gallery = Gallery(forget=100.0)
     first = gallery.identify([seen(3, 0)], [0], None, 0.0)
     gallery.remember([seen(3, 0)], first, 0, 30)
