@@ -80,7 +80,9 @@ def stages(clip: Path, target: Path, way: Way) -> Profile:
     """The profile of `faceveil veil clip target`, run that way."""
     cv2.setNumThreads(1)
     clock = StageClock()
-    analyzer = build_analyzer(AnalyzerOptions(engine=way.engine))
+    analyzer = build_analyzer(
+        AnalyzerOptions(engine=way.engine, everyone_veiled=way.sampling is None)
+    )
     recognised = 0
     features = ArcFace.features
 
@@ -107,7 +109,7 @@ def stages(clip: Path, target: Path, way: Way) -> Profile:
             workers=1,
         )
         analysis = pipeline.decide(found, source)
-        sink = VideoSink(target, source, EncodeOptions(threads=1, preset=way.preset))
+        sink = VideoSink(target, source, EncodeOptions(threads=1))
         rendering.render(source, analysis, sink, workers=1)
         total = process_time() - start
     spent = {label: clock.spent[label] for label in (DECODE, *(label for label, *_ in STAGES))}
