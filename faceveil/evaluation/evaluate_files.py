@@ -12,8 +12,9 @@ from faceveil.analysis import FORMAT as ANALYSIS_FORMAT
 from faceveil.analysis import read_analysis
 from faceveil.errors import InputError, UsageError
 from faceveil.evaluation.coverage import coverage_of_output
+from faceveil.evaluation.document import evaluation_document
 from faceveil.evaluation.html_report import worst_frames, write_html
-from faceveil.evaluation.judging import Evaluation, evaluate, evaluation_document, judge_coverage
+from faceveil.evaluation.judging import Evaluation, evaluate, judge_coverage
 from faceveil.evaluation.output import Output, output_of_analysis, output_of_boxes
 from faceveil.evaluation.truth import Truth
 from faceveil.evaluation.truth_formats import Clip, read_truth

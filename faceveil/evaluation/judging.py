@@ -8,13 +8,11 @@ and false positives and negatives (tables 4.1-4.4, 4.13, 4.14), identities, wast
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from faceveil import __version__
 from faceveil.boxes import sides
 from faceveil.evaluation.coverage import Bools, coverage_of_output, match, near_veiled, on_ignored
 from faceveil.evaluation.measures import (
@@ -34,8 +32,6 @@ from faceveil.evaluation.output import Output
 from faceveil.evaluation.truth import Truth
 from faceveil.faces import Floats, Ints, Kind
 
-FORMAT = "faceveil-evaluation"
-VERSION = 1
 SIZE_BOUNDS = (24, 48, 96)
 """Heights of faces in pixels that divide them into the classes of `by_size`."""
 
@@ -368,49 +364,3 @@ def _frames_of(
         wrong,
         truth.frames[verdict.to_veil & mine],
     )
-
-
-def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the evaluation as plain data, ready for JSON."""
-
-    def share(value: Share) -> dict[str, Any]:
-        return {"faces": value.faces, "hits": value.hits, "share": value.recall}
-
-    def frames(value: Frames) -> dict[str, Any]:
-        names = ("accuracy", "precision", "recall", "f1")
-        return asdict(value) | {name: getattr(value, name) for name in names}
-
-    identities = evaluation.identities
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "faceveil": __version__,
-        "veils": share(evaluation.veils),
-        "by_person": {name: share(value) for name, value in evaluation.by_person.items()},
-        "by_size": {name: share(value) for name, value in evaluation.by_size.items()},
-        "bare": evaluation.bare,
-        "coverage": evaluation.coverage,
-        "longest_run": evaluation.longest_run(),
-        "longest_run_from_24_pixels": evaluation.longest_run(24),
-        "runs": [asdict(run) | {"frames": run.frames} for run in evaluation.runs],
-        "tracks_never_exposed": share(evaluation.tracks),
-        "kept_left_visible": share(evaluation.kept),
-        "wrong_person_kept": evaluation.wrong_kept,
-        "boxes_on_faces": share(evaluation.boxes),
-        "identities": None if identities is None else asdict(identities),
-        "area": asdict(evaluation.area),
-        "jitter": asdict(evaluation.jitter),
-        "frames": frames(evaluation.frames),
-        "frames_by_person": {
-            name: frames(value) for name, value in evaluation.frames_by_person.items()
-        },
-        "by_kind": {
-            kind: {
-                "veils": share(value.veils),
-                "longest_run": value.longest_run,
-                "boxes_on_objects": share(value.boxes),
-                "area": asdict(value.area),
-            }
-            for kind, value in evaluation.by_kind.items()
-        },
-    }

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceveil.evaluation.judging import Rules, evaluate, evaluation_document
+from faceveil.evaluation.document import evaluation_document
+from faceveil.evaluation.judging import Rules, evaluate
 from faceveil.evaluation.measures import Frames
 from faceveil.evaluation.output import Output, output_of_boxes
 from faceveil.evaluation.truth import Truth, seen_inside
