@@ -29,6 +29,7 @@ from faceveil.live.options import LiveOptions
 from faceveil.live.run import LiveRun
 from faceveil.live.sinks import LiveSink, open_sink
 from faceveil.live.sources import Item, LiveSource, Picture, SourceOptions
+from testkit.paced import paced_packets
 from testkit.scenes_footage import Footage
 from testkit.servers.processes import free_ports
 
@@ -91,12 +92,7 @@ def _send(path: str, url: str, answer: Connection) -> None:
     sent: Times = {}
     with av.open(path) as source, _connected(url, source.streams.video[0]) as output:
         stream = output.streams.video[0]
-        start = time.monotonic()
-        for packet in source.demux(video=0):
-            if packet.pts is None or packet.time_base is None:
-                continue
-            seconds = float(packet.pts * packet.time_base)
-            time.sleep(max(0.0, start + seconds - time.monotonic()))
+        for packet, seconds in paced_packets(source):
             packet.stream = stream
             output.mux(packet)
             sent[round(seconds * RATE)] = time.monotonic()
@@ -143,7 +139,7 @@ def measured(footage: Footage, folder: Path) -> list[tuple[object, ...]]:
     time.sleep(1)
     timed = _TimedSource(coming, SourceOptions(listen=True, reopen=False))
     sink = _TimedSink(open_sink(leaving))
-    networks = AnalyzerOptions(profile=FAST, recognizer=NO_RECOGNIZER, everyone_veiled=True)
+    networks = AnalyzerOptions(profile=FAST, recognizer=NO_RECOGNIZER)
     run = LiveRun(timed, sink, partial(build_analyzer, networks), LiveOptions())
     sender.start()
     to_us.close()  # so that a sender or a viewer that fails is noticed

@@ -20,10 +20,10 @@ from benchmarks.report import machine, publish, table
 from benchmarks.speed.presets import ssim
 from benchmarks.speed.whole_command import make_clips
 from benchmarks.timing import Run, least, run_command
-from faceveil.analysis import Analysis, SourceInfo, write_analysis
-from faceveil.decisions import Decision
-from faceveil.faces import DetectionLog, FaceSequence
+from faceveil.analysis import Analysis, write_analysis
+from faceveil.faces import FaceSequence
 from faceveil.media.video import VideoSource
+from testkit.veil_removal import analysis_of
 
 TURNS = 3
 WAYS = ("encode", "copy")
@@ -37,25 +37,7 @@ def analysed(clip: Path) -> Analysis:
     side = source.height / 4
     boxes = np.tile(np.float32([side, side, 2 * side, 2 * side]), (len(frames), 1))
     scores, provenance = np.ones(len(frames), np.float32), np.zeros(len(frames), np.uint8)
-    return Analysis(
-        SourceInfo(
-            clip.name,
-            "video",
-            source.digest(),
-            source.width,
-            source.height,
-            count,
-            f"{source.rate}",
-        ),
-        None,
-        {},
-        np.zeros(1, np.int32),
-        np.zeros(0, np.int32),
-        [FaceSequence(frames, boxes, scores, provenance)],
-        np.zeros(1, np.int32),
-        [Decision(True, "not_kept")],
-        DetectionLog(frames, boxes, np.zeros(len(frames), np.int32)),
-    )
+    return analysis_of([FaceSequence(frames, boxes, scores, provenance)], source, count)
 
 
 def measure(clip: Path, scratch: Path) -> list[tuple[str, str, str, str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import av
 from av.error import FFmpegError
 
+from testkit.paced import paced_packets
 from testkit.servers.processes import free_ports
 
 _SDP = (
@@ -81,12 +81,7 @@ def _play(client: socket.socket, path: Path) -> None:
         av.open(_Interleaved(client), "w", format="rtp", container_options=_RTP) as output,
     ):
         stream = output.add_stream_from_template(source.streams.video[0])
-        start = time.monotonic()
-        for packet in source.demux(video=0):
-            if packet.pts is None or packet.time_base is None:
-                continue
-            seconds = float(packet.pts * packet.time_base)
-            time.sleep(max(0.0, start + seconds - time.monotonic()))
+        for packet, _ in paced_packets(source):
             packet.stream = stream
             output.mux(packet)
 

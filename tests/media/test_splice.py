@@ -6,10 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from faceveil.analysis import Analysis, SourceInfo
-from faceveil.decisions import Decision
 from faceveil.errors import InputError, OutputError, VerificationError
-from faceveil.faces import DetectionLog, FaceSequence, FrameFaces
+from faceveil.faces import FaceSequence, FrameFaces
 from faceveil.media.frames import EncodeOptions
 from faceveil.media.h264 import ParameterSets, plain_picture, units_of_stream
 from faceveil.media.layout import samples
@@ -18,6 +16,7 @@ from faceveil.media.video import VideoSource
 from faceveil.media.video_sink import VideoSink
 from faceveil.rendering import render
 from testkit.made_media import frame_times, make_video, number_of, streams_of
+from testkit.veil_removal import analysis_of
 from testkit.video_files import jpeg
 
 COUNT = 100
@@ -228,17 +227,8 @@ def analysed(path):
     frames = np.arange(45, 50, dtype=np.int32)
     boxes = np.tile(np.float32([60, 40, 100, 80]), (len(frames), 1))
     scores, provenance = np.ones(len(frames), np.float32), np.zeros(len(frames), np.uint8)
-    return Analysis(
-        SourceInfo(path.name, "video", VideoSource(path).digest(), 160, 96, COUNT, "25"),
-        None,
-        {},
-        np.zeros(1, np.int32),
-        np.zeros(0, np.int32),
-        [FaceSequence(frames, boxes, scores, provenance)],
-        np.zeros(1, np.int32),
-        [Decision(True, "not_kept")],
-        DetectionLog(frames, boxes, np.zeros(len(frames), np.int32)),
-    )
+    sequence = FaceSequence(frames, boxes, scores, provenance)
+    return analysis_of([sequence], VideoSource(path), COUNT)
 
 
 def render_in(folder):
