@@ -301,8 +301,7 @@ def veil(
         overwrite=overwrite,
     )
     # With sampled frames a face was exposed for a frame in bfloat16 that was not in float32.
-    is_plain = sampling is None and analysis is None and features is None
-    if request.mode == "all" and is_plain:
+    if request.mode == "all" and not (sampling or analysis or features):
         networks = replace(networks, everyone_veiled=True)
     signer = None if sign is None else Signer(sign)
     clock = Clock()

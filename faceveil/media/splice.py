@@ -4,8 +4,7 @@ A copied group stands between groups of the encoder in one track. That is done w
 to be safe, and nowhere else: H.264, progressive, 4:2:0 of 8 bits, whose groups begin with an IDR
 picture and are shown one after the other, each packet being one shown picture and nothing else.
 The encoder's parameter sets get a number that the source's do not have, so that one header holds
-both and every player changes between them where a group begins. HEVC is encoded: its encoder gives
-its parameter sets no other number, and Apple's players take none from between the pictures.
+both, and a decoder changes between them where a group begins.
 """
 
 from __future__ import annotations
