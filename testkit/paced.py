@@ -11,7 +11,7 @@ from av.packet import Packet
 
 
 def paced_packets(source: InputContainer) -> Iterator[tuple[Packet[Any], float]]:
-    """Yield the packets of the first video stream when they are due, with their times in seconds."""
+    """Yield the packets of the first video stream when they are due, with times in seconds."""
     start = time.monotonic()
     for packet in source.demux(video=0):
         if packet.pts is None or packet.time_base is None:
