@@ -76,7 +76,8 @@ def fill(
     found: Iterable[Detected], frame_count: int, step: int = STEP, *, agree: Agree | None = None
 ) -> Iterator[tuple[int, FrameFaces | None]]:
     """Every frame in order, with its faces, for `finding.follow`: None for a frame that needed no
-    detection, as the frames on both sides agree. Other frames without an answer are unknown.
+    detection, as the frames on both sides agree. Other frames without an answer are unknown, and so
+    are those around a frame of the coarse pass whose answer was lost.
 
     found: all answers of both passes, in frame order. Memory holds two of them.
     Raises UsageError as `plan_coarse` does.
@@ -172,7 +173,9 @@ def _intervals(
     for number, faces in chain(found, [(frame_count, None)]):
         gap = number - before
         is_settled = gap == 1
-        if 1 < gap <= step and faces_before is not None and faces is not None:
+        # A frame of the coarse pass that lies between, and has no answer, was lost.
+        longest = (before // step + 1) * step - before
+        if 1 < gap <= longest and faces_before is not None and faces is not None:
             alike = _same_picture(faces_before, faces)
             is_settled = alike and agree(faces_before, faces, gap)
         yield _Interval(before, number, faces, is_settled)
@@ -195,7 +198,7 @@ def _same_picture(before: FrameFaces, after: FrameFaces) -> bool:
 def _unseen(interval: _Interval) -> FrameFaces:
     reason = (
         f"there are no detections between frames {interval.before} and {interval.after}, "
-        "and these do not agree"
+        "and one between was lost or these do not agree"
     )
     return FrameFaces(0, 0, error=FrameError(MISSING, reason))
 
